@@ -1,0 +1,9 @@
+//! The only place for system calls and `unsafe`: every other module calls the safe functions here.
+
+pub mod addresses;
+pub mod control;
+pub mod limits;
+pub mod notify;
+pub mod privileges;
+pub mod udp;
+pub mod watch;

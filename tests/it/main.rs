@@ -1,0 +1,5 @@
+//! The one integration-test binary; each module is one area.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation is what fails a test")]
+
+mod tidy;
