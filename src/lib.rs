@@ -27,3 +27,6 @@
 pub mod clock;
 pub mod ip;
 pub mod sys;
+
+// The stages in the order of the flow; the empty lines keep rustfmt from sorting them.
+pub mod source;

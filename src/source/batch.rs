@@ -1,0 +1,168 @@
+//! Lines on their way: text read in large pieces comes in, lines without their ends go out, together with the
+//! positions behind them.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Position;
+
+/// The most text of one batch: bounds memory and the length of the transaction its effects are committed in.
+pub const BATCH_BYTES: usize = 1024 * 1024;
+
+/// The most lines of one batch, for the same reasons.
+pub const BATCH_LINES: usize = 8192;
+
+/// What is kept of a line. No mail server writes longer ones; whoever does costs no more than this.
+pub const LINE_BYTES: usize = 64 * 1024;
+
+/// How much is read at once.
+pub(super) const READ_BYTES: usize = 256 * 1024;
+
+/// Complete lines of one source with the position behind them.
+///
+/// A batch may be without lines: then only its positions are to be committed.
+#[derive(Debug)]
+pub struct Batch {
+    /// [`super::Settings::path`] of the source.
+    pub source: Arc<str>,
+    /// What has changed since the batch before: commit all of it together with the effects of the lines. No file
+    /// occurs twice.
+    pub positions: Vec<Position>,
+    /// The file of these lines had been read to its end before they were written to it. Lines read while catching up are
+    /// not live.
+    pub live: bool,
+    /// When they were read.
+    pub read: Instant,
+    text: Vec<u8>,
+    lines: Vec<Range<u32>>,
+    cut: u64,
+}
+
+impl Batch {
+    /// The lines, without the newline and without a carriage return before it.
+    pub fn lines(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.lines.iter().map(|line| &self.text[line.start as usize..line.end as usize])
+    }
+
+    /// How many lines there are.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// How many lines were longer than [`LINE_BYTES`] and cut to it.
+    pub fn cut_lines(&self) -> u64 {
+        self.cut
+    }
+
+    pub(super) fn new(source: Arc<str>, live: bool) -> Self {
+        Self {
+            source,
+            positions: Vec::new(),
+            live,
+            read: Instant::now(),
+            text: Vec::new(),
+            lines: Vec::new(),
+            cut: 0,
+        }
+    }
+
+    /// Whether another piece of [`READ_BYTES`] would be too much.
+    pub(super) fn is_full(&self) -> bool {
+        self.lines.len() >= BATCH_LINES || self.text.len() > BATCH_BYTES - READ_BYTES
+    }
+
+    /// The text, to be appended to before [`Batch::take_lines`].
+    pub(super) fn text(&mut self) -> &mut Vec<u8> {
+        &mut self.text
+    }
+
+    /// Takes the complete lines of the text from `from` on, as many as there is room for. Returns how many bytes they
+    /// have; what is behind them is for the caller to take away.
+    pub(super) fn take_lines(&mut self, from: usize) -> usize {
+        let mut start = from;
+        let room = BATCH_LINES.saturating_sub(self.lines.len());
+        for newline in memchr::memchr_iter(b'\n', &self.text[from..]).take(room) {
+            let end = from + newline;
+            push(&self.text, &mut self.lines, &mut self.cut, start..end);
+            start = end + 1;
+        }
+        start - from
+    }
+
+    /// Makes all of the text from `from` on one line, although no newline ends it.
+    pub(super) fn take_rest(&mut self, from: usize) {
+        let end = self.text.len();
+        push(&self.text, &mut self.lines, &mut self.cut, from..end);
+    }
+
+    /// The same for a line whose rest was skipped.
+    pub(super) fn take_cut(&mut self, from: usize) {
+        self.text.truncate(from + LINE_BYTES);
+        self.cut += 1;
+        self.take_rest(from);
+    }
+}
+
+fn push(text: &[u8], lines: &mut Vec<Range<u32>>, cut: &mut u64, mut line: Range<usize>) {
+    if text[line.clone()].ends_with(b"\r") {
+        line.end -= 1;
+    }
+    if line.len() > LINE_BYTES {
+        line.end = line.start + LINE_BYTES;
+        *cut += 1;
+    }
+    let place = |at: usize| u32::try_from(at).expect("a batch's text is far below 4 GiB");
+    lines.push(place(line.start)..place(line.end));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &[u8], expected: &[&[u8]], used: usize) {
+        let mut batch = Batch::new("test".into(), false);
+        batch.text().extend_from_slice(b"before\n");
+        assert_eq!(batch.take_lines(0), 7);
+        batch.text().extend_from_slice(text);
+        assert_eq!(batch.take_lines(7), used, "{text:?}");
+        let lines: Vec<&[u8]> = batch.lines().skip(1).collect();
+        assert_eq!(lines, expected, "{text:?}");
+    }
+
+    #[test]
+    fn lines_end_at_newlines() {
+        check(b"", &[], 0);
+        check(b"partial", &[], 0);
+        check(b"one\ntwo\npart", &[b"one", b"two"], 8);
+        check(b"crlf\r\n\r\n\n", &[b"crlf", b"", b""], 9);
+        check(b"nul\0\xff\xfe\n", &[b"nul\0\xff\xfe"], 7);
+        check(b"lone\rreturn\n", &[b"lone\rreturn"], 12);
+    }
+
+    #[test]
+    fn long_lines_are_cut_and_counted() {
+        let mut batch = Batch::new("test".into(), false);
+        let mut text = vec![b'x'; LINE_BYTES];
+        text.extend_from_slice(b"\r\n");
+        text.extend(vec![b'y'; LINE_BYTES + 1]);
+        text.push(b'\n');
+        batch.text().extend_from_slice(&text);
+        assert_eq!(batch.take_lines(0), text.len());
+        assert!(batch.lines().all(|line| line.len() == LINE_BYTES));
+        assert_eq!((batch.len(), batch.cut_lines()), (2, 1));
+    }
+
+    #[test]
+    fn a_batch_stops_at_its_most_lines() {
+        let mut batch = Batch::new("test".into(), false);
+        batch.text().extend(vec![b'\n'; BATCH_LINES + 5]);
+        assert_eq!(batch.take_lines(0), BATCH_LINES);
+        assert!(batch.is_full());
+    }
+}

@@ -1,0 +1,175 @@
+//! Where log lines come from. A source hands on batches of complete lines together with the position behind them, so
+//! that whoever commits the effects of the lines commits the position with them.
+
+mod batch;
+mod counters;
+mod file;
+mod once;
+mod stream;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES};
+pub use counters::Counters;
+pub use once::{Once, read_once};
+
+/// Where log lines come from. One thread drives it: it reads, has the batch's effects and positions committed in one
+/// transaction, and reads again. What was not committed is read again after a restart.
+pub trait LogSource: Send {
+    /// Hands on the next batch and waits up to `wait` for one; `Ok(None)`: nothing new. Missing and unreadable files
+    /// are no errors, they are waited for and shown in [`Counters::problems`].
+    fn read(&mut self, wait: Duration) -> Result<Option<Batch>, Error>;
+
+    /// What it has done so far.
+    fn counters(&self) -> Arc<Counters>;
+
+    /// Nothing will ever come again: standard input is closed. Files never end.
+    fn ended(&self) -> bool {
+        false
+    }
+}
+
+/// One way to get lines.
+pub struct Kind {
+    /// As the manual calls it.
+    pub name: &'static str,
+    /// Whether a [`Settings::path`] means this kind.
+    pub matches: fn(&str) -> bool,
+    /// Opens it where the kept positions say.
+    pub open: fn(&Settings, Vec<Position>) -> Opened,
+}
+
+/// An opened source, or why there is none.
+pub type Opened = Result<Box<dyn LogSource>, Error>;
+
+/// The kinds of sources; the first that matches a path opens it.
+pub const KINDS: &[Kind] = &[
+    Kind { name: "standard input", matches: |path| path == "-", open: stream::open },
+    Kind { name: "files", matches: |_| true, open: file::open },
+];
+
+/// Opens a source. `kept` are its committed positions; without any this is its first start, and `settings.start` rules.
+pub fn open(settings: &Settings, kept: Vec<Position>) -> Opened {
+    let kind = KINDS.iter().find(|kind| (kind.matches)(&settings.path));
+    let kind = kind.expect("the last kind takes every path");
+    (kind.open)(settings, kept)
+}
+
+/// Why a source cannot be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The glob is malformed.
+    #[error("{pattern}: not a valid pattern ({reason}); write `[[]` for a bracket that is part of the name")]
+    Pattern {
+        /// As configured.
+        pattern: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The system refused.
+    #[error("{path}: cannot be read ({error}); {remedy}")]
+    Read {
+        /// The file.
+        path: String,
+        /// The system's answer.
+        error: io::Error,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+/// Where to begin in files that are there at the very first start of a source. Files that appear later are read
+/// from their first line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// At its first line.
+    Head,
+    /// Behind its last line.
+    #[default]
+    Tail,
+}
+
+/// What to read: one entry of a jail's `logpath`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// A path, a glob, or `-` for standard input. It also names the source in positions, counters and jails.
+    pub path: Arc<str>,
+    /// Where to begin in a file without a kept position.
+    pub start: Start,
+}
+
+/// What is known of the first bytes of a file, to tell it from another file with the same inode number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// How many bytes from the start were hashed.
+    pub length: u16,
+    /// Their hash.
+    pub hash: u64,
+}
+
+/// How far a file has been read. Kept in the store by source, device and inode, and given back when the source is
+/// opened again.
+///
+/// Device and inode 0 mark that the source was opened once, even if there was no file yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// [`Settings::path`] of the source.
+    pub source: Arc<str>,
+    /// Where the file was last seen.
+    pub path: PathBuf,
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// The first byte not yet handed on; the start of a line, or of the rest of a line whose beginning stood alone
+    /// for so long that it was handed on.
+    pub offset: u64,
+    /// The start of the file, as far as it was written when it was last looked at.
+    pub fingerprint: Fingerprint,
+    /// The file is gone or replaced: its row can be dropped.
+    pub finished: bool,
+}
+
+/// How many bytes of a file's start tell it from others: two lines of a log, with their time in them.
+const FINGERPRINT_BYTES: usize = 256;
+
+impl Fingerprint {
+    /// The fingerprint of a file that starts with `head`, of which the first 256 bytes count. FNV-1a: it must stay the
+    /// same over versions, as it is stored.
+    fn of(head: &[u8]) -> Self {
+        let head = &head[..head.len().min(FINGERPRINT_BYTES)];
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        Self { length: head.len() as u16, hash: head.iter().fold(0xcbf2_9ce4_8422_2325, step) }
+    }
+
+    /// Whether a file that starts with `head` can be the one this was taken of: it starts the same.
+    fn matches(self, head: &[u8]) -> bool {
+        head.get(..usize::from(self.length))
+            .is_some_and(|start| Self::of(start).hash == self.hash || start.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_stay_the_same_over_versions() {
+        let fingerprint = Fingerprint::of(b"a");
+        assert_eq!((fingerprint.length, fingerprint.hash), (1, 0xaf63_dc4c_8601_ec8c));
+        let long = Fingerprint::of(&[b'x'; 1000]);
+        assert_eq!(long.length, 256);
+        assert!(long.matches(&[b'x'; 256]) && !long.matches(&[b'x'; 255]));
+        assert!(Fingerprint::default().matches(b"anything"));
+    }
+
+    #[test]
+    fn every_path_has_a_kind() {
+        let kind = |path: &str| KINDS.iter().find(|kind| (kind.matches)(path)).map(|kind| kind.name);
+        assert_eq!(kind("-"), Some("standard input"));
+        assert_eq!(kind("/var/log/mail.log"), Some("files"));
+    }
+}
