@@ -30,3 +30,5 @@ pub mod sys;
 
 // The stages in the order of the flow; the empty lines keep rustfmt from sorting them.
 pub mod source;
+
+pub mod filter;
