@@ -32,3 +32,5 @@ pub mod sys;
 pub mod source;
 
 pub mod filter;
+
+pub mod jail;

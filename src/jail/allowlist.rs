@@ -1,0 +1,98 @@
+//! What is never banned: entries added at run time, and what the configuration adds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Allow, Refusal};
+use crate::clock::Timestamp;
+use crate::ip::{Prefix, PrefixSet};
+
+/// The set is built anew with every entry; more than this would make that slow.
+const MAX_ENTRIES: usize = 100_000;
+
+/// The allowlist. It wins over every ban.
+#[derive(Debug, Default)]
+pub struct Allowlist {
+    entries: BTreeMap<Prefix, Allow>,
+    configured: PrefixSet,
+    /// Everything that is never published: entries and configuration.
+    all: Arc<PrefixSet>,
+}
+
+impl Allowlist {
+    /// Takes what the configuration allows in every jail.
+    pub fn configure(&mut self, configured: PrefixSet) {
+        self.configured = configured;
+        self.rebuild();
+    }
+
+    /// Adds an entry, or changes its note and end.
+    pub fn insert(&mut self, allow: Allow) -> Result<(), Refusal> {
+        if self.entries.len() >= MAX_ENTRIES && !self.entries.contains_key(&allow.prefix) {
+            return Err(Refusal::AllowlistFull(MAX_ENTRIES));
+        }
+        self.entries.insert(allow.prefix, allow);
+        self.rebuild();
+        Ok(())
+    }
+
+    /// Takes over all entries that the store kept.
+    pub fn restore(&mut self, entries: impl IntoIterator<Item = Allow>) {
+        self.entries = entries.into_iter().map(|allow| (allow.prefix, allow)).collect();
+        self.rebuild();
+    }
+
+    /// Removes an entry.
+    pub fn remove(&mut self, prefix: Prefix) -> Result<(), Refusal> {
+        self.entries.remove(&prefix).ok_or(Refusal::NotAllowed(prefix))?;
+        self.rebuild();
+        Ok(())
+    }
+
+    /// Takes out one entry whose time is up.
+    pub fn pop_ended(&mut self, now: Timestamp) -> Option<Prefix> {
+        let ended = self.entries.values().find(|allow| allow.until.is_some_and(|until| until <= now));
+        let prefix = ended?.prefix;
+        self.entries.remove(&prefix);
+        self.rebuild();
+        Some(prefix)
+    }
+
+    /// When the next entry ends by itself.
+    pub fn next_end(&self) -> Option<Timestamp> {
+        self.entries.values().filter_map(|allow| allow.until).min()
+    }
+
+    /// Which entry covers all of `prefix`, in words.
+    pub fn covering(&self, prefix: Prefix) -> Option<String> {
+        if let Some(allow) = self.entries.values().find(|allow| allow.prefix.covers(prefix)) {
+            return Some(format!("the allowlist entry {}", allow.prefix));
+        }
+        if self.configured.covers(prefix) {
+            return Some(
+                "the configuration (`ignoreip` in [defaults], or an address of this host)".to_owned(),
+            );
+        }
+        self.all.covers(prefix).then(|| "several allowlist entries together".to_owned())
+    }
+
+    /// Whether nothing may list `prefix`.
+    pub fn covers(&self, prefix: Prefix) -> bool {
+        self.all.covers(prefix)
+    }
+
+    /// Everything that is never published.
+    pub fn published_set(&self) -> Arc<PrefixSet> {
+        Arc::clone(&self.all)
+    }
+
+    /// The entries in order.
+    pub fn entries(&self) -> impl Iterator<Item = &Allow> {
+        self.entries.values()
+    }
+
+    fn rebuild(&mut self) {
+        let entries = self.entries.keys().copied();
+        self.all = Arc::new(entries.chain(self.configured.iter()).collect());
+    }
+}

@@ -1,0 +1,112 @@
+//! What comes out of the jails: changes to bans and to the allowlist, in the order in which they happened.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+
+/// Who or what made a ban.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "by")]
+pub enum Origin {
+    /// Failures found in a log.
+    Log,
+    /// Enough hosts of the network were banned at a time.
+    Escalation,
+    /// Somebody ordered it; who, as far as known.
+    Order(String),
+}
+
+/// Why a ban ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind", content = "by")]
+pub enum EndCause {
+    /// Its time was up.
+    Expired,
+    /// Somebody ordered it; who, as far as known.
+    Order(String),
+    /// The allowlist came to cover it.
+    Allowed,
+}
+
+/// A prefix that one jail holds banned. There is at most one at a time for each jail and prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// What is banned.
+    pub prefix: Prefix,
+    /// By which jail.
+    pub jail: Arc<str>,
+    /// The time of the last failure, or of the order.
+    pub since: Timestamp,
+    /// When it ends by itself; `None` is never.
+    pub until: Option<Timestamp>,
+    /// Who or what made it.
+    pub origin: Origin,
+    /// How many failures led to it.
+    pub failures: u32,
+    /// 1 for the first ban of this prefix in this jail, 2 for the second, ...
+    pub count: u32,
+    /// The last lines that led to it, oldest first; or the reason given with an order.
+    pub evidence: Vec<Arc<str>>,
+}
+
+impl Ban {
+    /// Whether it is still in force at `now`. The instant of `until` itself is free.
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// One entry of the allowlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allow {
+    /// What is never banned or published.
+    pub prefix: Prefix,
+    /// Why, as the person who added it wrote.
+    pub note: String,
+    /// When it was added.
+    pub since: Timestamp,
+    /// When it ends by itself; `None` is never.
+    pub until: Option<Timestamp>,
+}
+
+/// One step in the history of bans.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "change")]
+pub enum Change {
+    /// A new ban.
+    Banned(Ban),
+    /// A ban in force now ends later.
+    Extended {
+        /// What is banned.
+        prefix: Prefix,
+        /// By which jail.
+        jail: Arc<str>,
+        /// When this was decided.
+        at: Timestamp,
+        /// The new end; `None` is never.
+        until: Option<Timestamp>,
+    },
+    /// A ban ended.
+    Unbanned {
+        /// What was banned.
+        prefix: Prefix,
+        /// By which jail.
+        jail: Arc<str>,
+        /// When it ended.
+        at: Timestamp,
+        /// Why it ended.
+        cause: EndCause,
+    },
+    /// The allowlist has a new entry, or a new note or end for an old one.
+    Allowed(Allow),
+    /// An entry of the allowlist is gone.
+    Disallowed {
+        /// The entry.
+        prefix: Prefix,
+        /// When it went.
+        at: Timestamp,
+    },
+}

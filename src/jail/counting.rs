@@ -1,0 +1,254 @@
+//! Counting failures towards a ban, with fail2ban's arithmetic: an estimate of the rate, not an exact window, at
+//! constant memory for each address.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+
+/// A jail counts at most this many addresses at a time; beyond it the ones that have been quiet longest are let go, so
+/// that an attack from millions of addresses can't exhaust the memory (about 300 bytes each, beside their lines).
+const MAX_COUNTED: usize = 1_000_000;
+
+/// A jail keeps lines of this many bytes in all; counting goes on without lines beyond it.
+const MAX_LINE_BYTES: usize = 64 << 20;
+
+/// What is known of the failures of one address that is not banned yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// When the interval that `retry` stands for began.
+    pub first: Timestamp,
+    /// The last failure.
+    pub last: Timestamp,
+    /// Failures in the interval, scaled when the interval was cut to the findtime; known offenders weigh more.
+    pub retry: u32,
+    /// Failures as they were seen, unscaled.
+    pub failures: u32,
+    /// The last lines, oldest first.
+    pub lines: VecDeque<Arc<str>>,
+}
+
+/// One failure on its way into a counter.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// When it happened.
+    pub time: Timestamp,
+    /// How much it weighs: 1, or more for a known offender.
+    pub weight: u32,
+    /// The line that shows it.
+    pub line: &'a str,
+}
+
+/// The counters of one jail.
+#[derive(Debug)]
+pub struct Counters {
+    findtime: Duration,
+    max_lines: usize,
+    counters: HashMap<Prefix, Counter>,
+    /// The same counters by their last failure, to let the oldest go first.
+    by_age: BTreeSet<(Timestamp, Prefix)>,
+    /// What differs from what the store knows.
+    touched: HashSet<Prefix>,
+    /// How long all lines are together.
+    line_bytes: usize,
+}
+
+impl Counters {
+    /// No failures yet.
+    pub fn new(findtime: Duration, max_lines: usize) -> Self {
+        Self {
+            findtime,
+            max_lines,
+            counters: HashMap::new(),
+            by_age: BTreeSet::new(),
+            touched: HashSet::new(),
+            line_bytes: 0,
+        }
+    }
+
+    /// Takes over a counter that the store kept.
+    pub fn restore(&mut self, prefix: Prefix, counter: Counter) {
+        self.by_age.insert((counter.last, prefix));
+        self.line_bytes += counter.line_bytes();
+        self.counters.insert(prefix, counter);
+    }
+
+    /// Goes on with another findtime and another number of lines after a reload.
+    pub fn reconfigure(&mut self, findtime: Duration, max_lines: usize) {
+        self.findtime = findtime;
+        self.max_lines = max_lines;
+    }
+
+    /// Counts one failure of `prefix` and tells how many weigh on it now.
+    pub fn add(&mut self, prefix: Prefix, attempt: &Attempt<'_>) -> u32 {
+        let counter = match self.take(prefix) {
+            Some(mut counter) => {
+                counter.advance(attempt.time, self.findtime);
+                counter
+            }
+            None => Counter::new(attempt.time),
+        };
+        let has_room = self.line_bytes + counter.line_bytes() + attempt.line.len() <= MAX_LINE_BYTES;
+        let counter = counter.with(attempt, if has_room { self.max_lines } else { 0 });
+        let retry = counter.retry;
+        self.touched.insert(prefix);
+        self.restore(prefix, counter);
+        self.shrink_to(MAX_COUNTED);
+        retry
+    }
+
+    /// Takes the counter of `prefix` away, because it led to a ban or the address is forgiven.
+    pub fn remove(&mut self, prefix: Prefix) -> Option<Counter> {
+        let counter = self.take(prefix)?;
+        self.touched.insert(prefix);
+        Some(counter)
+    }
+
+    fn take(&mut self, prefix: Prefix) -> Option<Counter> {
+        let counter = self.counters.remove(&prefix)?;
+        self.by_age.remove(&(counter.last, prefix));
+        self.line_bytes -= counter.line_bytes();
+        Some(counter)
+    }
+
+    /// Takes away every counter inside `prefix`, or all of them.
+    pub fn remove_within(&mut self, prefix: Option<Prefix>) {
+        let is_inside = |counted: &Prefix| prefix.is_none_or(|prefix| prefix.covers(*counted));
+        let inside: Vec<Prefix> = self.counters.keys().copied().filter(is_inside).collect();
+        for counted in inside {
+            self.remove(counted);
+        }
+    }
+
+    /// Lets go of everything that has been quiet for the findtime.
+    pub fn expire(&mut self, now: Timestamp) {
+        let quiet_since = now - self.findtime;
+        while let Some((last, prefix)) = self.by_age.first().copied()
+            && last <= quiet_since
+        {
+            self.remove(prefix);
+        }
+    }
+
+    /// The counter of `prefix`, if there is one.
+    pub fn get(&self, prefix: Prefix) -> Option<&Counter> {
+        self.counters.get(&prefix)
+    }
+
+    /// How many addresses are being counted.
+    pub fn len(&self) -> usize {
+        self.counters.len()
+    }
+
+    /// What changed since the last call: the state now, or `None` where the counter is gone.
+    pub fn take_touched(&mut self) -> Vec<(Prefix, Option<Counter>)> {
+        let touched = std::mem::take(&mut self.touched);
+        touched.into_iter().map(|prefix| (prefix, self.counters.get(&prefix).cloned())).collect()
+    }
+
+    fn shrink_to(&mut self, limit: usize) {
+        while self.counters.len() > limit {
+            let Some((_, oldest)) = self.by_age.first().copied() else {
+                return;
+            };
+            self.remove(oldest);
+        }
+    }
+}
+
+impl Counter {
+    fn new(time: Timestamp) -> Self {
+        Self { first: time, last: time, retry: 0, failures: 0, lines: VecDeque::new() }
+    }
+
+    /// Moves the interval on to `time`. When it would grow beyond the findtime it is cut to that length, and the count
+    /// is scaled down in proportion.
+    fn advance(&mut self, time: Timestamp, findtime: Duration) {
+        if time <= self.last {
+            return;
+        }
+        if self.first < time - findtime {
+            // In seconds and in this order, rounded half to even: the last bit of a float is fail2ban's too.
+            let rate = f64::from(self.retry) / time.since(self.first).as_secs_f64();
+            self.retry = (rate * findtime.as_secs_f64()).round_ties_even() as u32;
+            self.first = time - findtime;
+        }
+        self.last = time;
+    }
+
+    fn line_bytes(&self) -> usize {
+        self.lines.iter().map(|line| line.len()).sum()
+    }
+
+    fn with(mut self, attempt: &Attempt<'_>, max_lines: usize) -> Self {
+        self.retry = self.retry.saturating_add(attempt.weight);
+        self.failures = self.failures.saturating_add(1);
+        if max_lines > 0 {
+            self.lines.push_back(attempt.line.into());
+        }
+        while self.lines.len() > max_lines {
+            self.lines.pop_front();
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds failures at the given seconds (findtime 600) and checks the count after each.
+    fn check(times_and_counts: &[(i64, u32)]) {
+        let prefix: Prefix = "192.0.2.1".parse().unwrap();
+        let mut counters = Counters::new(Duration::from_secs(600), 3);
+        for (time, expected) in times_and_counts {
+            let time = Timestamp::from_secs(*time);
+            counters.expire(time);
+            let retry = counters.add(prefix, &Attempt { time, weight: 1, line: "line" });
+            assert_eq!(retry, *expected, "at {time:?} of {times_and_counts:?}");
+        }
+    }
+
+    #[test]
+    fn counts_are_rates() {
+        // Within the findtime: a plain count.
+        check(&[(0, 1), (300, 2), (600, 3)]);
+        // 3 failures in 700 s are 3 / 700 * 600 = 2.57, rounded to 3, and then one more.
+        check(&[(0, 1), (300, 2), (600, 3), (700, 4)]);
+        // 2 / 900 * 600 = 1.33.
+        check(&[(0, 1), (500, 2), (900, 2)]);
+        // Half to even: 1 / 1200 * 600 is never reached, since quiet for the findtime starts anew.
+        check(&[(0, 1), (600, 1), (1199, 2), (1800, 1)]);
+        // An older line does not move the interval back.
+        check(&[(100, 1), (50, 2), (600, 3), (701, 4)]);
+    }
+
+    #[test]
+    fn lines_are_the_last_ones() {
+        let prefix: Prefix = "192.0.2.1".parse().unwrap();
+        let mut counters = Counters::new(Duration::from_secs(600), 2);
+        for line in ["one", "two", "three"] {
+            counters.add(prefix, &Attempt { time: Timestamp::from_secs(1), weight: 2, line });
+        }
+        let counter = counters.remove(prefix).unwrap();
+        assert_eq!(counter.lines, ["two".into(), "three".into()] as [Arc<str>; 2]);
+        assert_eq!((counter.retry, counter.failures), (6, 3));
+        assert_eq!(counters.take_touched(), vec![(prefix, None)]);
+        assert!(counters.take_touched().is_empty());
+    }
+
+    #[test]
+    fn the_quietest_are_let_go_when_there_are_too_many() {
+        let mut counters = Counters::new(Duration::from_secs(600), 0);
+        for last in 0..10u8 {
+            let prefix = Prefix::host([192, 0, 2, last].into());
+            counters.add(prefix, &Attempt { time: Timestamp::from_secs(last.into()), weight: 1, line: "" });
+        }
+        counters.shrink_to(3);
+        assert_eq!(counters.len(), 3);
+        assert!(counters.get("192.0.2.9".parse().unwrap()).is_some());
+        assert!(counters.get("192.0.2.6".parse().unwrap()).is_none());
+    }
+}

@@ -1,0 +1,60 @@
+//! What goes into the jails and what comes out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{Change, Counter};
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+
+/// A failure found in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// Who failed.
+    pub address: IpAddr,
+    /// When, by the line's own date where it can be believed.
+    pub time: Timestamp,
+    /// The line.
+    pub line: &'a str,
+}
+
+/// What a batch of failures and orders did; the store commits all of it at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Changes of bans and of the allowlist, in order.
+    pub changes: Vec<Change>,
+    /// The counters that differ now: their state, or `None` where they are gone.
+    pub counters: Vec<(Arc<str>, Prefix, Option<Counter>)>,
+    /// Whose earlier bans are forgotten, by jail and network.
+    pub forgiven: Vec<(Arc<str>, Prefix)>,
+    /// Failures by jail, full hour and address.
+    pub failures: BTreeMap<(Arc<str>, Timestamp, Prefix), u32>,
+}
+
+impl Effects {
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+            && self.counters.is_empty()
+            && self.forgiven.is_empty()
+            && self.failures.is_empty()
+    }
+}
+
+/// What a jail has done so far and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Addresses that have failed lately and are not banned.
+    pub currently_failed: usize,
+    /// Failures ever.
+    pub total_failed: u64,
+    /// Bans in force.
+    pub currently_banned: usize,
+    /// Bans ever.
+    pub total_banned: u64,
+    /// Failures that the allowlist, an ignoreip or a reserved range excused since the start.
+    pub ignored: u64,
+    /// The bans in force, in order.
+    pub banned: Vec<Prefix>,
+}

@@ -1,0 +1,503 @@
+//! All jails together: failures and orders in, changes out.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
+
+use super::allowlist::Allowlist;
+use super::bans::{Active, Bans, Offender};
+use super::counting::{Attempt, Counter, Counters};
+use super::{
+    Allow, Ban, BanOrder, BanTime, Change, Effects, EndCause, Failure, Increment, Order, Origin, Refusal,
+    Settings, Status,
+};
+use crate::clock::Timestamp;
+use crate::ip::{Prefix, PrefixSet, reserved};
+
+/// A line kept as evidence is cut to this many bytes.
+const MAX_EVIDENCE: usize = 1000;
+
+/// The widest networks that orders can speak of, for IPv4 and IPv6 (RFC 6471, section 3.4).
+const WIDEST: (u8, u8) = (8, 16);
+
+#[derive(Debug)]
+struct Jail {
+    name: Arc<str>,
+    /// Absent for a jail that is no longer configured but still holds bans.
+    settings: Option<Settings>,
+    counters: Counters,
+    bans: Bans,
+    total_failed: u64,
+    total_banned: u64,
+    ignored: u64,
+}
+
+/// Every jail, and the allowlist over them.
+#[derive(Debug)]
+pub struct Jails {
+    jails: BTreeMap<Arc<str>, Jail>,
+    allowlist: Allowlist,
+    own: PrefixSet,
+    random: SmallRng,
+}
+
+impl Jails {
+    /// Jails without failures or bans. `seed` starts the random part of growing ban times.
+    pub fn new(settings: Vec<Settings>, allow: PrefixSet, own: PrefixSet, seed: u64) -> Self {
+        let random = SmallRng::seed_from_u64(seed);
+        let mut jails = Self {
+            jails: BTreeMap::new(),
+            allowlist: Allowlist::default(),
+            own: PrefixSet::default(),
+            random,
+        };
+        jails.reconfigure(settings, allow, own);
+        jails
+    }
+
+    /// Goes on with other settings; counters and bans stay. A jail that is gone keeps the bans it holds.
+    pub fn reconfigure(&mut self, settings: Vec<Settings>, allow: PrefixSet, own: PrefixSet) {
+        for jail in self.jails.values_mut() {
+            jail.settings = None;
+        }
+        // An own address inside a banned network is left out as well, unless some jail may ban own addresses.
+        let own_is_safe = settings.iter().all(|settings| settings.ignore_self);
+        let safe = own.iter().filter(|_| own_is_safe);
+        self.allowlist.configure(allow.iter().chain(safe).collect());
+        self.own = own;
+        for settings in settings {
+            self.jail_mut(&Arc::clone(&settings.name)).configure(settings);
+        }
+    }
+
+    fn jail_mut(&mut self, name: &Arc<str>) -> &mut Jail {
+        self.jails.entry(Arc::clone(name)).or_insert_with(|| Jail::retired(Arc::clone(name)))
+    }
+
+    /// Takes over a ban in force that the store kept.
+    pub fn restore_ban(&mut self, jail: &Arc<str>, prefix: Prefix, active: Active) {
+        self.jail_mut(jail).bans.set(prefix, active);
+    }
+
+    /// Takes over a counter that the store kept.
+    pub fn restore_counter(&mut self, jail: &Arc<str>, prefix: Prefix, counter: Counter) {
+        self.jail_mut(jail).counters.restore(prefix, counter);
+    }
+
+    /// Takes over what the store kept of earlier bans.
+    pub fn restore_offender(&mut self, jail: &Arc<str>, prefix: Prefix, offender: Offender) {
+        self.jail_mut(jail).bans.remember(prefix, offender);
+    }
+
+    /// Takes over a jail's totals.
+    pub fn restore_totals(&mut self, jail: &Arc<str>, failed: u64, banned: u64) {
+        let jail = self.jail_mut(jail);
+        (jail.total_failed, jail.total_banned) = (failed, banned);
+    }
+
+    /// Takes over the allowlist that the store kept.
+    pub fn restore_allowlist(&mut self, entries: impl IntoIterator<Item = Allow>) {
+        self.allowlist.restore(entries);
+    }
+
+    /// Counts a failure in `jail`; it becomes a ban if it is one too many.
+    pub fn failure(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
+        let Some((name, settings)) = self.settings(jail) else {
+            return;
+        };
+        let address = Prefix::host(failure.address);
+        if self.refusal(settings, address).is_some() {
+            self.jail_mut(&name).ignored += 1;
+            return;
+        }
+        let prefix = self.counted_as(settings, address);
+        let (maxretry, findtime) = (settings.maxretry, settings.findtime);
+        if failure.time < now - findtime {
+            return;
+        }
+        let weight = match &settings.increment {
+            Some(increment) => Increment::weight(self.earlier_bans(&name, prefix, increment), maxretry),
+            None => 1,
+        };
+        let jail = self.jail_mut(&name);
+        jail.total_failed += 1;
+        *effects.failures.entry((Arc::clone(&name), hour_of(failure.time), address)).or_default() += 1;
+        jail.counters.expire(now);
+        let line = cut(failure.line, MAX_EVIDENCE);
+        let retry = jail.counters.add(prefix, &Attempt { time: failure.time, weight, line });
+        if retry >= maxretry
+            && let Some(counter) = jail.counters.remove(prefix)
+        {
+            self.ban_by_count(&name, prefix, counter, now, effects);
+        }
+    }
+
+    fn ban_by_count(
+        &mut self,
+        name: &Arc<str>,
+        prefix: Prefix,
+        counter: Counter,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let since = counter.last;
+        let active = Active { since, until: self.grown_bantime(name, prefix).until(since) };
+        let evidence = counter.lines.into();
+        self.ban(
+            Wanted { jail: name, prefix, active, origin: Origin::Log, failures: counter.failures, evidence },
+            now,
+            effects,
+        );
+        self.escalate(name, prefix, active, now, effects);
+    }
+
+    /// How long a ban of `prefix` lasts now. A ban in force is prolonged by the plain time, as fail2ban does.
+    fn grown_bantime(&mut self, name: &Arc<str>, prefix: Prefix) -> BanTime {
+        let random: f64 = self.random.random();
+        let Some((_, settings)) = self.settings(name) else {
+            return BanTime::Permanent;
+        };
+        let banned = self.jails.get(name).is_some_and(|jail| jail.bans.get(prefix).is_some());
+        match (settings.bantime, &settings.increment) {
+            (BanTime::For(base), Some(increment)) if !banned => {
+                let earlier = self.earlier_bans(name, prefix, increment);
+                BanTime::For(increment.bantime(base, earlier, random))
+            }
+            (bantime, _) => bantime,
+        }
+    }
+
+    fn earlier_bans(&self, name: &str, prefix: Prefix, increment: &Increment) -> u32 {
+        let count = |jail: &Jail| jail.bans.offender(prefix).map_or(0, |offender| offender.count);
+        if increment.overall_jails {
+            self.jails.values().map(count).sum()
+        } else {
+            self.jails.get(name).map_or(0, count)
+        }
+    }
+
+    /// Lists the whole network around `prefix` if enough of its hosts are banned.
+    fn escalate(
+        &mut self,
+        name: &Arc<str>,
+        prefix: Prefix,
+        active: Active,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) {
+        let Some((_, settings)) = self.settings(name) else {
+            return;
+        };
+        let Some(network) = self.jails[name].bans.escalated(prefix) else {
+            return;
+        };
+        if self.refusal(settings, network).is_some() || self.spares_part_of(settings, network) {
+            return;
+        }
+        // Not as long as its last host, which may have been banned for good.
+        let active = Active { since: active.since, until: settings.bantime.until(active.since) };
+        let evidence = vec![format!("{prefix} is the last of enough banned hosts in {network}").into()];
+        let wanted =
+            Wanted { jail: name, prefix: network, active, origin: Origin::Escalation, failures: 0, evidence };
+        self.ban(wanted, now, effects);
+    }
+
+    /// Puts a ban in force, or makes the one in force last longer. A ban that is over already is none. Tells whether
+    /// anything changed.
+    fn ban(&mut self, wanted: Wanted<'_>, now: Timestamp, effects: &mut Effects) -> bool {
+        let Wanted { prefix, active, .. } = wanted;
+        if active.until.is_some_and(|until| until <= now) {
+            return false;
+        }
+        let jail = self.jail_mut(wanted.jail);
+        let change = match jail.bans.get(prefix) {
+            Some(held) if !ends_later(active.until, held.until) => return false,
+            Some(held) => {
+                jail.bans.prolong(prefix, held, active.until);
+                Change::Extended {
+                    prefix,
+                    jail: Arc::clone(wanted.jail),
+                    at: active.since,
+                    until: active.until,
+                }
+            }
+            None => {
+                let count = jail.bans.offender(prefix).map_or(0, |offender| offender.count) + 1;
+                jail.bans.set(prefix, active);
+                jail.bans.remember(prefix, Offender::of(active, count));
+                jail.total_banned += 1;
+                Change::Banned(wanted.into_ban(count))
+            }
+        };
+        effects.changes.push(change);
+        true
+    }
+
+    /// Carries out an order and tells how many bans or entries it changed.
+    pub fn order(&mut self, order: &Order, now: Timestamp, effects: &mut Effects) -> Result<usize, Refusal> {
+        match order {
+            Order::Ban(order) => self.order_ban(order, now, effects),
+            Order::Unban { prefix, jail, by } => {
+                self.order_unban(*prefix, jail.as_ref(), &EndCause::Order(by.clone()), now, effects)
+            }
+            Order::Allow { prefix, note, until } => {
+                let allow = Allow { prefix: *prefix, note: note.clone(), since: now, until: *until };
+                check_width(*prefix)?;
+                self.allowlist.insert(allow.clone())?;
+                effects.changes.push(Change::Allowed(allow));
+                Ok(1 + self.order_unban(Some(*prefix), None, &EndCause::Allowed, now, effects)?)
+            }
+            Order::Disallow { prefix } => {
+                self.allowlist.remove(*prefix)?;
+                effects.changes.push(Change::Disallowed { prefix: *prefix, at: now });
+                Ok(1)
+            }
+        }
+    }
+
+    fn order_ban(
+        &mut self,
+        order: &BanOrder,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> Result<usize, Refusal> {
+        let BanOrder { prefix, time, .. } = *order;
+        let (name, settings) = self.settings(&order.jail).ok_or_else(|| self.unknown_jail(&order.jail))?;
+        check_width(prefix)?;
+        if let Some(refusal) = self.refusal(settings, prefix) {
+            return Err(refusal);
+        }
+        if self.spares_part_of(settings, prefix) {
+            let entry = format!("`ignoreip` or `ignoreself` of the jail `{name}`, in part");
+            return Err(Refusal::Allowlisted { prefix, entry });
+        }
+        let active = Active { since: now, until: time.unwrap_or(settings.bantime).until(now) };
+        let evidence = order.reason.iter().map(|reason| cut(reason, MAX_EVIDENCE).into()).collect();
+        let origin = Origin::Order(order.by.clone());
+        let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
+        let changed = self.ban(wanted, now, effects);
+        self.escalate(&name, prefix, active, now, effects);
+        Ok(usize::from(changed))
+    }
+
+    fn order_unban(
+        &mut self,
+        prefix: Option<Prefix>,
+        jail: Option<&Arc<str>>,
+        cause: &EndCause,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> Result<usize, Refusal> {
+        if let Some(name) = jail
+            && !self.jails.contains_key(name)
+        {
+            return Err(self.unknown_jail(name));
+        }
+        let chosen = self.jails.values_mut().filter(|held| jail.is_none_or(|name| *name == held.name));
+        Ok(chosen.map(|jail| jail.free(prefix, cause, now, effects)).sum())
+    }
+
+    /// Ends what is over by `now`: bans and allowlist entries.
+    pub fn expire(&mut self, now: Timestamp, effects: &mut Effects) {
+        for jail in self.jails.values_mut() {
+            jail.counters.expire(now);
+            jail.bans.forget_quiet(now);
+            while let Some((prefix, at)) = jail.bans.pop_ended(now) {
+                let jail = Arc::clone(&jail.name);
+                effects.changes.push(Change::Unbanned { prefix, jail, at, cause: EndCause::Expired });
+            }
+        }
+        while let Some(prefix) = self.allowlist.pop_ended(now) {
+            effects.changes.push(Change::Disallowed { prefix, at: now });
+        }
+    }
+
+    /// When something ends by itself next.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        let bans = self.jails.values().filter_map(|jail| jail.bans.next_end());
+        bans.chain(self.allowlist.next_end()).min()
+    }
+
+    /// Adds what happened to the counters since the last call; to be called once before effects are committed.
+    pub fn finish(&mut self, effects: &mut Effects) {
+        for jail in self.jails.values_mut() {
+            let touched = jail.counters.take_touched().into_iter();
+            effects
+                .counters
+                .extend(touched.map(|(prefix, counter)| (Arc::clone(&jail.name), prefix, counter)));
+        }
+    }
+
+    /// What `jail` has done and holds; `None` if there is no such jail.
+    pub fn status(&self, jail: &str) -> Option<Status> {
+        let jail = self.jails.get(jail)?;
+        Some(Status {
+            currently_failed: jail.counters.len(),
+            total_failed: jail.total_failed,
+            currently_banned: jail.bans.len(),
+            total_banned: jail.total_banned,
+            ignored: jail.ignored,
+            banned: jail.bans.iter().map(|(prefix, _)| prefix).collect(),
+        })
+    }
+
+    /// The names of all jails that are configured or still hold bans.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.jails
+            .values()
+            .filter(|jail| jail.settings.is_some() || !jail.bans.is_empty())
+            .map(|jail| &jail.name)
+    }
+
+    /// The counter of the prefix that `address` is counted under in `jail`.
+    pub fn counter(&self, jail: &str, address: IpAddr) -> Option<&Counter> {
+        let jail = self.jails.get(jail)?;
+        let ipv6 = jail.settings.as_ref().map_or(128, |settings| settings.ipv6_prefix);
+        jail.counters.get(Prefix::host(address).widen(32, ipv6))
+    }
+
+    /// The allowlist.
+    pub fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
+    }
+
+    fn settings(&self, jail: &str) -> Option<(Arc<str>, &Settings)> {
+        let jail = self.jails.get(jail)?;
+        Some((Arc::clone(&jail.name), jail.settings.as_ref()?))
+    }
+
+    fn unknown_jail(&self, name: &str) -> Refusal {
+        let known: Vec<&str> = self.names().map(|name| &**name).collect();
+        Refusal::UnknownJail { name: name.into(), known: known.join(", ") }
+    }
+
+    /// The network that failures of `address` count for: itself, where its wider network holds somebody the jail spares.
+    fn counted_as(&self, settings: &Settings, address: Prefix) -> Prefix {
+        let network = address.widen(32, settings.ipv6_prefix);
+        if network != address && self.spares_part_of(settings, network) { address } else { network }
+    }
+
+    /// Whether the jail never bans some address of `network` that the lists would not leave out by themselves.
+    fn spares_part_of(&self, settings: &Settings, network: Prefix) -> bool {
+        let holds_one_of = |spared: &PrefixSet| {
+            let mut apart = spared.iter().filter(|spared| !self.allowlist.covers(*spared));
+            apart.any(|spared| network.overlaps(spared))
+        };
+        holds_one_of(&settings.ignore) || (settings.ignore_self && holds_one_of(&self.own))
+    }
+
+    /// Why `prefix` may not be banned under these settings.
+    fn refusal(&self, settings: &Settings, prefix: Prefix) -> Option<Refusal> {
+        let entry = if self.allowlist.covers(prefix) {
+            self.allowlist.covering(prefix)
+        } else if settings.ignore.covers(prefix) {
+            Some(format!("`ignoreip` of the jail `{}`", settings.name))
+        } else if settings.ignore_self && self.own.covers(prefix) {
+            Some("`ignoreself`: it is an address of this host".to_owned())
+        } else {
+            None
+        };
+        if let Some(entry) = entry {
+            return Some(Refusal::Allowlisted { prefix, entry });
+        }
+        let (range, purpose) = reserved(prefix)?;
+        (!settings.allow_reserved.covers(prefix)).then_some(Refusal::Reserved { prefix, range, purpose })
+    }
+}
+
+/// A ban that is to be.
+struct Wanted<'a> {
+    jail: &'a Arc<str>,
+    prefix: Prefix,
+    active: Active,
+    origin: Origin,
+    failures: u32,
+    evidence: Vec<Arc<str>>,
+}
+
+impl Wanted<'_> {
+    fn into_ban(self, count: u32) -> Ban {
+        Ban {
+            prefix: self.prefix,
+            jail: Arc::clone(self.jail),
+            since: self.active.since,
+            until: self.active.until,
+            origin: self.origin,
+            failures: self.failures,
+            count,
+            evidence: self.evidence,
+        }
+    }
+}
+
+impl Jail {
+    fn retired(name: Arc<str>) -> Self {
+        Self {
+            name,
+            settings: None,
+            counters: Counters::new(std::time::Duration::ZERO, 0),
+            bans: Bans::default(),
+            total_failed: 0,
+            total_banned: 0,
+            ignored: 0,
+        }
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        self.counters.reconfigure(settings.findtime, settings.max_matches);
+        self.bans.set_escalate(settings.escalate);
+        self.settings = Some(settings);
+    }
+
+    /// Ends the bans inside `prefix`, or all, and forgets what led to them.
+    fn free(
+        &mut self,
+        prefix: Option<Prefix>,
+        cause: &EndCause,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> usize {
+        let freed = match prefix {
+            Some(prefix) => self.bans.within(prefix),
+            None => self.bans.iter().map(|(prefix, _)| prefix).collect(),
+        };
+        for prefix in &freed {
+            self.bans.remove(*prefix);
+            let (prefix, jail) = (*prefix, Arc::clone(&self.name));
+            effects.changes.push(Change::Unbanned { prefix, jail, at: now, cause: cause.clone() });
+        }
+        let forgiven = self.bans.forgive_within(prefix).into_iter();
+        effects.forgiven.extend(forgiven.map(|prefix| (Arc::clone(&self.name), prefix)));
+        self.counters.remove_within(prefix);
+        freed.len()
+    }
+}
+
+fn check_width(prefix: Prefix) -> Result<(), Refusal> {
+    let widest = if prefix.is_ipv4() { WIDEST.0 } else { WIDEST.1 };
+    if prefix.len() < widest { Err(Refusal::TooWide(prefix)) } else { Ok(()) }
+}
+
+/// Whether a ban until `new` outlasts one until `old`.
+fn ends_later(new: Option<Timestamp>, old: Option<Timestamp>) -> bool {
+    match (new, old) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(new), Some(old)) => new > old,
+    }
+}
+
+fn hour_of(time: Timestamp) -> Timestamp {
+    Timestamp::from_secs(time.as_secs().div_euclid(3600) * 3600)
+}
+
+/// The start of `text`, at most `limit` bytes of it.
+fn cut(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}
+
+#[cfg(test)]
+mod tests;

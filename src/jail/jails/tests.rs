@@ -1,0 +1,303 @@
+//! What the jails do with failures, orders and time, told as short stories: a line per step, then the changes.
+
+use std::time::Duration;
+
+use super::*;
+use crate::jail::{Escalate, MANUAL};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_secs(seconds)
+}
+
+fn prefixes(texts: &[&str]) -> PrefixSet {
+    texts.iter().map(|text| text.parse::<Prefix>().unwrap()).collect()
+}
+
+/// Three failures in 600 s ban for 3600 s.
+fn settings(name: &str) -> Settings {
+    Settings {
+        name: name.into(),
+        sources: Vec::new(),
+        filter: crate::filter::Settings::default(),
+        findtime: Duration::from_secs(600),
+        maxretry: 3,
+        bantime: BanTime::For(Duration::from_secs(3600)),
+        increment: None,
+        ignore: PrefixSet::default(),
+        ignore_self: true,
+        ipv6_prefix: 128,
+        escalate: None,
+        max_matches: 3,
+        allow_reserved: PrefixSet::default(),
+    }
+}
+
+fn doubling() -> Option<Increment> {
+    Some(Increment {
+        factor: 1.0,
+        multipliers: Vec::new(),
+        max_time: None,
+        random_time: Duration::ZERO,
+        overall_jails: false,
+    })
+}
+
+fn jails(settings: Vec<Settings>) -> Jails {
+    Jails::new(settings, PrefixSet::default(), PrefixSet::default(), 1)
+}
+
+/// Runs failures `(second, address)` through the jail `sasl` with the clock at each, and shows the changes.
+fn run(jails: &mut Jails, failures: &[(i64, &str)]) -> Vec<String> {
+    let mut effects = Effects::default();
+    for (second, address) in failures {
+        let now = at(*second);
+        jails.expire(now, &mut effects);
+        let failure = Failure { address: address.parse().unwrap(), time: now, line: "line" };
+        jails.failure("sasl", &failure, now, &mut effects);
+    }
+    effects.changes.iter().map(show).collect()
+}
+
+fn show(change: &Change) -> String {
+    let end =
+        |until: &Option<Timestamp>| until.map_or("ever".to_owned(), |until| until.as_secs().to_string());
+    match change {
+        Change::Banned(ban) => {
+            format!(
+                "{} bans {} at {} until {} #{}",
+                ban.jail,
+                ban.prefix,
+                ban.since.as_secs(),
+                end(&ban.until),
+                ban.count
+            )
+        }
+        Change::Extended { prefix, until, .. } => format!("{prefix} until {}", end(until)),
+        Change::Unbanned { prefix, at, cause, .. } => format!("{prefix} free at {} {cause:?}", at.as_secs()),
+        Change::Allowed(allow) => format!("allow {}", allow.prefix),
+        Change::Disallowed { prefix, .. } => format!("disallow {prefix}"),
+    }
+}
+
+fn order(jails: &mut Jails, order: Order, second: i64) -> Result<Vec<String>, String> {
+    let mut effects = Effects::default();
+    jails.order(&order, at(second), &mut effects).map_err(|refusal| refusal.to_string())?;
+    Ok(effects.changes.iter().map(show).collect())
+}
+
+fn ban(prefix: &str) -> Order {
+    Order::Ban(BanOrder {
+        prefix: prefix.parse().unwrap(),
+        jail: "sasl".into(),
+        time: None,
+        reason: None,
+        by: "test".into(),
+    })
+}
+
+#[test]
+fn one_failure_too_many_is_a_ban_that_ends() {
+    let mut jails = jails(vec![settings("sasl")]);
+    let changes = run(&mut jails, &[(0, "192.0.2.1"), (1, "192.0.2.2"), (5, "192.0.2.1"), (9, "192.0.2.1")]);
+    assert_eq!(changes, ["sasl bans 192.0.2.1 at 9 until 3609 #1"]);
+    assert_eq!(jails.next_expiry(), Some(at(3609)));
+    let status = jails.status("sasl").unwrap();
+    assert_eq!((status.currently_failed, status.total_failed, status.total_banned), (1, 4, 1));
+    assert_eq!(run(&mut jails, &[(3609, "192.0.2.9")]), ["192.0.2.1 free at 3609 Expired"]);
+}
+
+#[test]
+fn failures_of_somebody_banned_prolong_the_ban() {
+    let mut jails = jails(vec![settings("sasl")]);
+    let address = "192.0.2.1";
+    run(&mut jails, &[(0, address), (0, address), (0, address)]);
+    assert_eq!(run(&mut jails, &[(60, address), (60, address), (60, address)]), ["192.0.2.1 until 3660"]);
+}
+
+#[test]
+fn those_that_come_back_are_banned_sooner_and_longer() {
+    let mut jails = jails(vec![Settings { increment: doubling(), maxretry: 4, ..settings("sasl") }]);
+    let address = "192.0.2.1";
+    assert_eq!(run(&mut jails, &[(0, address); 4]), ["sasl bans 192.0.2.1 at 0 until 3600 #1"]);
+    // Each failure weighs 2 now.
+    let changes = run(&mut jails, &[(4000, address); 2]);
+    assert_eq!(changes, ["192.0.2.1 free at 3600 Expired", "sasl bans 192.0.2.1 at 4000 until 11200 #2"]);
+}
+
+#[test]
+fn bans_of_other_jails_count_when_told_to() {
+    let increment = doubling().map(|increment| Increment { overall_jails: true, ..increment });
+    let mut jails = jails(vec![Settings { increment, ..settings("sasl") }, settings("sshd")]);
+    let offender = Offender { count: 1, since: at(0), forget: None };
+    jails.restore_offender(&"sshd".into(), "192.0.2.1".parse().unwrap(), offender);
+    assert_eq!(run(&mut jails, &[(9, "192.0.2.1"); 2]), ["sasl bans 192.0.2.1 at 9 until 7209 #1"]);
+}
+
+#[test]
+fn addresses_of_one_ipv6_network_count_together_when_told_to() {
+    let mut jails = jails(vec![Settings { ipv6_prefix: 64, ..settings("sasl") }]);
+    let changes = run(&mut jails, &[(0, "2001:db8::1"), (1, "2001:db8::2"), (2, "2001:db8::ffff:3")]);
+    assert_eq!(changes, ["sasl bans 2001:db8::/64 at 2 until 3602 #1"]);
+}
+
+#[test]
+fn enough_banned_hosts_ban_their_network() {
+    let escalate = Some(Escalate { hosts: 2, ipv4: 24, ipv6: 48 });
+    let mut jails = jails(vec![Settings { escalate, maxretry: 1, ..settings("sasl") }]);
+    let changes = run(&mut jails, &[(0, "192.0.2.1"), (10, "198.51.100.1"), (20, "192.0.2.2")]);
+    let last = &changes[2..];
+    assert_eq!(
+        last,
+        ["sasl bans 192.0.2.2 at 20 until 3620 #1", "sasl bans 192.0.2.0/24 at 20 until 3620 #1"]
+    );
+    // A third host keeps the network listed as long as itself.
+    let changes = run(&mut jails, &[(30, "192.0.2.3")]);
+    assert_eq!(changes, ["sasl bans 192.0.2.3 at 30 until 3630 #1", "192.0.2.0/24 until 3630"]);
+}
+
+#[test]
+fn the_allowlist_wins_over_every_ban() {
+    let own = prefixes(&["203.0.113.5"]);
+    let sasl = Settings { ignore: prefixes(&["198.51.100.0/24"]), maxretry: 1, ..settings("sasl") };
+    let mut jails = Jails::new(vec![sasl], prefixes(&["192.0.2.0/28"]), own, 1);
+    let never = ["192.0.2.1", "198.51.100.7", "203.0.113.5", "127.0.0.1", "10.0.0.1", "::ffff:192.0.2.1"];
+    for address in never {
+        assert_eq!(run(&mut jails, &[(0, address)]), [""; 0], "{address}");
+        assert!(order(&mut jails, ban(address), 0).is_err(), "{address}");
+    }
+    assert_eq!(jails.status("sasl").unwrap().ignored, never.len() as u64);
+    run(&mut jails, &[(0, "192.0.2.77")]);
+    let allow =
+        Order::Allow { prefix: "192.0.2.64/26".parse().unwrap(), note: "office".into(), until: Some(at(50)) };
+    let changes = order(&mut jails, allow, 5).unwrap();
+    assert_eq!(changes, ["allow 192.0.2.64/26", "192.0.2.77 free at 5 Allowed"]);
+    let mut effects = Effects::default();
+    assert_eq!(jails.next_expiry(), Some(at(50)));
+    jails.expire(at(50), &mut effects);
+    assert_eq!(effects.changes.iter().map(show).collect::<Vec<_>>(), ["disallow 192.0.2.64/26"]);
+}
+
+#[test]
+fn orders_are_carried_out_or_refused_with_the_reason() {
+    let mut jails = jails(vec![settings("sasl"), settings(MANUAL)]);
+    assert_eq!(
+        order(&mut jails, ban("192.0.2.0/25"), 7).unwrap(),
+        ["sasl bans 192.0.2.0/25 at 7 until 3607 #1"]
+    );
+    assert_eq!(
+        order(&mut jails, ban("192.0.2.0/25"), 7).unwrap(),
+        [""; 0],
+        "the second time changes nothing"
+    );
+    for (prefix, words) in [
+        ("0.0.0.0/0", "too wide"),
+        ("192.0.0.0/7", "too wide"),
+        ("2001::/15", "too wide"),
+        ("192.168.7.0/24", "private"),
+        ("127.0.0.1", "loopback"),
+    ] {
+        let refusal = order(&mut jails, ban(prefix), 7).unwrap_err();
+        assert!(refusal.contains(words), "{prefix}: {refusal}");
+    }
+    let everything = Order::Allow { prefix: "::/0".parse().unwrap(), note: String::new(), until: None };
+    assert!(order(&mut jails, everything, 7).unwrap_err().contains("too wide"));
+    let elsewhere = Order::Unban { prefix: None, jail: Some("ftp".into()), by: "test".into() };
+    assert_eq!(
+        order(&mut jails, elsewhere, 7).unwrap_err(),
+        "there is no jail `ftp`; there are: manual, sasl"
+    );
+    let wide = Order::Unban { prefix: Some("192.0.2.0/24".parse().unwrap()), jail: None, by: "test".into() };
+    assert_eq!(order(&mut jails, wide.clone(), 8).unwrap(), ["192.0.2.0/25 free at 8 Order(\"test\")"]);
+    assert_eq!(order(&mut jails, wide, 8).unwrap(), [""; 0]);
+    // Forgiven: the next ban is a first one.
+    assert_eq!(
+        order(&mut jails, ban("192.0.2.0/25"), 9).unwrap(),
+        ["sasl bans 192.0.2.0/25 at 9 until 3609 #1"]
+    );
+}
+
+#[test]
+fn lines_older_than_the_findtime_are_left_out() {
+    let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }]);
+    let mut effects = Effects::default();
+    let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(0), line: "line" };
+    jails.failure("sasl", &failure, at(601), &mut effects);
+    assert!(effects.is_empty());
+    jails.failure("sasl", &failure, at(600), &mut effects);
+    assert_eq!(effects.changes.len(), 1);
+}
+
+#[test]
+fn a_jail_that_is_gone_keeps_its_bans_until_they_end() {
+    let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }]);
+    run(&mut jails, &[(0, "192.0.2.1")]);
+    jails.reconfigure(vec![settings("other")], PrefixSet::default(), PrefixSet::default());
+    assert_eq!(run(&mut jails, &[(1, "192.0.2.2")]), [""; 0], "it counts no more");
+    let mut effects = Effects::default();
+    jails.expire(at(3600), &mut effects);
+    assert_eq!(effects.changes.len(), 1);
+}
+
+#[test]
+fn effects_hold_counters_and_failures_by_hour() {
+    let mut jails = jails(vec![settings("sasl")]);
+    let mut effects = Effects::default();
+    for (second, line) in [(3599, "one"), (3600, "two"), (3601, "three")] {
+        let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(second), line };
+        jails.failure("sasl", &failure, at(second), &mut effects);
+    }
+    jails.finish(&mut effects);
+    let prefix: Prefix = "192.0.2.1".parse().unwrap();
+    assert_eq!(effects.counters, [("sasl".into(), prefix, None)]);
+    let hours: Vec<(i64, u32)> =
+        effects.failures.iter().map(|((_, hour, _), count)| (hour.as_secs(), *count)).collect();
+    assert_eq!(hours, [(0, 1), (3600, 2)]);
+    let Change::Banned(ban) = &effects.changes[0] else { panic!("no ban") };
+    assert_eq!(ban.evidence, ["one".into(), "two".into(), "three".into()] as [Arc<str>; 3]);
+}
+
+#[test]
+fn a_network_is_not_banned_over_somebody_the_jail_spares() {
+    let escalate = Some(Escalate { hosts: 1, ipv4: 24, ipv6: 48 });
+    let ignore = prefixes(&["192.0.2.77", "2001:db8:0:1::77"]);
+    let sasl = Settings { escalate, ignore, ipv6_prefix: 64, maxretry: 1, ..settings("sasl") };
+    let mut jails = jails(vec![sasl]);
+    let changes = run(&mut jails, &[(0, "192.0.2.1"), (1, "2001:db8:0:1::1"), (2, "198.51.100.1")]);
+    let expected = [
+        "sasl bans 192.0.2.1 at 0 until 3600 #1",
+        "sasl bans 2001:db8:0:1::1 at 1 until 3601 #1",
+        "sasl bans 198.51.100.1 at 2 until 3602 #1",
+        "sasl bans 198.51.100.0/24 at 2 until 3602 #1",
+    ];
+    assert_eq!(changes, expected);
+    assert!(order(&mut jails, ban("192.0.2.0/24"), 3).unwrap_err().contains("in part"));
+}
+
+#[test]
+fn pardoning_everybody_forgets_everything() {
+    let mut jails = jails(vec![settings("sasl")]);
+    let address = "192.0.2.1";
+    run(&mut jails, &[(0, address), (0, address), (0, address), (3600, "192.0.2.2"), (3600, "192.0.2.2")]);
+    let all = Order::Unban { prefix: None, jail: None, by: "test".into() };
+    assert_eq!(order(&mut jails, all, 3601).unwrap(), [""; 0], "the ban was over already");
+    let changes = run(&mut jails, &[(3602, "192.0.2.2"), (3602, address), (3602, address), (3602, address)]);
+    assert_eq!(changes, ["sasl bans 192.0.2.1 at 3602 until 7202 #1"]);
+}
+
+#[test]
+fn an_offender_is_remembered_from_the_end_of_a_prolonged_ban() {
+    let mut jails = jails(vec![Settings { increment: doubling(), ..settings("sasl") }]);
+    run(&mut jails, &[(0, "192.0.2.1"); 3]);
+    let month = 30 * 86_400;
+    let prolong = Order::Ban(BanOrder {
+        time: Some(BanTime::For(Duration::from_secs(month))),
+        prefix: "192.0.2.1".parse().unwrap(),
+        jail: "sasl".into(),
+        reason: None,
+        by: "test".into(),
+    });
+    order(&mut jails, prolong, 0).unwrap();
+    let back = month as i64 + 86_400;
+    let changes = run(&mut jails, &[(back, "192.0.2.1"), (back, "192.0.2.1")]);
+    assert!(changes.last().unwrap().ends_with("#2"), "{changes:?}");
+}
