@@ -34,3 +34,5 @@ pub mod source;
 pub mod filter;
 
 pub mod jail;
+
+pub mod store;

@@ -1,0 +1,125 @@
+//! What a restart takes up again.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::row::{Json, SELECT_POSITIONS, position, prefix};
+use super::{Allow, Error, Store};
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+use crate::jail::{Active, Counter, Offender};
+use crate::source::Position;
+
+/// Everything the stages held when the last transaction was committed, but for the bans, of which there may be many:
+/// [`Store::bans_in_force`] hands those on one by one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kept {
+    /// How far each file was read.
+    pub positions: Vec<Position>,
+    /// Failures that have not made a ban yet, by jail.
+    pub counters: Vec<(Arc<str>, Prefix, Counter)>,
+    /// Who was banned before, by jail.
+    pub offenders: Vec<(Arc<str>, Prefix, Offender)>,
+    /// Failures and bans ever, by jail.
+    pub totals: Vec<(Arc<str>, u64, u64)>,
+    /// The allowlist.
+    pub allowlist: Vec<Allow>,
+}
+
+impl Store {
+    /// Reads what a restart takes up again.
+    pub fn kept(&self) -> Result<Kept, Error> {
+        self.try_kept().map_err(|error| Error::new(self.path(), error))
+    }
+
+    fn try_kept(&self) -> rusqlite::Result<Kept> {
+        Ok(Kept {
+            positions: self.positions()?,
+            counters: self.counters()?,
+            offenders: self.offenders()?,
+            totals: self.totals()?,
+            allowlist: self.try_allowlist()?,
+        })
+    }
+
+    /// The allowlist alone.
+    pub fn allowlist(&self) -> Result<Vec<Allow>, Error> {
+        self.try_allowlist().map_err(|error| Error::new(self.path(), error))
+    }
+
+    /// Hands on every ban in force: jail, prefix, beginning and end.
+    pub fn bans_in_force(&self, mut each: impl FnMut(&Arc<str>, Prefix, Active)) -> Result<(), Error> {
+        let mut read = || -> rusqlite::Result<()> {
+            let mut statement = self.connection().prepare(
+                "SELECT name, address, length, since, until FROM bans JOIN jails ON jails.id = jail
+                 WHERE ended IS NULL ORDER BY jail, address, length",
+            )?;
+            let mut rows = statement.query([])?;
+            let mut jail: Arc<str> = "".into();
+            while let Some(row) = rows.next()? {
+                let name = row.get_ref(0)?.as_str()?;
+                if *jail != *name {
+                    jail = name.into();
+                }
+                each(&jail, prefix(row, 1)?, Active { since: row.get(3)?, until: row.get(4)? });
+            }
+            Ok(())
+        };
+        read().map_err(|error| Error::new(self.path(), error))
+    }
+
+    fn all<T>(
+        &self,
+        sql: &str,
+        read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Vec<T>> {
+        let mut statement = self.connection().prepare(sql)?;
+        let rows = statement.query_map([], |row| read(row))?;
+        rows.collect()
+    }
+
+    fn positions(&self) -> rusqlite::Result<Vec<Position>> {
+        self.all(SELECT_POSITIONS, position)
+    }
+
+    fn counters(&self) -> rusqlite::Result<Vec<(Arc<str>, Prefix, Counter)>> {
+        self.all(
+            "SELECT name, address, length, first, last, retry, failures, lines
+             FROM counters JOIN jails ON jails.id = jail",
+            |row| {
+                let Json(lines): Json<VecDeque<Arc<str>>> = row.get(7)?;
+                let counter = Counter {
+                    first: row.get(3)?,
+                    last: row.get(4)?,
+                    retry: row.get(5)?,
+                    failures: row.get(6)?,
+                    lines,
+                };
+                Ok((row.get(0)?, prefix(row, 1)?, counter))
+            },
+        )
+    }
+
+    fn offenders(&self) -> rusqlite::Result<Vec<(Arc<str>, Prefix, Offender)>> {
+        self.all(
+            "SELECT name, address, length, count, since, forget FROM offenders JOIN jails ON jails.id = jail",
+            |row| {
+                let offender = Offender { count: row.get(3)?, since: row.get(4)?, forget: row.get(5)? };
+                Ok((row.get(0)?, prefix(row, 1)?, offender))
+            },
+        )
+    }
+
+    fn totals(&self) -> rusqlite::Result<Vec<(Arc<str>, u64, u64)>> {
+        self.all("SELECT name, total_failed, total_banned FROM jails", |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+    }
+
+    fn try_allowlist(&self) -> rusqlite::Result<Vec<Allow>> {
+        self.all("SELECT address, length, note, since, until FROM allowlist", |row| {
+            let since: Timestamp = row.get(3)?;
+            Ok(Allow { prefix: prefix(row, 0)?, note: row.get(2)?, since, until: row.get(4)? })
+        })
+    }
+}

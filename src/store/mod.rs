@@ -1,0 +1,34 @@
+//! SQLite: what must survive. One writer; every change of a ban or of the allowlist gets a number.
+//!
+//! [`Store`] is the writer. It commits, in one transaction, how far the logs were read and everything that followed
+//! from the lines: counters, rollups, bans. After a kill at any instant every line has been counted once. [`Reader`]
+//! looks things up beside it, for people. DNS never comes here.
+
+mod error;
+mod kept;
+mod reader;
+mod retention;
+mod row;
+mod schema;
+mod settings;
+mod writer;
+mod writing;
+
+pub use crate::jail::{Allow, Ban, Change, EndCause, Origin};
+pub use error::Error;
+pub use kept::Kept;
+pub use reader::{BanQuery, PastBan, Reader};
+pub use settings::Settings;
+pub use writer::{Store, Work};
+
+/// A change that is durable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number: 1 for the first change ever, without gaps. The serial of every list follows it.
+    pub number: u64,
+    /// The change.
+    pub change: Change,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! What is old goes, a few rows at a time, so that no ban waits for it and the file does not grow for ever.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, Row, ToSql, params};
+
+use super::{Error, Store};
+use crate::clock::Timestamp;
+
+/// At most this many rows of a table go at a time.
+const STEP: usize = 1_000;
+
+/// How many freed pages are given back to the file system at a time.
+const VACUUM_PAGES: usize = 1_000;
+
+/// How long the figures by address and day are kept, for reports on who came back.
+const DAYS: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// How long the figures by hour are kept.
+const HOURS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// How long the numbered changes are kept, for whoever follows them.
+const CHANGES: Duration = Duration::from_secs(90 * 24 * 3600);
+
+impl Store {
+    /// Deletes some rows whose time is up and gives freed pages back. Tells whether there is more to do.
+    pub fn retain(&mut self, now: Timestamp) -> Result<bool, Error> {
+        let more = self.try_retain(now);
+        more.map_err(|error| Error::new(&self.settings.path, error))
+    }
+
+    fn try_retain(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+        let evidence = now - self.settings.evidence_retention;
+        let history = now - self.settings.history_retention;
+        let more_evidence = self.drop_evidence(evidence)?;
+        let connection = self.connection();
+        let mut more = more_evidence;
+        more |= drop_old(connection, &BANS, history)?;
+        more |= drop_old(connection, &OFFENDERS, now)?;
+        more |= drop_old(connection, &CHANGE_ROWS, now - CHANGES)?;
+        more |= drop_old(connection, &DAY_ROWS, now - DAYS)?;
+        more |= drop_old(connection, &HOUR_ROWS, now - HOURS)?;
+        give_back_pages(connection)?;
+        Ok(more)
+    }
+
+    /// Goes on from the last ban it dealt with, since those before have no evidence left.
+    fn drop_evidence(&mut self, before: Timestamp) -> rusqlite::Result<bool> {
+        let (ended, id) = self.evidence_gone;
+        let sql = "SELECT ended, id FROM bans WHERE (ended, id) > (?1, ?2) AND ended < ?3 ORDER BY ended, id LIMIT ?4";
+        let mut select = self.connection().prepare_cached(sql)?;
+        let rows =
+            select.query_map(params![ended, id, before, STEP], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let bans: Vec<(Timestamp, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        drop(select);
+        let Some(last) = bans.last().copied() else {
+            return Ok(false);
+        };
+        let transaction = self.connection().unchecked_transaction()?;
+        for (_, ban) in &bans {
+            transaction.prepare_cached("DELETE FROM evidence WHERE ban = ?1")?.execute([ban])?;
+        }
+        transaction.commit()?;
+        self.evidence_gone = last;
+        Ok(bans.len() == STEP)
+    }
+}
+
+/// How the old rows of a table are found, oldest first, and deleted by their key.
+struct Aging {
+    /// Gives the key of rows older than `?1`, at most `?2` of them; each has an index to run along.
+    old: &'static str,
+    /// Deletes the row with this key.
+    delete: &'static str,
+}
+
+const BANS: Aging = Aging {
+    old: "SELECT id FROM bans WHERE ended IS NOT NULL AND ended < ?1 ORDER BY ended LIMIT ?2",
+    delete: "DELETE FROM bans WHERE id = ?1",
+};
+
+const OFFENDERS: Aging = Aging {
+    old: "SELECT jail, address, length FROM offenders WHERE forget IS NOT NULL AND forget < ?1 ORDER BY forget LIMIT ?2",
+    delete: "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
+};
+
+/// The last change stays, since numbers go on from it.
+const CHANGE_ROWS: Aging = Aging {
+    old: "SELECT number FROM changes WHERE at < ?1 AND number < (SELECT max(number) FROM changes) ORDER BY at LIMIT ?2",
+    delete: "DELETE FROM changes WHERE number = ?1",
+};
+
+const DAY_ROWS: Aging = Aging {
+    old: "SELECT day, jail, address, length FROM failures_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM failures_by_day WHERE day = ?1 AND jail = ?2 AND address = ?3 AND length = ?4",
+};
+
+const HOUR_ROWS: Aging = Aging {
+    old: "SELECT hour, jail FROM failures_by_hour WHERE hour < ?1 ORDER BY hour LIMIT ?2",
+    delete: "DELETE FROM failures_by_hour WHERE hour = ?1 AND jail = ?2",
+};
+
+/// Deletes the oldest rows; whether there may be more.
+fn drop_old(connection: &Connection, aging: &Aging, before: Timestamp) -> rusqlite::Result<bool> {
+    let mut old = connection.prepare_cached(aging.old)?;
+    let columns = old.column_count();
+    let key = |row: &Row<'_>| (0..columns).map(|column| row.get(column)).collect();
+    let rows = old.query_map(params![before, STEP], key)?;
+    let keys: Vec<Vec<rusqlite::types::Value>> = rows.collect::<rusqlite::Result<_>>()?;
+    if keys.is_empty() {
+        return Ok(false);
+    }
+    let transaction = connection.unchecked_transaction()?;
+    let mut delete = transaction.prepare_cached(aging.delete)?;
+    for key in &keys {
+        delete.execute(rusqlite::params_from_iter(key.iter().map(|value| value as &dyn ToSql)))?;
+    }
+    drop(delete);
+    transaction.commit()?;
+    Ok(keys.len() == STEP)
+}
+
+/// The pragma frees a page with each step.
+fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;
+    let mut freed = statement.query([])?;
+    while freed.next()?.is_some() {}
+    Ok(())
+}

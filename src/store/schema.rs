@@ -1,0 +1,166 @@
+//! The tables, as an append-only list of migrations: a step that was ever released is never edited.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// `BANZ`, so that `file` and we can tell this database from another program's.
+const APPLICATION_ID: i64 = 0x4241_4e5a;
+
+/// The steps from an empty file to the present tables; `PRAGMA user_version` counts the ones taken. Addresses are 16
+/// bytes with IPv4 as IPv4-mapped IPv6, and lengths count in 128 bits; times are milliseconds since the Unix epoch.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE about (
+    -- Added to the number of a change to make the serials of the zones; the time the database was made.
+    serial_base INTEGER NOT NULL
+) STRICT;
+CREATE TABLE jails (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    total_failed INTEGER NOT NULL DEFAULT 0,
+    total_banned INTEGER NOT NULL DEFAULT 0
+) STRICT;
+-- How far each file was read, written with the effects of its lines.
+CREATE TABLE positions (
+    source TEXT NOT NULL,
+    device INTEGER NOT NULL,
+    inode INTEGER NOT NULL,
+    path BLOB NOT NULL,
+    byte_offset INTEGER NOT NULL,
+    fingerprint_length INTEGER NOT NULL,
+    fingerprint_hash INTEGER NOT NULL,
+    PRIMARY KEY (source, device, inode)
+) STRICT, WITHOUT ROWID;
+-- Failures that have not made a ban yet.
+CREATE TABLE counters (
+    jail INTEGER NOT NULL REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    retry INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    lines TEXT NOT NULL,
+    PRIMARY KEY (jail, address, length)
+) STRICT, WITHOUT ROWID;
+-- Every ban there was; in force while `ended` is null.
+CREATE TABLE bans (
+    id INTEGER PRIMARY KEY,
+    jail INTEGER NOT NULL REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    origin TEXT NOT NULL,
+    failures INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    ended INTEGER,
+    end_cause TEXT
+) STRICT;
+CREATE UNIQUE INDEX bans_in_force ON bans (jail, address, length) WHERE ended IS NULL;
+CREATE INDEX bans_in_force_by_time ON bans (since) WHERE ended IS NULL;
+CREATE INDEX bans_in_force_by_jail ON bans (jail, since) WHERE ended IS NULL;
+CREATE INDEX bans_by_address ON bans (address, length, since);
+CREATE INDEX bans_by_jail ON bans (jail, since);
+CREATE INDEX bans_by_time ON bans (since);
+CREATE INDEX bans_by_end ON bans (ended) WHERE ended IS NOT NULL;
+-- The lines that led to a ban.
+CREATE TABLE evidence (
+    ban INTEGER NOT NULL REFERENCES bans ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    PRIMARY KEY (ban, position)
+) STRICT, WITHOUT ROWID;
+-- Who was banned before, for growing ban times.
+CREATE TABLE offenders (
+    jail INTEGER NOT NULL REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    forget INTEGER,
+    PRIMARY KEY (jail, address, length)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX offenders_by_forget ON offenders (forget) WHERE forget IS NOT NULL;
+CREATE TABLE allowlist (
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    PRIMARY KEY (address, length)
+) STRICT, WITHOUT ROWID;
+-- The history of every ban, unban and change of the allowlist, numbered without gaps.
+CREATE TABLE changes (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('banned', 'extended', 'unbanned', 'allowed', 'disallowed')),
+    jail INTEGER REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    until INTEGER,
+    cause TEXT
+) STRICT;
+CREATE INDEX changes_by_time ON changes (at);
+CREATE TABLE failures_by_hour (
+    hour INTEGER NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    failures INTEGER NOT NULL DEFAULT 0,
+    bans INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (hour, jail)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE failures_by_day (
+    day INTEGER NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    PRIMARY KEY (day, jail, address, length)
+) STRICT, WITHOUT ROWID;
+"];
+
+/// The version of the tables that this program writes.
+pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// How a database stands before we touch it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Ours, or empty; holds its version.
+    Version(i64),
+    /// Ours, but from a later program; holds its version.
+    Newer(i64),
+    /// Tables that are not ours.
+    Foreign,
+}
+
+/// Looks at what is there.
+pub(super) fn inspect(connection: &Connection) -> rusqlite::Result<Found> {
+    let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(match (id, version) {
+        (APPLICATION_ID, version) if version > VERSION => Found::Newer(version),
+        (APPLICATION_ID, version) => Found::Version(version),
+        (0, 0) if tables == 0 => Found::Version(0),
+        _ => Found::Foreign,
+    })
+}
+
+/// Takes the missing steps, all or none of them.
+pub(super) fn migrate(connection: &mut Connection, from: i64, serial_base: i64) -> rusqlite::Result<()> {
+    if from == VERSION {
+        return Ok(());
+    }
+    if from == 0 {
+        // Freed pages can be given back a few at a time; this can only be chosen before the first table.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    for step in MIGRATIONS.iter().skip(usize::try_from(from).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    if from == 0 {
+        transaction.execute("INSERT INTO about (serial_base) VALUES (?1)", [serial_base])?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}

@@ -1,0 +1,280 @@
+//! What the store keeps, gives back, forgets and refuses.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+use crate::jail::{Active, Counter, Effects, Offender};
+use crate::source::{Fingerprint, Position};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn settings(folder: &TempDir) -> Settings {
+    Settings {
+        path: folder.path().join("banzone.db"),
+        evidence_retention: DAY * 30,
+        history_retention: DAY * 365,
+    }
+}
+
+fn open(settings: &Settings) -> Store {
+    Store::open(settings, at(1_000)).unwrap()
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_secs(seconds)
+}
+
+fn prefix(text: &str) -> Prefix {
+    text.parse().unwrap()
+}
+
+fn ban(text: &str, since: i64) -> Ban {
+    Ban {
+        prefix: prefix(text),
+        jail: "sasl".into(),
+        since: at(since),
+        until: Some(at(since + 600)),
+        origin: Origin::Order("root".into()),
+        failures: 3,
+        count: 1,
+        evidence: vec!["one".into(), "two".into()],
+    }
+}
+
+fn work(changes: Vec<Change>) -> Work {
+    Work { positions: Vec::new(), effects: Effects { changes, ..Effects::default() } }
+}
+
+fn unban(text: &str, second: i64, cause: EndCause) -> Change {
+    Change::Unbanned { prefix: prefix(text), jail: "sasl".into(), at: at(second), cause }
+}
+
+fn position(offset: u64) -> Position {
+    Position {
+        source: "/var/log/mail.log".into(),
+        path: "/var/log/mail.log".into(),
+        device: u64::MAX,
+        inode: 7,
+        offset,
+        fingerprint: Fingerprint { length: 256, hash: u64::MAX - 1 },
+        finished: false,
+    }
+}
+
+fn in_force(store: &Store) -> Vec<String> {
+    let mut found = Vec::new();
+    store
+        .bans_in_force(|jail, prefix, active| found.push(format!("{jail} {prefix} {:?}", active.until)))
+        .unwrap();
+    found
+}
+
+#[test]
+fn a_restart_takes_up_what_was_committed() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let counter = Counter {
+        first: at(1),
+        last: at(2),
+        retry: 2,
+        failures: 2,
+        lines: ["naïve \u{0} line".into()].into(),
+    };
+    let allow = Allow { prefix: prefix("198.51.100.0/24"), note: "office".into(), since: at(3), until: None };
+    let mut effects = Effects::default();
+    effects.counters.push(("sasl".into(), prefix("2001:db8::/64"), Some(counter.clone())));
+    effects.counters.push(("sasl".into(), prefix("192.0.2.9"), None));
+    effects.failures.insert(("sasl".into(), at(3600), prefix("192.0.2.1")), 5);
+    effects.changes = vec![Change::Banned(ban("192.0.2.1", 10)), Change::Allowed(allow.clone())];
+    let work = Work { positions: vec![position(99)], effects };
+    let recorded = store.commit(&[work]).unwrap();
+    assert_eq!(recorded.iter().map(|recorded| recorded.number).collect::<Vec<_>>(), [1, 2]);
+    drop(store);
+
+    let store = open(&settings);
+    let kept = store.kept().unwrap();
+    assert_eq!(kept.positions, [position(99)]);
+    assert_eq!(kept.counters, [("sasl".into(), prefix("2001:db8::/64"), counter)]);
+    assert_eq!(kept.totals, [(Arc::<str>::from("sasl"), 5, 1)]);
+    assert_eq!(kept.allowlist, [allow]);
+    assert_eq!(kept.offenders.len(), 1);
+    assert_eq!(in_force(&store), ["sasl 192.0.2.1 Some(1970-01-01T00:10:10Z)"]);
+    assert_eq!((store.last_number(), store.serial_base()), (2, 1_000));
+}
+
+#[test]
+fn history_tells_every_ban_with_its_evidence_and_its_end() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let extended = Change::Extended {
+        prefix: prefix("192.0.2.1"),
+        jail: "sasl".into(),
+        at: at(20),
+        until: Some(at(700)),
+    };
+    store.commit(&[work(vec![Change::Banned(ban("192.0.2.1", 10)), extended])]).unwrap();
+    store.commit(&[work(vec![unban("192.0.2.1", 700, EndCause::Expired)])]).unwrap();
+    let again = Ban { count: 2, evidence: vec!["three".into()], ..ban("192.0.2.1", 800) };
+    store.commit(&[work(vec![Change::Banned(again)])]).unwrap();
+
+    let reader = Reader::open(&settings.path).unwrap();
+    let history = reader.history(prefix("192.0.2.1")).unwrap();
+    let told: Vec<_> =
+        history.iter().map(|past| (past.ban.count, past.ban.evidence.len(), past.cause.clone())).collect();
+    assert_eq!(told, [(2, 1, None), (1, 2, Some(EndCause::Expired))]);
+    assert_eq!(history[1].ban.until, Some(at(700)));
+    let bans =
+        |history, limit| reader.bans(&BanQuery { jail: Some("sasl".into()), history, limit }).unwrap().len();
+    assert_eq!((bans(false, None), bans(true, None), bans(true, Some(1))), (1, 2, 1));
+    assert_eq!(reader.bans(&BanQuery { jail: Some("ftp".into()), ..BanQuery::default() }).unwrap(), []);
+}
+
+#[test]
+fn an_offender_is_remembered_until_pardoned_and_longer_when_prolonged() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let prolonged = Change::Extended {
+        prefix: prefix("192.0.2.1"),
+        jail: "sasl".into(),
+        at: at(20),
+        until: Some(at(1010)),
+    };
+    let bans = ["192.0.2.1", "192.0.2.2"].map(|address| Change::Banned(ban(address, 10)));
+    let mut first = work(bans.into());
+    first.effects.changes.push(prolonged);
+    let mut second = work(vec![unban("192.0.2.1", 1010, EndCause::Expired)]);
+    second.effects.forgiven = vec![("sasl".into(), prefix("192.0.2.2"))];
+    store.commit(&[first, second]).unwrap();
+    let offenders = store.kept().unwrap().offenders;
+    let active = Active { since: at(10), until: Some(at(1010)) };
+    assert_eq!(offenders, [("sasl".into(), prefix("192.0.2.1"), Offender::of(active, 1))]);
+}
+
+#[test]
+fn a_failed_commit_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    // The same ban twice breaks a rule of the table.
+    let twice = vec![Change::Banned(ban("192.0.2.1", 10)), Change::Banned(ban("192.0.2.1", 11))];
+    let failing = Work { positions: vec![position(5)], ..work(twice) };
+    assert!(store.commit(&[work(vec![Change::Banned(ban("192.0.2.3", 10))]), failing]).is_err());
+    assert_eq!(in_force(&store), [""; 0]);
+    assert_eq!(store.kept().unwrap().positions, []);
+    let recorded = store.commit(&[work(vec![Change::Banned(ban("192.0.2.2", 10))])]).unwrap();
+    assert_eq!(recorded[0].number, 1);
+}
+
+#[test]
+fn a_finished_file_is_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let read = Work { positions: vec![position(5)], ..Work::default() };
+    let gone = Work { positions: vec![Position { finished: true, ..position(9) }], ..Work::default() };
+    store.commit(&[read]).unwrap();
+    assert_eq!(store.kept().unwrap().positions.len(), 1);
+    store.commit(&[gone]).unwrap();
+    assert_eq!(store.kept().unwrap().positions, []);
+}
+
+#[test]
+fn what_is_old_enough_goes_and_the_numbers_go_on() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let changes = vec![Change::Banned(ban("192.0.2.1", 10)), unban("192.0.2.1", 610, EndCause::Expired)];
+    store.commit(&[work(changes)]).unwrap();
+    let count = |table: &str| -> i64 {
+        let connection = Connection::open(&settings.path).unwrap();
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let counts = || ["evidence", "bans", "offenders", "changes"].map(count);
+    assert!(!store.retain(at(0) + DAY * 29).unwrap());
+    assert_eq!(counts(), [2, 1, 0, 2]);
+    store.retain(at(0) + DAY * 31).unwrap();
+    assert_eq!(counts(), [0, 1, 0, 2]);
+    store.retain(at(0) + DAY * 366).unwrap();
+    assert_eq!(counts(), [0, 0, 0, 1]);
+    drop(store);
+    assert_eq!(open(&settings).last_number(), 2);
+}
+
+fn refusal(settings: &Settings) -> String {
+    Store::open(settings, at(1)).unwrap_err().to_string()
+}
+
+fn execute(path: &Path, sql: &str) {
+    Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_refused_with_the_reason() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let held = open(&settings);
+    assert!(refusal(&settings).contains("another banzone is using this database"));
+    drop(held);
+
+    execute(&settings.path, "PRAGMA user_version = 999");
+    assert!(refusal(&settings).contains("has version 999, this banzone knows up to"));
+
+    let other = Settings { path: folder.path().join("other.db"), ..settings.clone() };
+    execute(&other.path, "CREATE TABLE theirs (x)");
+    assert!(refusal(&other).contains("another program"));
+
+    std::fs::write(&other.path, "not a database, but long enough to be looked at".repeat(100)).unwrap();
+    assert!(refusal(&other).contains("damaged"), "{}", refusal(&other));
+
+    let nowhere = Settings { path: folder.path().join("no/such/folder.db"), ..settings };
+    assert!(refusal(&nowhere).contains("the folder must exist"), "{}", refusal(&nowhere));
+}
+
+#[test]
+fn a_damaged_page_is_found_at_the_start() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let many = (0..200u32).map(|n| Change::Banned(ban(&format!("192.0.2.{n}"), 10))).collect();
+    store.commit(&[work(many)]).unwrap();
+    drop(store);
+    let mut bytes = std::fs::read(&settings.path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4096].fill(0x5a);
+    std::fs::write(&settings.path, bytes).unwrap();
+    assert!(refusal(&settings).contains("damaged"), "{}", refusal(&settings));
+}
+
+#[test]
+fn a_lock_held_elsewhere_passes() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    store.connection().busy_timeout(Duration::ZERO).unwrap();
+    let other = Connection::open(&settings.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = store.commit(&[work(vec![Change::Banned(ban("192.0.2.1", 10))])]).unwrap_err();
+    assert!(error.to_string().contains("locked by another program"), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    store.commit(&[work(vec![Change::Banned(ban("192.0.2.1", 10))])]).unwrap();
+    assert_eq!(in_force(&store).len(), 1);
+}
+
+#[test]
+fn an_active_ban_is_read_with_its_times() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let forever = Ban { until: None, ..ban("2001:db8::/48", 10) };
+    store.commit(&[work(vec![Change::Banned(forever)])]).unwrap();
+    let mut found = Vec::new();
+    store.bans_in_force(|_, prefix, active| found.push((prefix, active))).unwrap();
+    assert_eq!(found, [(prefix("2001:db8::/48"), Active { since: at(10), until: None })]);
+}

@@ -1,0 +1,183 @@
+//! The one writer of the database.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::schema::{self, Found};
+use super::writing::Writing;
+use super::{Error, Recorded, Settings};
+use crate::clock::Timestamp;
+use crate::jail::Effects;
+use crate::source::Position;
+
+/// How long to wait for somebody else's lock before saying so.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Databases up to this size are checked whole at every start; larger ones on demand, since it takes long.
+const QUICK_CHECK_LIMIT: u64 = 64 << 20;
+
+/// The write-ahead log is cut back to this size when it has been larger.
+const WAL_LIMIT: i64 = 64 << 20;
+
+/// One batch of lines or one order: how far the logs were read, and what followed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Work {
+    /// Where the files were read to.
+    pub positions: Vec<Position>,
+    /// What followed from the lines.
+    pub effects: Effects,
+}
+
+/// The database, open for writing.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    pub(super) settings: Settings,
+    /// Row ids of the jails by name.
+    jails: HashMap<Arc<str>, i64>,
+    last_number: u64,
+    serial_base: u64,
+    /// The last ban, by its end and id, whose evidence is gone.
+    pub(super) evidence_gone: (Timestamp, i64),
+    /// Held while the database is ours.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the database, makes it if there is none, and brings its tables up to date. Refuses one that another
+    /// banzone has open, that a later version wrote, that is not ours, or that is damaged.
+    pub fn open(settings: &Settings, now: Timestamp) -> Result<Self, Error> {
+        let path = &settings.path;
+        let lock = lock(path)?;
+        let mut connection = connect(path)?;
+        let sqlite = |error| Error::new(path, error);
+        let version = match schema::inspect(&connection).map_err(sqlite)? {
+            Found::Version(version) => version,
+            Found::Newer(found) => {
+                return Err(Error::Newer { path: path.clone(), found, known: schema::VERSION });
+            }
+            Found::Foreign => return Err(Error::Foreign { path: path.clone() }),
+        };
+        if std::fs::metadata(path).is_ok_and(|file| file.len() <= QUICK_CHECK_LIMIT) {
+            check_integrity(&connection, path)?;
+        }
+        schema::migrate(&mut connection, version, now.as_secs()).map_err(sqlite)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
+        connection.pragma_update(None, "journal_size_limit", WAL_LIMIT).map_err(sqlite)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
+        let mut store = Self {
+            connection,
+            settings: settings.clone(),
+            jails: HashMap::new(),
+            last_number: 0,
+            serial_base: 0,
+            evidence_gone: (Timestamp::from_millis(i64::MIN), 0),
+            _lock: lock,
+        };
+        store.load_numbers().map_err(sqlite)?;
+        Ok(store)
+    }
+
+    fn load_numbers(&mut self) -> rusqlite::Result<()> {
+        let last: Option<u64> =
+            self.connection.query_row("SELECT max(number) FROM changes", [], |row| row.get(0))?;
+        self.serial_base =
+            self.connection.query_row("SELECT serial_base FROM about", [], |row| row.get(0))?;
+        self.last_number = last.unwrap_or(0);
+        let mut statement = self.connection.prepare("SELECT name, id FROM jails")?;
+        let jails = statement.query_map([], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
+        self.jails = jails.collect::<rusqlite::Result<_>>()?;
+        Ok(())
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &Path {
+        &self.settings.path
+    }
+
+    /// The number of the last change; 0 before the first.
+    pub fn last_number(&self) -> u64 {
+        self.last_number
+    }
+
+    /// What is added to a change's number to make the serial of the zones, so that a database made anew goes on above
+    /// the serials of the one before.
+    pub fn serial_base(&self) -> u64 {
+        self.serial_base
+    }
+
+    /// Takes other retention times after a reload; the path stays.
+    pub fn reconfigure(&mut self, settings: &Settings) {
+        self.settings.evidence_retention = settings.evidence_retention;
+        self.settings.history_retention = settings.history_retention;
+    }
+
+    /// Commits the works, all or none, and numbers their changes. When it returns, they survive a kill of the process;
+    /// changes of bans survive a power cut too.
+    pub fn commit(&mut self, works: &[Work]) -> Result<Vec<Recorded>, Error> {
+        let changed = works.iter().any(|work| !work.effects.changes.is_empty());
+        let committed = self.try_commit(works, changed);
+        if committed.is_err() {
+            // Ids given out in the transaction that failed are not there.
+            self.jails.clear();
+        }
+        let recorded = committed.map_err(|error| Error::new(&self.settings.path, error))?;
+        self.last_number += recorded.len() as u64;
+        Ok(recorded)
+    }
+
+    fn try_commit(&mut self, works: &[Work], changed: bool) -> rusqlite::Result<Vec<Recorded>> {
+        // In WAL mode only FULL waits for the disk at each commit; a later one makes earlier ones durable as well.
+        self.connection.pragma_update(None, "synchronous", if changed { "FULL" } else { "NORMAL" })?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut writing =
+            Writing { transaction: &transaction, jails: &mut self.jails, number: self.last_number };
+        let mut recorded = Vec::new();
+        for work in works {
+            writing.work(work, &mut recorded)?;
+        }
+        transaction.commit()?;
+        Ok(recorded)
+    }
+}
+
+/// Makes sure that only one banzone writes to the database.
+fn lock(path: &Path) -> Result<File, Error> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let open = OpenOptions::new().create(true).truncate(false).write(true).open(&name);
+    let file = open.map_err(|source| Error::Open { path: name.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
+        Err(std::fs::TryLockError::Error(source)) => Err(Error::Open { path: name, source }),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, Error> {
+    let sqlite = |error| Error::new(path, error);
+    let connection = Connection::open(path).map_err(sqlite)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+/// Reads the whole file and refuses it if anything in it does not fit together.
+pub(super) fn check_integrity(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let found: rusqlite::Result<String> = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+    match found {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(detail) => Err(Error::Damaged { path: path.to_owned(), detail }),
+        Err(error) => Err(Error::new(path, error)),
+    }
+}

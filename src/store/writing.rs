@@ -1,0 +1,278 @@
+//! A transaction under way: each part of a work in its table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, Row, Transaction, params};
+
+use super::row::Json;
+use super::{Change, EndCause, Recorded, Work};
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+use crate::jail::{Active, Ban, Counter, Offender};
+use crate::source::Position;
+
+/// A transaction under way.
+pub(super) struct Writing<'a> {
+    /// It ends with its owner.
+    pub(super) transaction: &'a Transaction<'a>,
+    /// Row ids of the jails by name.
+    pub(super) jails: &'a mut HashMap<Arc<str>, i64>,
+    /// The number of the last change.
+    pub(super) number: u64,
+}
+
+impl Writing<'_> {
+    /// Writes one work and adds its numbered changes.
+    pub(super) fn work(&mut self, work: &Work, recorded: &mut Vec<Recorded>) -> rusqlite::Result<()> {
+        for position in &work.positions {
+            self.position(position)?;
+        }
+        for ((jail, hour, prefix), count) in &work.effects.failures {
+            self.failures(jail, *hour, *prefix, *count)?;
+        }
+        for (jail, prefix, counter) in &work.effects.counters {
+            self.counter(jail, *prefix, counter.as_ref())?;
+        }
+        for (jail, prefix) in &work.effects.forgiven {
+            self.forgive(jail, *prefix)?;
+        }
+        for change in &work.effects.changes {
+            self.number += 1;
+            self.change(change)?;
+            recorded.push(Recorded { number: self.number, change: change.clone() });
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<usize> {
+        self.transaction.prepare_cached(sql)?.execute(params)
+    }
+
+    fn jail(&mut self, name: &Arc<str>) -> rusqlite::Result<i64> {
+        if let Some(id) = self.jails.get(name) {
+            return Ok(*id);
+        }
+        let found = self
+            .transaction
+            .prepare_cached("SELECT id FROM jails WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        let id = match found {
+            Some(id) => id,
+            None => {
+                self.execute("INSERT INTO jails (name) VALUES (?1)", [name])?;
+                self.transaction.last_insert_rowid()
+            }
+        };
+        self.jails.insert(Arc::clone(name), id);
+        Ok(id)
+    }
+
+    fn position(&self, position: &Position) -> rusqlite::Result<()> {
+        // SQLite counts in i64; device, inode and hash only have to come back the same.
+        let (device, inode) = (position.device.cast_signed(), position.inode.cast_signed());
+        if position.finished {
+            self.execute(
+                "DELETE FROM positions WHERE source = ?1 AND device = ?2 AND inode = ?3",
+                params![position.source, device, inode],
+            )?;
+            return Ok(());
+        }
+        self.execute(
+            "INSERT OR REPLACE INTO positions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                position.source,
+                device,
+                inode,
+                std::os::unix::ffi::OsStrExt::as_bytes(position.path.as_os_str()),
+                position.offset.cast_signed(),
+                position.fingerprint.length,
+                position.fingerprint.hash.cast_signed(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    fn failures(
+        &mut self,
+        jail: &Arc<str>,
+        hour: Timestamp,
+        prefix: Prefix,
+        count: u32,
+    ) -> rusqlite::Result<()> {
+        let jail = self.jail(jail)?;
+        let day = Timestamp::from_secs(hour.as_secs().div_euclid(86_400) * 86_400);
+        let (address, length) = prefix.to_bytes();
+        self.execute(
+            "UPDATE jails SET total_failed = total_failed + ?2 WHERE id = ?1",
+            params![jail, count],
+        )?;
+        self.execute(
+            "INSERT INTO failures_by_hour (hour, jail, failures) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET failures = failures + excluded.failures",
+            params![hour, jail, count],
+        )?;
+        self.execute(
+            "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO UPDATE SET failures = failures + excluded.failures",
+            params![day, jail, address, length, count],
+        )?;
+        Ok(())
+    }
+
+    fn counter(
+        &mut self,
+        jail: &Arc<str>,
+        prefix: Prefix,
+        counter: Option<&Counter>,
+    ) -> rusqlite::Result<()> {
+        let jail = self.jail(jail)?;
+        let (address, length) = prefix.to_bytes();
+        match counter {
+            Some(counter) => self.execute(
+                "INSERT OR REPLACE INTO counters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                params![
+                    jail,
+                    address,
+                    length,
+                    counter.first,
+                    counter.last,
+                    counter.retry,
+                    counter.failures,
+                    Json(&counter.lines)
+                ],
+            )?,
+            None => self.execute(
+                "DELETE FROM counters WHERE jail = ?1 AND address = ?2 AND length = ?3",
+                params![jail, address, length],
+            )?,
+        };
+        Ok(())
+    }
+
+    fn change(&mut self, change: &Change) -> rusqlite::Result<()> {
+        match change {
+            Change::Banned(ban) => self.banned(ban),
+            Change::Extended { prefix, jail, at, until } => self.extended(*prefix, jail, *at, *until),
+            Change::Unbanned { prefix, jail, at, cause } => self.unbanned(*prefix, jail, *at, cause),
+            Change::Allowed(allow) => {
+                let (address, length) = allow.prefix.to_bytes();
+                self.execute(
+                    "INSERT OR REPLACE INTO allowlist VALUES (?1, ?2, ?3, ?4, ?5)",
+                    params![address, length, allow.note, allow.since, allow.until],
+                )?;
+                self.record("allowed", allow.since, None, allow.prefix, allow.until, None)
+            }
+            Change::Disallowed { prefix, at } => {
+                let (address, length) = prefix.to_bytes();
+                self.execute(
+                    "DELETE FROM allowlist WHERE address = ?1 AND length = ?2",
+                    params![address, length],
+                )?;
+                self.record("disallowed", *at, None, *prefix, None, None)
+            }
+        }
+    }
+
+    fn banned(&mut self, ban: &Ban) -> rusqlite::Result<()> {
+        let jail = self.jail(&ban.jail)?;
+        let (address, length) = ban.prefix.to_bytes();
+        self.execute(
+            "INSERT INTO bans (jail, address, length, since, until, origin, failures, count)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![jail, address, length, ban.since, ban.until, Json(&ban.origin), ban.failures, ban.count],
+        )?;
+        let id = self.transaction.last_insert_rowid();
+        for (position, line) in ban.evidence.iter().enumerate() {
+            self.execute("INSERT INTO evidence VALUES (?1, ?2, ?3)", params![id, position, line])?;
+        }
+        let active = Active { since: ban.since, until: ban.until };
+        self.offender(jail, ban.prefix, Offender::of(active, ban.count))?;
+        self.execute("UPDATE jails SET total_banned = total_banned + 1 WHERE id = ?1", [jail])?;
+        let hour = Timestamp::from_secs(ban.since.as_secs().div_euclid(3600) * 3600);
+        self.execute(
+            "INSERT INTO failures_by_hour (hour, jail, bans) VALUES (?1, ?2, 1)
+             ON CONFLICT DO UPDATE SET bans = bans + 1",
+            params![hour, jail],
+        )?;
+        self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(json(&ban.origin)?))
+    }
+
+    fn extended(
+        &mut self,
+        prefix: Prefix,
+        jail: &Arc<str>,
+        at: Timestamp,
+        until: Option<Timestamp>,
+    ) -> rusqlite::Result<()> {
+        let jail = self.jail(jail)?;
+        let (address, length) = prefix.to_bytes();
+        let sql =
+            "UPDATE bans SET until = ?4 WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL
+             RETURNING since, count";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let mut statement = self.transaction.prepare_cached(sql)?;
+        let (since, count) = statement.query_row(params![jail, address, length, until], read)?;
+        self.offender(jail, prefix, Offender::of(Active { since, until }, count))?;
+        self.record("extended", at, Some(jail), prefix, until, None)
+    }
+
+    fn unbanned(
+        &mut self,
+        prefix: Prefix,
+        jail: &Arc<str>,
+        at: Timestamp,
+        cause: &EndCause,
+    ) -> rusqlite::Result<()> {
+        let jail = self.jail(jail)?;
+        let (address, length) = prefix.to_bytes();
+        self.execute(
+            "UPDATE bans SET ended = ?4, end_cause = ?5
+             WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL",
+            params![jail, address, length, at, Json(cause)],
+        )?;
+        self.record("unbanned", at, Some(jail), prefix, None, Some(json(cause)?))
+    }
+
+    fn offender(&self, jail: i64, prefix: Prefix, offender: Offender) -> rusqlite::Result<()> {
+        let (address, length) = prefix.to_bytes();
+        self.execute(
+            "INSERT OR REPLACE INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![jail, address, length, offender.count, offender.since, offender.forget],
+        )?;
+        Ok(())
+    }
+
+    fn forgive(&mut self, jail: &Arc<str>, prefix: Prefix) -> rusqlite::Result<()> {
+        let jail = self.jail(jail)?;
+        let (address, length) = prefix.to_bytes();
+        self.execute(
+            "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
+            params![jail, address, length],
+        )?;
+        Ok(())
+    }
+
+    /// Writes a change into the numbered history.
+    fn record(
+        &self,
+        kind: &str,
+        at: Timestamp,
+        jail: Option<i64>,
+        prefix: Prefix,
+        until: Option<Timestamp>,
+        cause: Option<String>,
+    ) -> rusqlite::Result<()> {
+        let (address, length) = prefix.to_bytes();
+        self.execute(
+            "INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![self.number, at, kind, jail, address, length, until, cause],
+        )?;
+        Ok(())
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
