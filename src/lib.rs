@@ -36,3 +36,5 @@ pub mod filter;
 pub mod jail;
 
 pub mod store;
+
+pub mod list;

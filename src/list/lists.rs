@@ -1,0 +1,51 @@
+//! Where readers find the latest version of each zone's list.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+
+use super::{List, Rule, rule};
+
+/// The list of each zone, by the zone's index. Readers take no lock and never wait for the writer.
+pub struct Lists(Vec<Published>);
+
+struct Published {
+    rules: Vec<Rule>,
+    current: ArcSwap<List>,
+}
+
+impl Lists {
+    /// One list for each zone with these publish rules; until the first [`Lists::publish`] it has the zone's test
+    /// points and nothing else.
+    pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
+        let zones = zones
+            .into_iter()
+            .map(|rules| Published { current: ArcSwap::from_pointee(rule::test_points(&rules)), rules });
+        Self(zones.collect())
+    }
+
+    /// How many zones there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is no zone at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The latest version of the list of `zone`, an index under [`Lists::len`]. Hold it for one answer, not longer.
+    pub fn latest(&self, zone: usize) -> Guard<Arc<List>> {
+        self.0[zone].current.load()
+    }
+
+    /// Makes `list` the latest version of the list of `zone`.
+    pub fn publish(&self, zone: usize, list: List) {
+        self.0[zone].current.store(Arc::new(list));
+    }
+
+    /// The publish rules of each zone.
+    pub(super) fn rules(&self) -> impl Iterator<Item = &[Rule]> {
+        self.0.iter().map(|zone| &*zone.rules)
+    }
+}

@@ -1,0 +1,14 @@
+//! What the DNS answers from: the published prefixes of each zone, in memory.
+//!
+//! In come durable changes from the store; [`Publisher`] turns them into a new version of the [`List`] of each zone
+//! and hands it to [`Lists`], where readers pick up the latest version without a lock. Pure: `now` is an argument.
+
+mod lists;
+mod publisher;
+mod rule;
+mod snapshot;
+
+pub use lists::Lists;
+pub use publisher::Publisher;
+pub use rule::{EVERY_OTHER_JAIL, Rule};
+pub use snapshot::{List, Listing};
