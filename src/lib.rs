@@ -38,3 +38,5 @@ pub mod jail;
 pub mod store;
 
 pub mod list;
+
+pub mod zone;

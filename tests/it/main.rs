@@ -2,4 +2,5 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is what fails a test")]
 
+mod answers;
 mod tidy;

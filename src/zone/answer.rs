@@ -1,0 +1,311 @@
+//! The one function that answers DNS queries.
+
+use std::net::IpAddr;
+
+use super::query::{Edns, Header, Malformed, Question};
+use super::reply::Reply;
+use super::{Zone, Zones};
+use crate::clock::Timestamp;
+use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
+use crate::list::{List, Listing};
+
+const TYPE_A: u16 = 1;
+const TYPE_NS: u16 = 2;
+const TYPE_SOA: u16 = 6;
+const TYPE_TXT: u16 = 16;
+const TYPE_IXFR: u16 = 251;
+const TYPE_AXFR: u16 = 252;
+const TYPE_ANY: u16 = 255;
+
+const CLASS_IN: u16 = 1;
+const CLASS_ANY: u16 = 255;
+
+const OPCODE_QUERY: u8 = 0;
+const OPCODE_NOTIFY: u8 = 4;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where the query came from.
+    pub address: IpAddr,
+    /// How it came; the reply goes back the same way.
+    pub transport: Transport,
+}
+
+/// How messages are carried, which says how large a reply may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// One datagram: 512 octets, with EDNS up to 1232.
+    Udp,
+    /// A stream with a length before each message: 65535 octets.
+    Tcp,
+}
+
+/// A response code (RFC 1035, section 4.1.1; RFC 6891, section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
+pub enum Rcode {
+    /// The name exists, with or without what was asked for.
+    NoError = 0,
+    /// The query is broken.
+    FormErr = 1,
+    /// The name does not exist.
+    NxDomain = 3,
+    /// A kind of query that is not implemented.
+    NotImp = 4,
+    /// Not a zone of this server, or nothing it gives to anyone.
+    Refused = 5,
+    /// A version of EDNS that is not implemented.
+    BadVers = 16,
+}
+
+/// Why a packet gets no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Silence {
+    /// It has no header: nothing to reply to.
+    Short,
+    /// It is a response itself; two servers would answer each other for ever.
+    Response,
+}
+
+/// What became of a query; for counters and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is a reply.
+    Replied {
+        /// Its response code.
+        rcode: Rcode,
+        /// The index of the zone that was asked.
+        zone: Option<usize>,
+        /// Whether the question was for an address that is listed.
+        listed: bool,
+        /// The type that was asked for, if the question could be read.
+        qtype: Option<u16>,
+        /// Whether the answer did not fit.
+        truncated: bool,
+    },
+    /// There is none.
+    Silent(Silence),
+}
+
+/// What the reply will say of itself.
+struct Verdict {
+    rcode: Rcode,
+    authoritative: bool,
+    zone: Option<usize>,
+    listed: bool,
+}
+
+impl Verdict {
+    fn refusal(rcode: Rcode) -> Self {
+        Self { rcode, authoritative: false, zone: None, listed: false }
+    }
+}
+
+/// Writes the reply to `query` into `out`, which is cleared first, or says why there is none. Nothing is allocated for
+/// an address once `out` has grown to the size of a reply.
+pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mut Vec<u8>) -> Outcome {
+    out.clear();
+    let Some(header) = Header::read(query) else {
+        return Outcome::Silent(Silence::Short);
+    };
+    if header.is_response() {
+        return Outcome::Silent(Silence::Response);
+    }
+    // What other opcodes carry is not read, and need not be to turn them down.
+    if header.opcode() != OPCODE_QUERY {
+        let rcode = opcode_refused(header.opcode());
+        return finish(Reply::bare(query, header, out), Verdict::refusal(rcode), None);
+    }
+    let (question, edns) = match header.read_body(query) {
+        Ok(body) => body,
+        Err(Malformed) => {
+            let verdict = Verdict::refusal(Rcode::FormErr);
+            return finish(Reply::bare(query, header, out), verdict, None);
+        }
+    };
+    let over_tcp = peer.transport == Transport::Tcp;
+    let mut reply = Reply::to(query, header, question.end, edns, over_tcp, out);
+    let verdict = match refused(&question, edns, peer.transport) {
+        Some(rcode) => Verdict::refusal(rcode),
+        None => look_up(zones, &question, now, &mut reply),
+    };
+    finish(reply, verdict, Some(question.kind))
+}
+
+fn finish(reply: Reply<'_>, verdict: Verdict, qtype: Option<u16>) -> Outcome {
+    Outcome::Replied {
+        truncated: reply.finish(verdict.rcode as u16, verdict.authoritative),
+        rcode: verdict.rcode,
+        zone: verdict.zone,
+        listed: verdict.listed,
+        qtype,
+    }
+}
+
+/// This server is nobody's secondary, so that nobody has to notify it (RFC 1996, section 3.10); the rest it does not
+/// know (RFC 1035, section 4.1.1; RFC 2136, section 3.1).
+fn opcode_refused(opcode: u8) -> Rcode {
+    if opcode == OPCODE_NOTIFY { Rcode::Refused } else { Rcode::NotImp }
+}
+
+/// What is turned down whatever the name.
+fn refused(question: &Question, edns: Option<Edns>, transport: Transport) -> Option<Rcode> {
+    // RFC 6891, section 6.1.3.
+    if edns.is_some_and(|edns| edns.version > 0) {
+        return Some(Rcode::BadVers);
+    }
+    // Class CH too: `version.bind` helps attackers only.
+    if !matches!(question.class, CLASS_IN | CLASS_ANY) {
+        return Some(Rcode::Refused);
+    }
+    match (question.kind, transport) {
+        // AXFR is not defined over UDP (RFC 5936, section 4.2).
+        (TYPE_AXFR, Transport::Udp) => Some(Rcode::NotImp),
+        (TYPE_AXFR | TYPE_IXFR, _) => Some(Rcode::Refused),
+        _ => None,
+    }
+}
+
+fn look_up(zones: &Zones, question: &Question, now: Timestamp, reply: &mut Reply<'_>) -> Verdict {
+    let Some((index, below)) = zones.find(question) else {
+        return Verdict::refusal(Rcode::Refused);
+    };
+    let list = zones.lists().latest(index);
+    let lookup = Lookup { zone: &zones.zones()[index], list: &list, question, below, now };
+    let found = lookup.find(zones, reply);
+    if !reply.has_answer() {
+        lookup.deny(reply);
+    }
+    Verdict {
+        rcode: if found == Found::Nothing { Rcode::NxDomain } else { Rcode::NoError },
+        // An answer to class ANY is no authoritative one (RFC 1035, section 3.7.1).
+        authoritative: question.class == CLASS_IN,
+        zone: Some(index),
+        listed: found == Found::Listed,
+    }
+}
+
+/// Whether a name exists, and as what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// A name of the zone itself, or one that only has names below it.
+    Name,
+    /// An address that is listed.
+    Listed,
+    /// No such name.
+    Nothing,
+}
+
+/// A question inside a zone.
+struct Lookup<'a> {
+    zone: &'a Zone,
+    list: &'a List,
+    question: &'a Question,
+    /// How many labels the question has before the origin.
+    below: usize,
+    now: Timestamp,
+}
+
+impl Lookup<'_> {
+    /// Adds what answers the question.
+    fn find(&self, zones: &Zones, reply: &mut Reply<'_>) -> Found {
+        if self.below == 0 {
+            self.apex(reply);
+            return Found::Name;
+        }
+        match read_reversed(self.question.labels(self.below)) {
+            Some(Reversed::Address(address)) => self.address(address, reply),
+            Some(Reversed::Partial { ipv4, ipv6 }) if self.any_within([ipv4, ipv6]) => Found::Name,
+            _ if zones.is_between(self.question.name_from(0)) => Found::Name,
+            _ => Found::Nothing,
+        }
+    }
+
+    /// ANY gets one set of records, not all (RFC 8482, section 4.1).
+    fn apex(&self, reply: &mut Reply<'_>) {
+        let ttl = self.zone.soa_ttl();
+        match self.question.kind {
+            TYPE_SOA | TYPE_ANY => {
+                reply.answer(TYPE_SOA, ttl, |out| self.zone.write_soa(self.list.serial(), out));
+            }
+            TYPE_NS => {
+                for name in &self.zone.settings().name_servers {
+                    reply.answer(TYPE_NS, ttl, |out| out.extend_from_slice(name.as_wire()));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn address(&self, address: IpAddr, reply: &mut Reply<'_>) -> Found {
+        let listings = self.list.find(address, self.now);
+        // The records of one set have one time to live (RFC 2181, section 5.2).
+        let ttls = listings.clone().map(|(_, listing)| self.zone.ttl(listing, self.now));
+        let Some(ttl) = ttls.min() else {
+            return self.unlisted(address);
+        };
+        match self.question.kind {
+            TYPE_A | TYPE_ANY => self.codes(listings.map(|(_, listing)| listing), ttl, reply),
+            TYPE_TXT => self.texts(address, listings, ttl, reply),
+            _ => {}
+        }
+        Found::Listed
+    }
+
+    /// An address that is not listed does not exist (RFC 5782, section 2.1): mail servers take NODATA for a listing or
+    /// an error. But four single digits also lead IPv6 addresses, and if one of those is listed, the name exists, and
+    /// saying otherwise would hide them all (RFC 8020, section 2).
+    fn unlisted(&self, address: IpAddr) -> Found {
+        let leads = match address {
+            IpAddr::V4(address) => leading_nibbles(address),
+            IpAddr::V6(_) => None,
+        };
+        if self.any_within([leads, None]) { Found::Name } else { Found::Nothing }
+    }
+
+    fn any_within(&self, prefixes: [Option<Prefix>; 2]) -> bool {
+        let mut prefixes = prefixes.into_iter().flatten();
+        prefixes.any(|prefix| self.list.any_within(prefix, self.now))
+    }
+
+    fn codes<'a>(&self, listings: impl Iterator<Item = &'a Listing>, ttl: u32, reply: &mut Reply<'_>) {
+        for listing in listings {
+            let code = self.zone.publish(listing).code;
+            reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets()));
+        }
+    }
+
+    fn texts<'a>(
+        &self,
+        address: IpAddr,
+        listings: impl Iterator<Item = (Prefix, &'a Listing)>,
+        ttl: u32,
+        reply: &mut Reply<'_>,
+    ) {
+        for (prefix, listing) in listings {
+            if self.zone.publish(listing).text.is_empty() || !reply.fits() {
+                continue;
+            }
+            reply.answer(TYPE_TXT, ttl, |out| {
+                write_text(out, |out| self.zone.write_text(address, prefix, listing, out));
+            });
+        }
+    }
+
+    /// "No such name" and "no such type" say how long that holds (RFC 2308, section 3).
+    fn deny(&self, reply: &mut Reply<'_>) {
+        let owner = self.question.offset(self.below);
+        reply.authority(owner, TYPE_SOA, self.zone.negative_ttl(), |out| {
+            self.zone.write_soa(self.list.serial(), out);
+        });
+    }
+}
+
+/// Writes one character-string: its length, then the text (RFC 1035, section 3.3).
+fn write_text(out: &mut Vec<u8>, render: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.push(0);
+    render(out);
+    out[start] = (out.len() - start - 1) as u8;
+}

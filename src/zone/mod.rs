@@ -1,0 +1,27 @@
+//! Zones: a DNS query becomes an answer. Pure: bytes in, bytes out, `now` is an argument.
+//!
+//! The configuration gives each zone's [`Settings`]; [`Zone::new`] checks them, [`Zones`] holds all zones beside their
+//! lists, and [`answer()`] answers one query from them.
+
+mod answer;
+mod error;
+mod listed;
+mod name;
+mod query;
+mod reply;
+mod served;
+mod settings;
+mod template;
+mod zones;
+
+pub use answer::{Outcome, Peer, Rcode, Silence, Transport, answer};
+pub use error::{Error, Problem};
+pub use listed::Listed;
+pub use name::{Name, ParseNameError};
+pub use served::Zone;
+pub use settings::{Publish, Settings};
+pub use template::{ParseTemplateError, Template, Values};
+pub use zones::Zones;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,250 @@
+//! Reads queries: header, the one question, and EDNS. Nothing here allocates.
+
+use super::name::{LONGEST_LABEL, LONGEST_NAME};
+
+/// The size of a header (RFC 1035, section 4.1.1).
+pub(super) const HEADER: usize = 12;
+
+/// Labels of a name of full length, one octet each.
+const MOST_LABELS: usize = LONGEST_NAME / 2;
+
+/// OPT, the record that carries EDNS (RFC 6891, section 6.1.1).
+pub(super) const TYPE_OPT: u16 = 41;
+
+/// Set in OPT by who understands DNSSEC; a reply repeats it (RFC 3225, section 3).
+pub(super) const DNSSEC_OK: u16 = 0x8000;
+
+/// A header that was there in full.
+#[derive(Clone, Copy)]
+pub(super) struct Header {
+    pub(super) flags: u16,
+    /// The entries of the question, answer, authority and additional section, as the header has it.
+    counts: [u16; 4],
+}
+
+/// A question that was there in full.
+pub(super) struct Question {
+    /// The name in wire form, lower case.
+    name: [u8; LONGEST_NAME],
+    length: usize,
+    /// Where each label's length octet is in `name`.
+    starts: [u8; MOST_LABELS],
+    labels: usize,
+    pub(super) kind: u16,
+    pub(super) class: u16,
+    /// Where it ends in the packet.
+    pub(super) end: usize,
+}
+
+/// What a client says by EDNS.
+#[derive(Clone, Copy)]
+pub(super) struct Edns {
+    /// The largest reply it takes over UDP.
+    pub(super) size: u16,
+    pub(super) version: u8,
+    /// The flags, of which a reply repeats [`DNSSEC_OK`].
+    pub(super) flags: u16,
+}
+
+/// The packet is not what its header says, or nothing a query may be.
+pub(super) struct Malformed;
+
+impl Header {
+    /// Reads the header; `None` if the packet is too short to have one.
+    pub(super) fn read(query: &[u8]) -> Option<Self> {
+        let words: &[u8; HEADER] = query.first_chunk()?;
+        let word = |at: usize| u16::from_be_bytes([words[at], words[at + 1]]);
+        Some(Self { flags: word(2), counts: [word(4), word(6), word(8), word(10)] })
+    }
+
+    pub(super) fn is_response(self) -> bool {
+        self.flags & 0x8000 != 0
+    }
+
+    pub(super) fn opcode(self) -> u8 {
+        ((self.flags >> 11) & 0xf) as u8
+    }
+
+    /// Reads what follows the header, up to the last octet.
+    pub(super) fn read_body(self, query: &[u8]) -> Result<(Question, Option<Edns>), Malformed> {
+        // More than one question has no meaning (RFC 9619, section 4); none has no use.
+        if self.counts[0] != 1 {
+            return Err(Malformed);
+        }
+        let mut rest = Rest { packet: query, at: HEADER };
+        let question = rest.question()?;
+        let edns = self.read_records(&mut rest)?;
+        if rest.at != query.len() {
+            return Err(Malformed);
+        }
+        Ok((question, edns))
+    }
+
+    /// Walks over the records and finds EDNS among the additional ones. A query has no use for others, save IXFR for
+    /// an SOA (RFC 1995, section 3) and TSIG, but they are no mistake.
+    fn read_records(self, rest: &mut Rest<'_>) -> Result<Option<Edns>, Malformed> {
+        let mut edns = None;
+        let [_, answers, authority, additional] = self.counts;
+        for _ in 0..u32::from(answers) + u32::from(authority) {
+            if rest.record()?.kind == TYPE_OPT {
+                return Err(Malformed);
+            }
+        }
+        for _ in 0..additional {
+            let record = rest.record()?;
+            // One OPT at most (RFC 6891, section 6.1.1).
+            if record.kind == TYPE_OPT && edns.replace(record.edns()?).is_some() {
+                return Err(Malformed);
+            }
+        }
+        Ok(edns)
+    }
+}
+
+impl Question {
+    /// How many labels the name has, without the root's.
+    pub(super) fn depth(&self) -> usize {
+        self.labels
+    }
+
+    /// The name without its first `skipped` labels, at most all of them.
+    pub(super) fn name_from(&self, skipped: usize) -> &[u8] {
+        &self.name[self.start(skipped)..self.length]
+    }
+
+    /// Where that name stands in the packet, for a pointer to it (RFC 1035, section 4.1.4).
+    pub(super) fn offset(&self, skipped: usize) -> u16 {
+        (HEADER + self.start(skipped)) as u16
+    }
+
+    /// The first `count` labels.
+    pub(super) fn labels(&self, count: usize) -> impl DoubleEndedIterator<Item = &[u8]> + Clone {
+        self.starts[..count].iter().map(|start| {
+            let (length, rest) = self.name[usize::from(*start)..].split_first().expect("labels begin inside");
+            &rest[..usize::from(*length)]
+        })
+    }
+
+    fn start(&self, label: usize) -> usize {
+        if label < self.labels { usize::from(self.starts[label]) } else { self.length - 1 }
+    }
+}
+
+/// One record, with what OPT needs of it.
+struct Record<'a> {
+    at_root: bool,
+    kind: u16,
+    class: u16,
+    ttl: [u8; 4],
+    data: &'a [u8],
+}
+
+impl Record<'_> {
+    /// What it says as OPT (RFC 6891, section 6.1.2 and 6.1.3). Options are walked over; none is understood here.
+    fn edns(&self) -> Result<Edns, Malformed> {
+        if !self.at_root {
+            return Err(Malformed);
+        }
+        let mut options = Rest { packet: self.data, at: 0 };
+        while options.at < self.data.len() {
+            options.word()?;
+            let length = options.word()?;
+            options.take(usize::from(length))?;
+        }
+        let [_, version, flags @ ..] = self.ttl;
+        Ok(Edns { size: self.class, version, flags: u16::from_be_bytes(flags) })
+    }
+}
+
+/// What of a packet is not read yet.
+struct Rest<'a> {
+    packet: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        let taken = self.packet.get(self.at..self.at + length).ok_or(Malformed)?;
+        self.at += length;
+        Ok(taken)
+    }
+
+    fn octet(&mut self) -> Result<u8, Malformed> {
+        Ok(self.take(1)?[0])
+    }
+
+    fn word(&mut self) -> Result<u16, Malformed> {
+        let octets = self.take(2)?;
+        Ok(u16::from_be_bytes([octets[0], octets[1]]))
+    }
+
+    fn question(&mut self) -> Result<Question, Malformed> {
+        let mut question = Question {
+            name: [0; LONGEST_NAME],
+            length: 0,
+            starts: [0; MOST_LABELS],
+            labels: 0,
+            kind: 0,
+            class: 0,
+            end: 0,
+        };
+        self.name(&mut question)?;
+        question.kind = self.word()?;
+        question.class = self.word()?;
+        question.end = self.at;
+        Ok(question)
+    }
+
+    /// Reads the name of a question. A pointer has nothing to point to there, and other label types are obsolete
+    /// (RFC 6891, section 5), so that every octet over 63 is wrong.
+    fn name(&mut self, question: &mut Question) -> Result<(), Malformed> {
+        let begin = self.at;
+        loop {
+            let start = self.at - begin;
+            let length = usize::from(self.octet()?);
+            if length > LONGEST_LABEL || start + 1 + length > LONGEST_NAME {
+                return Err(Malformed);
+            }
+            let label = self.take(length)?;
+            if length == 0 {
+                question.length = start + 1;
+                return Ok(());
+            }
+            *question.starts.get_mut(question.labels).ok_or(Malformed)? = start as u8;
+            question.labels += 1;
+            question.name[start] = length as u8;
+            question.name[start + 1..][..length].copy_from_slice(label);
+            question.name[start + 1..][..length].make_ascii_lowercase();
+        }
+    }
+
+    fn record(&mut self) -> Result<Record<'a>, Malformed> {
+        let at_root = self.skip_name()?;
+        let kind = self.word()?;
+        let class = self.word()?;
+        let ttl = self.take(4)?.try_into().map_err(|_| Malformed)?;
+        let length = self.word()?;
+        let data = self.take(usize::from(length))?;
+        Ok(Record { at_root, kind, class, ttl, data })
+    }
+
+    /// Walks over the name of a record; whether it is the root. A pointer ends it and is not followed.
+    fn skip_name(&mut self) -> Result<bool, Malformed> {
+        let begin = self.at;
+        loop {
+            match self.octet()? {
+                0 => return Ok(self.at == begin + 1),
+                length @ 1..=63 => self.take(usize::from(length))?,
+                0xc0.. => {
+                    self.octet()?;
+                    return Ok(false);
+                }
+                _ => return Err(Malformed),
+            };
+            // The root's octet is still to come.
+            if self.at - begin >= LONGEST_NAME {
+                return Err(Malformed);
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Writes replies: the query's header and question, records behind them, EDNS last.
+
+use super::query::{DNSSEC_OK, Edns, HEADER, Header, TYPE_OPT};
+
+/// The largest reply to a client that says nothing of its size (RFC 1035, section 4.2.1).
+const PLAIN_UDP: usize = 512;
+
+/// The largest reply over UDP: it passes everywhere without fragments (RFC 9715, section 3.2).
+const LARGEST_UDP: u16 = 1232;
+
+/// The largest message with a length of 16 bits (RFC 1035, section 4.2.2).
+const LARGEST_TCP: usize = 65_535;
+
+/// OPT without options.
+const OPT_SIZE: usize = 11;
+
+const CLASS_IN: u16 = 1;
+
+const RESPONSE: u16 = 0x8000;
+const OPCODE: u16 = 0x7800;
+const AUTHORITATIVE: u16 = 0x0400;
+const TRUNCATED: u16 = 0x0200;
+const RECURSION_DESIRED: u16 = 0x0100;
+
+/// A reply in the making.
+pub(super) struct Reply<'a> {
+    out: &'a mut Vec<u8>,
+    header: Header,
+    edns: Option<Edns>,
+    /// The octets that records and question may take.
+    limit: usize,
+    /// Where the question ends.
+    question: usize,
+    counts: [u16; 4],
+}
+
+impl<'a> Reply<'a> {
+    /// A reply with nothing but a header, for queries of which no more is understood.
+    pub(super) fn bare(query: &[u8], header: Header, out: &'a mut Vec<u8>) -> Self {
+        out.extend_from_slice(&query[..HEADER]);
+        Self { out, header, edns: None, limit: PLAIN_UDP, question: HEADER, counts: [0; 4] }
+    }
+
+    /// A reply to the question that ends at `question`, which is repeated octet for octet.
+    pub(super) fn to(
+        query: &[u8],
+        header: Header,
+        question: usize,
+        edns: Option<Edns>,
+        over_tcp: bool,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        out.extend_from_slice(&query[..question]);
+        let room = if over_tcp { LARGEST_TCP } else { udp_size(edns) };
+        Self { out, header, edns, limit: room - edns.map_or(0, |_| OPT_SIZE), question, counts: [1, 0, 0, 0] }
+    }
+
+    /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
+    /// have the question's name and one type, so that only their data tells them apart.
+    pub(super) fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.out.len();
+        self.record(HEADER as u16, kind, ttl, write);
+        let (earlier, added) = self.out[self.question..].split_at(start - self.question);
+        if records(earlier).any(|data| data == &added[RECORD_HEAD..]) {
+            self.out.truncate(start);
+        } else {
+            self.counts[1] = self.counts[1].saturating_add(1);
+        }
+    }
+
+    /// Adds a record to the authority section; its name stands at `owner` in the question.
+    pub(super) fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        self.record(owner, kind, ttl, write);
+        self.counts[2] += 1;
+    }
+
+    /// Whether there is an answer.
+    pub(super) fn has_answer(&self) -> bool {
+        self.counts[1] > 0
+    }
+
+    /// Whether all fits so far; if not, more is of no use.
+    pub(super) fn fits(&self) -> bool {
+        self.out.len() <= self.limit
+    }
+
+    /// Ends the reply; whether it had to be truncated. `rcode` has up to 12 bits, the upper ones for EDNS only.
+    pub(super) fn finish(mut self, rcode: u16, authoritative: bool) -> bool {
+        let truncated = !self.fits();
+        if truncated {
+            // An answer without all its records is no answer (RFC 2181, section 9).
+            self.out.truncate(self.question);
+            self.counts = [1, 0, 0, 0];
+        }
+        self.write_edns(rcode);
+        self.write_header(rcode, authoritative, truncated);
+        truncated
+    }
+
+    fn record(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let out = &mut *self.out;
+        out.extend_from_slice(&(0xc000 | owner).to_be_bytes());
+        out.extend_from_slice(&kind.to_be_bytes());
+        out.extend_from_slice(&CLASS_IN.to_be_bytes());
+        out.extend_from_slice(&ttl.to_be_bytes());
+        out.extend_from_slice(&[0, 0]);
+        let start = out.len();
+        write(out);
+        let length = (out.len() - start) as u16;
+        out[start - 2..start].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// Every query with OPT gets OPT back (RFC 6891, section 7), with the size that this server takes.
+    fn write_edns(&mut self, rcode: u16) {
+        let Some(edns) = self.edns else { return };
+        let size = LARGEST_UDP.to_be_bytes();
+        let flags = (edns.flags & DNSSEC_OK).to_be_bytes();
+        let [_, kind] = TYPE_OPT.to_be_bytes();
+        let extended_rcode = (rcode >> 4) as u8;
+        self.out.extend_from_slice(&[
+            0,
+            0,
+            kind,
+            size[0],
+            size[1],
+            extended_rcode,
+            0,
+            flags[0],
+            flags[1],
+            0,
+            0,
+        ]);
+        self.counts[3] = 1;
+    }
+
+    /// Opcode and RD are the query's; RA, Z, AD and CD are 0 (RFC 1035, section 4.1.1; RFC 4035, section 3.1.6).
+    fn write_header(&mut self, rcode: u16, authoritative: bool, truncated: bool) {
+        let mut flags = RESPONSE | self.header.flags & (OPCODE | RECURSION_DESIRED) | rcode & 0xf;
+        if authoritative {
+            flags |= AUTHORITATIVE;
+        }
+        if truncated {
+            flags |= TRUNCATED;
+        }
+        self.out[2..4].copy_from_slice(&flags.to_be_bytes());
+        for (at, count) in (4..HEADER).step_by(2).zip(self.counts) {
+            self.out[at..at + 2].copy_from_slice(&count.to_be_bytes());
+        }
+    }
+}
+
+/// The client's size within bounds (RFC 6891, section 6.2.3 and 6.2.5).
+fn udp_size(edns: Option<Edns>) -> usize {
+    edns.map_or(PLAIN_UDP, |edns| usize::from(edns.size.min(LARGEST_UDP)).max(PLAIN_UDP))
+}
+
+/// Pointer, type, class, time to live and length of a record as written here.
+const RECORD_HEAD: usize = 12;
+
+/// The data of each record in `written`.
+fn records(mut written: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let length = u16::from_be_bytes([*written.get(RECORD_HEAD - 2)?, *written.get(RECORD_HEAD - 1)?]);
+        let (record, rest) = written.split_at_checked(RECORD_HEAD + usize::from(length))?;
+        written = rest;
+        Some(&record[RECORD_HEAD..])
+    })
+}

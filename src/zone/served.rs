@@ -1,0 +1,265 @@
+//! A zone as it is served: its settings checked, and its constant records written out once.
+
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use super::name::LONGEST_NAME;
+use super::{Error, Name, Problem, Publish, Settings};
+use crate::clock::Timestamp;
+use crate::list::{Listing, Rule};
+
+/// As many as the root has; more than these make answers that do not fit a UDP packet.
+pub(super) const MOST_NAME_SERVERS: usize = 13;
+
+/// Far more than there are kinds of abuse, and few enough for an index of 16 bits.
+pub(super) const MOST_RULES: usize = 256;
+
+/// 32 nibbles with their length octets: what stands before the origin in an IPv6 question.
+const REVERSED_IPV6: usize = 64;
+
+/// The longest time to live (RFC 2181, section 8).
+const LONGEST_TTL: u64 = (1 << 31) - 1;
+
+/// The lowest code: 127.0.0.1 is no code (RFC 5782, section 2.3; RFC 6471, section 3.5).
+const LOWEST_CODE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// A zone that can be served.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    settings: Settings,
+    /// `$zone` in texts.
+    shown: String,
+    /// The SOA's MNAME and RNAME in wire form.
+    soa_names: Vec<u8>,
+    /// The SOA's REFRESH, RETRY, EXPIRE and MINIMUM in wire form.
+    soa_times: Vec<u8>,
+}
+
+impl Zone {
+    /// Checks the settings.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        check(&settings).map_err(|problem| Error {
+            zone: settings.origin.clone(),
+            file: settings.file.clone(),
+            problem,
+        })?;
+        let times = [settings.refresh, settings.retry, settings.expire, settings.negative_ttl];
+        Ok(Self {
+            shown: settings.origin.to_string().trim_end_matches('.').to_owned(),
+            soa_names: [settings.name_servers[0].as_wire(), settings.contact.as_wire()].concat(),
+            soa_times: times.into_iter().flat_map(|time| seconds(time).to_be_bytes()).collect(),
+            settings,
+        })
+    }
+
+    /// What it was made from.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The name every question ends in.
+    pub fn origin(&self) -> &Name {
+        &self.settings.origin
+    }
+
+    /// What its list has to know.
+    pub fn rules(&self) -> Vec<Rule> {
+        let rules = self
+            .settings
+            .publish
+            .iter()
+            .map(|publish| Rule { jails: publish.jails.clone(), code: publish.code });
+        rules.collect()
+    }
+
+    /// The origin for texts, without its last dot.
+    pub(super) fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Code and text of a listing.
+    pub(super) fn publish(&self, listing: &Listing) -> &Publish {
+        // A list that was made for other rules cannot make the server stop.
+        let rule = usize::from(listing.rule).min(self.settings.publish.len() - 1);
+        &self.settings.publish[rule]
+    }
+
+    /// How long an answer from `listing` may be kept: never past its end. 0, in the last second, is not at all.
+    pub(super) fn ttl(&self, listing: &Listing, now: Timestamp) -> u32 {
+        let left = listing.until.map_or(Duration::MAX, |until| until.since(now));
+        seconds(self.settings.ttl.min(left))
+    }
+
+    /// The time to live of SOA and NS records.
+    pub(super) fn soa_ttl(&self) -> u32 {
+        seconds(self.settings.soa_ttl)
+    }
+
+    /// How long "there is no such thing" may be kept (RFC 2308, section 5).
+    pub(super) fn negative_ttl(&self) -> u32 {
+        seconds(self.settings.soa_ttl.min(self.settings.negative_ttl))
+    }
+
+    /// Appends the data of the SOA record (RFC 1035, section 3.3.13).
+    pub(super) fn write_soa(&self, serial: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.soa_names);
+        out.extend_from_slice(&serial.to_be_bytes());
+        out.extend_from_slice(&self.soa_times);
+    }
+}
+
+/// Whole seconds in 31 bits.
+fn seconds(time: Duration) -> u32 {
+    time.as_secs().min(LONGEST_TTL) as u32
+}
+
+fn check(settings: &Settings) -> Result<(), Problem> {
+    if settings.origin.as_wire().len() + REVERSED_IPV6 > LONGEST_NAME {
+        return Err(Problem::OriginTooLong);
+    }
+    check_name_servers(&settings.name_servers)?;
+    check_times(settings)?;
+    check_rules(&settings.publish)
+}
+
+fn check_name_servers(name_servers: &[Name]) -> Result<(), Problem> {
+    match name_servers.len() {
+        0 => return Err(Problem::NoNameServer),
+        count if count > MOST_NAME_SERVERS => return Err(Problem::TooManyNameServers(count)),
+        _ => {}
+    }
+    let mut seen = HashSet::new();
+    match name_servers.iter().find(|name| !seen.insert(*name)) {
+        Some(name) => Err(Problem::NameServerTwice(name.clone())),
+        None => Ok(()),
+    }
+}
+
+fn check_times(settings: &Settings) -> Result<(), Problem> {
+    let times = [
+        ("ttl", settings.ttl),
+        ("soa_ttl", settings.soa_ttl),
+        ("refresh", settings.refresh),
+        ("retry", settings.retry),
+        ("expire", settings.expire),
+        ("negative_ttl", settings.negative_ttl),
+    ];
+    let outside = |time: Duration| !(1..=LONGEST_TTL).contains(&time.as_secs());
+    match times.into_iter().find(|(_, time)| outside(*time)) {
+        Some((name, _)) => Err(Problem::TimeOutOfRange(name)),
+        None => Ok(()),
+    }
+}
+
+fn check_rules(rules: &[Publish]) -> Result<(), Problem> {
+    match rules.len() {
+        0 => return Err(Problem::NothingPublished),
+        count if count > MOST_RULES => return Err(Problem::TooManyRules(count)),
+        _ => {}
+    }
+    let mut seen = HashSet::new();
+    for rule in rules {
+        if !rule.code.is_loopback() || rule.code < LOWEST_CODE {
+            return Err(Problem::CodeOutOfRange(rule.code));
+        }
+        if rule.jails.is_empty() {
+            return Err(Problem::NoJails(rule.code));
+        }
+        if let Some(jail) = rule.jails.iter().find(|jail| !seen.insert(&***jail)) {
+            return Err(Problem::JailTwice(jail.clone()));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::zone::testing::settings;
+
+    fn check(change: impl FnOnce(&mut Settings), expected: Problem) {
+        let mut settings = settings("bl.example");
+        change(&mut settings);
+        let zone = settings.origin.clone();
+        let error = Zone::new(settings).unwrap_err();
+        assert_eq!((error.zone, error.problem), (zone, expected));
+    }
+
+    #[test]
+    fn a_sound_zone_is_taken() {
+        let zone = Zone::new(settings("BL.Example.")).unwrap();
+        assert_eq!((zone.origin().to_string().as_str(), zone.shown()), ("bl.example.", "bl.example"));
+        assert_eq!(zone.rules().len(), 1);
+    }
+
+    #[test]
+    fn name_servers_are_needed_and_counted_once() {
+        let name = |index: usize| -> Name { format!("ns{index}.example").parse().unwrap() };
+        check(|settings| settings.name_servers.clear(), Problem::NoNameServer);
+        check(
+            |settings| settings.name_servers = (0..14).map(name).collect(),
+            Problem::TooManyNameServers(14),
+        );
+        check(
+            |settings| settings.name_servers = vec![name(1), name(2), name(1)],
+            Problem::NameServerTwice(name(1)),
+        );
+    }
+
+    #[test]
+    fn codes_are_loopback_addresses_from_2_on() {
+        for code in [[127, 0, 0, 1], [127, 0, 0, 0], [128, 0, 0, 2], [192, 0, 2, 1]] {
+            let code = Ipv4Addr::from(code);
+            check(|settings| settings.publish[0].code = code, Problem::CodeOutOfRange(code));
+        }
+    }
+
+    #[test]
+    fn every_jail_has_one_rule() {
+        let with = |jails: &[&str]| Publish {
+            jails: jails.iter().map(|jail| Arc::from(*jail)).collect(),
+            ..settings("bl.example").publish[0].clone()
+        };
+        check(
+            |settings| settings.publish = vec![with(&["a", "b"]), with(&["*", "b"])],
+            Problem::JailTwice("b".into()),
+        );
+        check(|settings| settings.publish = vec![with(&["*"]), with(&["*"])], Problem::JailTwice("*".into()));
+        check(|settings| settings.publish = vec![with(&[])], Problem::NoJails(Ipv4Addr::new(127, 0, 0, 2)));
+        check(|settings| settings.publish.clear(), Problem::NothingPublished);
+        check(
+            |settings| settings.publish = (0..257).map(|index| with(&[&index.to_string()])).collect(),
+            Problem::TooManyRules(257),
+        );
+    }
+
+    #[test]
+    fn times_fit_their_fields() {
+        check(|settings| settings.ttl = Duration::from_millis(999), Problem::TimeOutOfRange("ttl"));
+        check(|settings| settings.expire = Duration::from_secs(1 << 31), Problem::TimeOutOfRange("expire"));
+    }
+
+    #[test]
+    fn reversed_addresses_fit_before_the_origin() {
+        let label = "a".repeat(63);
+        let origin = |last: usize| -> Name { format!("{label}.{label}.{}", &label[..last]).parse().unwrap() };
+        check(|settings| settings.origin = origin(62), Problem::OriginTooLong);
+        let mut settings = settings("bl.example");
+        settings.origin = origin(61);
+        assert!(Zone::new(settings).is_ok());
+    }
+
+    #[test]
+    fn an_error_names_file_zone_and_remedy() {
+        let mut settings = settings("bl.example");
+        settings.name_servers.clear();
+        let error = Zone::new(settings).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "zones/bl.example.toml: zone bl.example.: no name server: name at least one in `ns`"
+        );
+    }
+}

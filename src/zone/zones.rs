@@ -1,0 +1,143 @@
+//! All zones of a server, and which of them a name belongs to.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::query::Question;
+use super::{Error, Name, Problem, Zone};
+use crate::ip::read_reversed;
+use crate::list::Lists;
+
+/// The zones beside their lists, which have the same index.
+pub struct Zones {
+    zones: Vec<Zone>,
+    lists: Arc<Lists>,
+    by_origin: HashMap<Box<[u8]>, usize>,
+    /// How many labels origins have, most first, each number once: a look-up tries these and no others.
+    depths: Vec<usize>,
+    /// Names between a zone and one nested in it: they exist (RFC 4592, section 2.2.2).
+    between: HashSet<Box<[u8]>>,
+}
+
+impl Zones {
+    /// Puts the zones together, each with a list that has its test points. Zones may be nested; a name belongs to the
+    /// most specific. Fails if two have one origin, or if one stands where another has reversed addresses.
+    pub fn new(zones: Vec<Zone>) -> Result<Self, Error> {
+        let by_origin = index(&zones)?;
+        let mut between = HashSet::new();
+        for (inner, outer) in nested(&zones) {
+            check_nested(inner, outer)?;
+            between.extend(names_between(inner.origin(), outer.origin()));
+        }
+        Ok(Self {
+            depths: depths(&zones),
+            lists: Arc::new(Lists::new(zones.iter().map(Zone::rules))),
+            by_origin,
+            between,
+            zones,
+        })
+    }
+
+    /// The zones in the order in which they were given.
+    pub fn zones(&self) -> &[Zone] {
+        &self.zones
+    }
+
+    /// Their lists, for whoever publishes.
+    pub fn lists(&self) -> &Arc<Lists> {
+        &self.lists
+    }
+
+    /// The index of the zone a question belongs to, and how many labels the question has before its origin.
+    pub(super) fn find(&self, question: &Question) -> Option<(usize, usize)> {
+        let depths = self.depths.iter().filter_map(|depth| question.depth().checked_sub(*depth));
+        depths.filter_map(|below| Some((*self.by_origin.get(question.name_from(below))?, below))).next()
+    }
+
+    /// Whether a name stands between a zone and one nested in it.
+    pub(super) fn is_between(&self, name: &[u8]) -> bool {
+        self.between.contains(name)
+    }
+}
+
+fn index(zones: &[Zone]) -> Result<HashMap<Box<[u8]>, usize>, Error> {
+    let mut by_origin = HashMap::new();
+    for (index, zone) in zones.iter().enumerate() {
+        if let Some(earlier) = by_origin.insert(Box::from(zone.origin().as_wire()), index) {
+            let file: &Zone = &zones[earlier];
+            return Err(error(zone, Problem::OriginTwice(file.settings().file.clone())));
+        }
+    }
+    Ok(by_origin)
+}
+
+fn depths(zones: &[Zone]) -> Vec<usize> {
+    let mut depths: Vec<usize> = zones.iter().map(|zone| zone.origin().labels().count()).collect();
+    depths.sort_unstable_by(|a, b| b.cmp(a));
+    depths.dedup();
+    depths
+}
+
+/// Every pair of a zone and another one around it.
+fn nested(zones: &[Zone]) -> impl Iterator<Item = (&Zone, &Zone)> {
+    let pairs = zones.iter().flat_map(|inner| zones.iter().map(move |outer| (inner, outer)));
+    pairs.filter(|(inner, outer)| inner.origin().labels_below(outer.origin()).is_some())
+}
+
+/// Below a label that could be an octet or a nibble stand addresses, and a name in their midst would be both.
+fn check_nested(inner: &Zone, outer: &Zone) -> Result<(), Error> {
+    let below = inner.origin().labels_below(outer.origin()).unwrap_or_default();
+    match below.last() {
+        Some(next) if read_reversed(std::iter::once(*next)).is_some() => {
+            Err(error(inner, Problem::InsideAddresses(outer.origin().clone())))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn names_between(inner: &Name, outer: &Name) -> Vec<Box<[u8]>> {
+    let above = std::iter::successors(inner.parent(), Name::parent);
+    above.take_while(|name| name != outer).map(|name| Box::from(name.as_wire())).collect()
+}
+
+fn error(zone: &Zone, problem: Problem) -> Error {
+    Error { zone: zone.origin().clone(), file: zone.settings().file.clone(), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::zone::testing::settings;
+
+    fn check(origins: &[&str], expected: Option<(&str, Problem)>) {
+        let zones = origins.iter().map(|origin| Zone::new(settings(origin)).unwrap());
+        let error = Zones::new(zones.collect()).err();
+        let given = error.map(|error| (error.zone.to_string(), error.problem));
+        let expected = expected.map(|(zone, problem)| (zone.to_owned(), problem));
+        assert_eq!(given, expected, "{origins:?}");
+    }
+
+    #[test]
+    fn every_origin_has_one_zone() {
+        check(&["bl.example", "wl.example", "example"], None);
+        let twice = Problem::OriginTwice("zones/bl.example.toml".into());
+        check(&["bl.example", "wl.example", "BL.example."], Some(("bl.example.", twice)));
+    }
+
+    #[test]
+    fn no_zone_stands_among_addresses() {
+        let inside = || Problem::InsideAddresses("bl.example".parse().unwrap());
+        for nested in
+            ["2.bl.example", "255.bl.example", "f.bl.example", "0.0.127.bl.example", "spam.2.bl.example"]
+        {
+            let shown = format!("{nested}.");
+            check(&["bl.example", nested], Some((&shown, inside())));
+            check(&[nested, "bl.example"], Some((&shown, inside())));
+        }
+        for nested in
+            ["spam.bl.example", "2.spam.bl.example", "256.bl.example", "02.bl.example", "ab.bl.example"]
+        {
+            check(&["bl.example", nested], None);
+        }
+    }
+}

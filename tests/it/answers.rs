@@ -1,0 +1,509 @@
+//! What the server answers, as data: `tests/data/dns/*.txt`, whose format stands at the top of `answers.txt` there.
+//! Replies are read by hickory-proto, which shares no code with what writes them.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use banzone::clock::Timestamp;
+use banzone::ip::{Prefix, PrefixSet, write_reversed};
+use banzone::jail::{Allow, Ban, Origin};
+use banzone::list::Publisher;
+use banzone::zone::{Outcome, Peer, Publish, Rcode, Settings, Transport, Zone, Zones, answer};
+use hickory_proto::op::Message;
+use hickory_proto::rr::{Record, RecordType};
+use proptest::prelude::*;
+
+/// When every script begins: 2026-11-22T08:04:12Z.
+const START: Timestamp = Timestamp::from_secs(1_795_334_652);
+
+/// The number of the last change, and what the serials of SOA records are counted from.
+const CHANGE: u64 = 7;
+const SERIAL_BASE: u32 = 2_026_000_000;
+
+const LARGEST_UDP: usize = 1232;
+
+#[test]
+fn scripts_are_answered_as_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/dns");
+    let mut failures = Vec::new();
+    let mut steps = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let script = Script::read(&fs::read_to_string(&path).unwrap());
+        let zones = script.zones();
+        steps += script.steps.len();
+        for step in &script.steps {
+            let given = step.run(&zones);
+            if given != step.expected {
+                let place = format!("{}:{}: {}", path.display(), step.line, step.question);
+                let (expected, given) = (step.expected.join("\n  "), given.join("\n  "));
+                failures.push(format!("{place}\nexpected\n  {expected}\ngot\n  {given}\n"));
+            }
+        }
+    }
+    assert!(steps > 100, "only {steps} questions found");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A script: what is set up, then questions with what is expected.
+#[derive(Default)]
+struct Script {
+    zones: Vec<Settings>,
+    bans: Vec<Ban>,
+    allow: Vec<Allow>,
+    defined: Vec<(String, String)>,
+    steps: Vec<Step>,
+}
+
+struct Step {
+    line: usize,
+    question: String,
+    packet: Vec<u8>,
+    transport: Transport,
+    now: Timestamp,
+    expected: Vec<String>,
+}
+
+impl Script {
+    fn read(text: &str) -> Self {
+        let mut script = Self::default();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if let Some((word, rest)) = line.split_once(' ')
+                && !line.starts_with('#')
+            {
+                script.read_line(number, word, rest.trim());
+            }
+        }
+        script
+    }
+
+    fn read_line(&mut self, line: usize, word: &str, rest: &str) {
+        match word {
+            "zone" => self.zones.push(zone(rest)),
+            "ns" => self.last_zone().name_servers.push(rest.parse().unwrap()),
+            "publish" => {
+                let publish = publish(rest);
+                self.last_zone().publish.push(publish);
+            }
+            "ban" => self.bans.push(ban(rest)),
+            "allow" => self.allow.push(allow(rest)),
+            "define" => {
+                let (name, meaning) = rest.split_once(' ').unwrap();
+                self.defined.push((name.to_owned(), meaning.trim().to_owned()));
+            }
+            "query" => self.steps.push(Step::query(line, rest)),
+            "raw" => self.steps.push(Step::raw(line, rest)),
+            "reply" | "answer" | "authority" | "edns" | "size" => {
+                let meaning = |token: &str| {
+                    let defined = self.defined.iter().find(|(name, _)| name == token);
+                    defined.map_or_else(|| token.to_owned(), |(_, meaning)| meaning.clone())
+                };
+                let words: Vec<String> = rest.split_whitespace().map(meaning).collect();
+                let step = self.steps.last_mut().unwrap();
+                step.expected.push(format!("{word} {}", words.join(" ")));
+            }
+            _ => panic!("line {line}: unknown word {word}"),
+        }
+    }
+
+    fn last_zone(&mut self) -> &mut Settings {
+        self.zones.last_mut().unwrap()
+    }
+
+    fn zones(&self) -> Zones {
+        let zones = self.zones.iter().map(|settings| Zone::new(settings.clone()).unwrap());
+        let zones = Zones::new(zones.collect()).unwrap();
+        let mut publisher = Publisher::new(Arc::clone(zones.lists()), SERIAL_BASE, PrefixSet::default());
+        for ban in &self.bans {
+            publisher.restore(&ban.jail, ban.prefix, ban.since, ban.until);
+        }
+        publisher.start(self.allow.clone(), CHANGE, START);
+        zones
+    }
+}
+
+/// `ORIGIN [ttl=S] [soa_ttl=S] [negative_ttl=S]`
+fn zone(written: &str) -> Settings {
+    let mut words = written.split_whitespace();
+    let origin = words.next().unwrap();
+    let mut settings = Settings {
+        origin: origin.parse().unwrap(),
+        name_servers: Vec::new(),
+        contact: format!("hostmaster.{origin}").parse().unwrap(),
+        ttl: Duration::from_secs(300),
+        soa_ttl: Duration::from_secs(3600),
+        refresh: Duration::from_secs(7200),
+        retry: Duration::from_secs(900),
+        expire: Duration::from_secs(1_209_600),
+        negative_ttl: Duration::from_secs(60),
+        publish: Vec::new(),
+        file: format!("zones/{origin}toml").into(),
+    };
+    for (name, value) in words.map(|word| word.split_once('=').unwrap()) {
+        let value = Duration::from_secs(value.parse().unwrap());
+        match name {
+            "ttl" => settings.ttl = value,
+            "soa_ttl" => settings.soa_ttl = value,
+            "negative_ttl" => settings.negative_ttl = value,
+            _ => panic!("unknown time {name}"),
+        }
+    }
+    settings
+}
+
+/// `CODE JAIL,JAIL TEXT`
+fn publish(written: &str) -> Publish {
+    let mut words = written.splitn(3, ' ');
+    Publish {
+        code: words.next().unwrap().parse().unwrap(),
+        jails: words.next().unwrap().split(',').map(Arc::from).collect(),
+        text: words.next().unwrap_or_default().parse().unwrap(),
+    }
+}
+
+/// `PREFIX JAIL SECONDS|forever`
+fn ban(written: &str) -> Ban {
+    let mut words = written.split_whitespace();
+    Ban {
+        prefix: words.next().unwrap().parse().unwrap(),
+        jail: words.next().unwrap().into(),
+        since: START,
+        until: match words.next().unwrap() {
+            "forever" => None,
+            seconds => Some(START + Duration::from_secs_f64(seconds.parse().unwrap())),
+        },
+        origin: Origin::Log,
+        failures: 5,
+        count: 1,
+        evidence: Vec::new(),
+    }
+}
+
+fn allow(prefix: &str) -> Allow {
+    Allow { prefix: prefix.parse().unwrap(), note: String::new(), since: START, until: None }
+}
+
+impl Step {
+    /// `NAME TYPE [option...]`
+    fn query(line: usize, written: &str) -> Self {
+        let mut words = written.split_whitespace();
+        let mut query = Query::new(words.next().unwrap(), kind(words.next().unwrap()));
+        let mut step = Self {
+            line,
+            question: written.to_owned(),
+            packet: Vec::new(),
+            transport: Transport::Udp,
+            now: START,
+            expected: Vec::new(),
+        };
+        for word in words {
+            match word.split_once('=').unwrap_or((word, "")) {
+                ("tcp", _) => step.transport = Transport::Tcp,
+                ("at", seconds) => step.now = START + Duration::from_secs_f64(seconds.parse().unwrap()),
+                (option, value) => query.set(option, value),
+            }
+        }
+        step.packet = query.packet();
+        step
+    }
+
+    /// Hexadecimal octets, and names between quotes.
+    fn raw(line: usize, written: &str) -> Self {
+        let mut packet = Vec::new();
+        for token in written.split_whitespace() {
+            match token.strip_prefix('"') {
+                Some(name) => packet.extend(wire(name.trim_end_matches('"'))),
+                None => packet.extend(octets(token)),
+            }
+        }
+        Self {
+            line,
+            question: format!("raw {written}"),
+            packet,
+            transport: Transport::Udp,
+            now: START,
+            expected: Vec::new(),
+        }
+    }
+
+    /// What was answered, in the words of the script; of the size only if the script names it.
+    fn run(&self, zones: &Zones) -> Vec<String> {
+        let mut out = vec![0xff; 3];
+        let peer = Peer { address: "192.0.2.53".parse().unwrap(), transport: self.transport };
+        let outcome = answer(zones, &self.packet, &peer, self.now, &mut out);
+        let Outcome::Replied { rcode, listed, truncated, .. } = outcome else {
+            assert!(out.is_empty());
+            return vec![format!("reply {outcome:?}")];
+        };
+        let mut given = describe(&self.packet, &out, rcode, listed);
+        assert_eq!(truncated, out[2] & 2 != 0, "{}", self.question);
+        if self.expected.iter().any(|line| line.starts_with("size ")) {
+            given.push(format!("size {}", out.len()));
+        }
+        given
+    }
+}
+
+/// `dig`'s names for types, and TYPE65 for all others.
+fn kind(written: &str) -> u16 {
+    let number = written.strip_prefix("TYPE").and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| RecordType::from_str(written).unwrap().into())
+}
+
+/// A name in wire form; `(n)` stands for a label of n times x.
+fn wire(name: &str) -> Vec<u8> {
+    let mut wire = Vec::new();
+    for label in name.split('.').filter(|label| !label.is_empty()) {
+        let repeated = label.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        let label = repeated.map_or_else(|| label.to_owned(), |count| "x".repeat(count.parse().unwrap()));
+        wire.push(label.len() as u8);
+        wire.extend(label.bytes());
+    }
+    wire.push(0);
+    wire
+}
+
+fn octets(hex: &str) -> impl Iterator<Item = u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+}
+
+/// A query packet in the making.
+struct Query {
+    flags: u16,
+    name: Vec<u8>,
+    kind: u16,
+    class: u16,
+    /// Size, version, flags and options.
+    edns: Option<(u16, u8, u16, Vec<u8>)>,
+}
+
+impl Query {
+    fn new(name: &str, kind: u16) -> Self {
+        Self { flags: 0, name: wire(name), kind, class: 1, edns: None }
+    }
+
+    fn set(&mut self, option: &str, value: &str) {
+        match option {
+            "opcode" => self.flags |= value.parse::<u16>().unwrap() << 11,
+            "aa" => self.flags |= 0x400,
+            "tc" => self.flags |= 0x200,
+            "rd" => self.flags |= 0x100,
+            "ra" => self.flags |= 0x80,
+            "z" => self.flags |= 0x40,
+            "ad" => self.flags |= 0x20,
+            "cd" => self.flags |= 0x10,
+            "rcode" => self.flags |= value.parse::<u16>().unwrap(),
+            "class" => self.class = value.parse().unwrap(),
+            "edns" => self.edns = Some((value.parse().unwrap(), 0, 0, Vec::new())),
+            "version" => self.edns.as_mut().unwrap().1 = value.parse().unwrap(),
+            "do" => self.edns.as_mut().unwrap().2 = 0x8000,
+            "option" => self.edns.as_mut().unwrap().3 = octets(value).collect(),
+            _ => panic!("unknown option {option}"),
+        }
+    }
+
+    fn packet(&self) -> Vec<u8> {
+        let mut packet = vec![0xab, 0xcd];
+        for word in [self.flags, 1, 0, 0, u16::from(self.edns.is_some())] {
+            packet.extend(word.to_be_bytes());
+        }
+        packet.extend(&self.name);
+        packet.extend(self.kind.to_be_bytes());
+        packet.extend(self.class.to_be_bytes());
+        if let Some((size, version, flags, options)) = &self.edns {
+            packet.extend([0, 0, 41]);
+            packet.extend(size.to_be_bytes());
+            packet.extend([0, *version]);
+            packet.extend(flags.to_be_bytes());
+            packet.extend((options.len() as u16).to_be_bytes());
+            packet.extend(options);
+        }
+        packet
+    }
+}
+
+/// A reply in the words of the scripts.
+fn describe(query: &[u8], reply: &[u8], rcode: Rcode, listed: bool) -> Vec<String> {
+    let message = Message::from_vec(reply).unwrap();
+    assert_eq!(reply[..2], query[..2], "the identifier is kept");
+    assert_eq!(u16::from(message.metadata.response_code), rcode as u16);
+    let mut lines = vec![header(query, reply, &message, rcode, listed)];
+    for record in &message.answers {
+        assert!(record.name.eq_case(&message.queries[0].name), "{record}");
+        lines.push(format!("answer {}", data(record)));
+    }
+    for record in &message.authorities {
+        lines.push(format!("authority {} {}", record.name.to_lowercase(), data(record)));
+    }
+    assert!(message.additionals.is_empty());
+    if let Some(edns) = &message.edns {
+        assert_eq!((edns.version(), edns.flags().z), (0, 0));
+        assert!(edns.options().options.is_empty());
+        let dnssec = if edns.flags().dnssec_ok { " do" } else { "" };
+        lines.push(format!("edns {}{dnssec}", edns.max_payload()));
+    }
+    lines
+}
+
+/// Response code and flags, and whether the question is there, which is octet for octet the query's.
+fn header(query: &[u8], reply: &[u8], message: &Message, rcode: Rcode, listed: bool) -> String {
+    let flags = u16::from_be_bytes([reply[2], reply[3]]);
+    assert_eq!(flags & 0x8000, 0x8000, "replies are responses");
+    let mut line = format!("reply {}", format!("{rcode:?}").to_uppercase());
+    for (bit, name) in
+        [(0x400, "aa"), (0x200, "tc"), (0x100, "rd"), (0x80, "ra"), (0x40, "z"), (0x20, "ad"), (0x10, "cd")]
+    {
+        if flags & bit != 0 {
+            line.push_str(&format!(" {name}"));
+        }
+    }
+    if flags & 0x7800 != 0 {
+        line.push_str(&format!(" opcode={}", flags >> 11 & 15));
+    }
+    if listed {
+        line.push_str(" listed");
+    }
+    match message.queries.len() {
+        0 => line.push_str(" bare"),
+        _ => assert_eq!(reply[12..question_end(reply)], query[12..question_end(reply)]),
+    }
+    line
+}
+
+fn question_end(packet: &[u8]) -> usize {
+    let mut at = 12;
+    while packet[at] != 0 {
+        at += 1 + usize::from(packet[at]);
+    }
+    at + 5
+}
+
+fn data(record: &Record) -> String {
+    assert_eq!(u16::from(record.dns_class), 1);
+    format!("{} {} {}", record.ttl, record.record_type(), record.data)
+}
+
+const HOSTILE: &str = "
+    zone bl.example.
+    ns ns1.example.
+    publish 127.0.0.4 * $ip is listed by $jail until $until, see https://bl.example/
+    ban 192.0.2.0/24 imap 600
+    ban 192.0.2.1 smtp forever
+    ban 2001:db8::/32 imap forever
+";
+
+fn hostile_zones() -> &'static Zones {
+    static ZONES: OnceLock<Zones> = OnceLock::new();
+    ZONES.get_or_init(|| Script::read(HOSTILE).zones())
+}
+
+/// Queries of every kind, some then damaged, and plain noise.
+fn packet() -> impl Strategy<Value = Vec<u8>> {
+    let label = prop_oneof![
+        (0u8..=255).prop_map(|octet| octet.to_string()),
+        "[0-9a-f]",
+        "[a-z0-9_-]{1,20}",
+        Just("example".to_owned()),
+    ];
+    let front = prop_oneof![
+        Just("1.2.0.192.bl.example".to_owned()),
+        Just("2.0.192.BL.example".to_owned()),
+        proptest::collection::vec(label, 0..40).prop_map(|labels| format!("{}.bl.example", labels.join("."))),
+    ];
+    let edns = proptest::option::of((
+        any::<u16>(),
+        0u8..2,
+        any::<u16>(),
+        proptest::collection::vec(any::<u8>(), 0..8),
+    ));
+    let query = (front, any::<u16>(), prop_oneof![Just(1), Just(16), Just(255), any::<u16>()], 0u16..5, edns);
+    let valid = query.prop_map(|(name, flags, kind, class, edns)| {
+        let query = Query {
+            flags: flags & 0x07ff,
+            name: wire(&name),
+            kind,
+            class: if class == 0 { 3 } else { 1 },
+            edns,
+        };
+        query.packet()
+    });
+    let damage = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    let damaged = (valid, damage, any::<prop::sample::Index>(), any::<bool>()).prop_map(
+        |(mut packet, damage, cut, whole)| {
+            for (at, octet) in damage {
+                let at = at.index(packet.len());
+                packet[at] = octet;
+            }
+            packet.truncate(if whole { packet.len() } else { cut.index(packet.len()) });
+            packet
+        },
+    );
+    prop_oneof![4 => damaged, 1 => proptest::collection::vec(any::<u8>(), 0..600)]
+}
+
+fn largest(query: &[u8], transport: Transport) -> usize {
+    let edns = Message::from_vec(query).ok().and_then(|message| message.edns);
+    match (transport, edns) {
+        (Transport::Tcp, _) => 65_535,
+        (Transport::Udp, Some(edns)) => usize::from(edns.max_payload()).clamp(512, LARGEST_UDP),
+        // What hickory-proto cannot read may still have EDNS.
+        (Transport::Udp, None) if Message::from_vec(query).is_err() => LARGEST_UDP,
+        (Transport::Udp, None) => 512,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn no_packet_does_harm(query in packet(), tcp in any::<bool>()) {
+        let zones = hostile_zones();
+        let transport = if tcp { Transport::Tcp } else { Transport::Udp };
+        let peer = Peer { address: "192.0.2.53".parse().unwrap(), transport };
+        let mut out = Vec::new();
+        let outcome = answer(zones, &query, &peer, START, &mut out);
+        let is_query = query.len() >= 12 && query[2] & 0x80 == 0;
+        prop_assert_eq!(matches!(outcome, Outcome::Replied { .. }), is_query);
+        if is_query {
+            let reply = Message::from_vec(&out);
+            prop_assert!(reply.is_ok(), "{:?} {:02x?}", reply, out);
+            prop_assert!(out.len() <= largest(&query, transport), "{} octets", out.len());
+            prop_assert_eq!(&out[..2], &query[..2]);
+        }
+    }
+
+    #[test]
+    fn every_name_above_a_listed_one_exists(addresses in proptest::collection::vec(any::<IpAddr>(), 1..5)) {
+        let mut script = Script::read(HOSTILE);
+        script.bans = addresses.iter().map(|address| ban(&format!("{address} imap forever"))).collect();
+        let zones = script.zones();
+        for address in addresses.iter().filter(|address| !address.to_canonical().is_loopback()) {
+            let reversed = write_reversed(*address);
+            let labels: Vec<&str> = reversed.split('.').collect();
+            for skipped in 0..labels.len() {
+                let name = format!("{}.bl.example", labels[skipped..].join("."));
+                let step = Step::query(0, &format!("{name} A"));
+                let given = step.run(&zones);
+                prop_assert!(given[0].starts_with("reply NOERROR aa"), "{} {:?}", name, given);
+                prop_assert_eq!(given[0].ends_with("listed"), skipped == 0 || given[1].starts_with("answer"), "{}", name);
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_not_listed_does_not_exist(address in any::<IpAddr>()) {
+        let zones = hostile_zones();
+        let leads = matches!(address, IpAddr::V4(v4) if v4.octets().iter().all(|octet| *octet <= 9));
+        let listed = ["192.0.2.0/24", "2001:db8::/32", "127.0.0.2", "127.0.0.4"];
+        let listed = listed.iter().any(|prefix| prefix.parse::<Prefix>().unwrap().contains(address));
+        let step = Step::query(0, &format!("{}.bl.example A", write_reversed(address)));
+        if !listed && !leads {
+            prop_assert_eq!(&step.run(zones)[0], "reply NXDOMAIN aa");
+        }
+    }
+}
