@@ -40,3 +40,5 @@ pub mod store;
 pub mod list;
 
 pub mod zone;
+
+pub mod dns;

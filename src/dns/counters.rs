@@ -1,0 +1,204 @@
+//! What the servers count, for the metrics page. Plain atomics: no lock and no allocation per query, and a
+//! bounded number of cells, whatever strangers ask.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Transport;
+
+const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
+
+/// Query types with a cell of their own; all others share the last.
+const QTYPES: [(u16, &str); 8] =
+    [(1, "A"), (28, "AAAA"), (16, "TXT"), (255, "ANY"), (6, "SOA"), (2, "NS"), (15, "MX"), (0, "other")];
+
+/// Response codes with a cell of their own; all others share the last.
+const RCODES: [(u16, &str); 8] = [
+    (0, "NOERROR"),
+    (3, "NXDOMAIN"),
+    (5, "REFUSED"),
+    (1, "FORMERR"),
+    (4, "NOTIMP"),
+    (2, "SERVFAIL"),
+    (16, "BADVERS"),
+    (u16::MAX, "other"),
+];
+
+const CELLS: usize = TRANSPORTS.len() * QTYPES.len() * RCODES.len() * 2;
+
+/// One kind of reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How the query came.
+    pub transport: Transport,
+    /// What was asked.
+    pub qtype: u16,
+    /// What was replied.
+    pub rcode: u16,
+    /// Whether the name asked for is listed.
+    pub listed: bool,
+}
+
+/// The replies of one zone.
+#[derive(Debug)]
+pub struct Replies([AtomicU64; CELLS]);
+
+/// A kind of reply by its labels, and how many there were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplyCount {
+    /// `udp` or `tcp`.
+    pub transport: &'static str,
+    /// `A`, `TXT`, …, or `other`.
+    pub qtype: &'static str,
+    /// `NOERROR`, `NXDOMAIN`, …, or `other`.
+    pub rcode: &'static str,
+    /// Whether the name asked for is listed.
+    pub listed: bool,
+    /// How many replies.
+    pub count: u64,
+}
+
+impl Default for Replies {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl Replies {
+    /// Counts one reply.
+    pub fn count(&self, reply: Reply) {
+        self.0[cell(reply)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Every kind that occurred.
+    pub fn snapshot(&self) -> Vec<ReplyCount> {
+        let counts = self.0.iter().map(|cell| cell.load(Ordering::Relaxed));
+        let occurred = counts.enumerate().filter(|(_, count)| *count > 0);
+        occurred.map(|(cell, count)| labelled(cell, count)).collect()
+    }
+}
+
+/// Mixed radix: transport, type, code, listed.
+fn cell(reply: Reply) -> usize {
+    let transport = match reply.transport {
+        Transport::Udp => 0,
+        Transport::Tcp => 1,
+    };
+    let typed = transport * QTYPES.len() + known_or_last(&QTYPES, reply.qtype);
+    let coded = typed * RCODES.len() + known_or_last(&RCODES, reply.rcode);
+    coded * 2 + usize::from(reply.listed)
+}
+
+/// The inverse of [`cell`].
+fn labelled(cell: usize, count: u64) -> ReplyCount {
+    let coded = cell / 2;
+    let typed = coded / RCODES.len();
+    ReplyCount {
+        transport: TRANSPORTS[typed / QTYPES.len()],
+        qtype: QTYPES[typed % QTYPES.len()].1,
+        rcode: RCODES[coded % RCODES.len()].1,
+        listed: cell % 2 == 1,
+        count,
+    }
+}
+
+fn known_or_last(known: &[(u16, &str)], number: u16) -> usize {
+    let found = known.iter().position(|(known, _)| *known == number);
+    found.unwrap_or(known.len() - 1)
+}
+
+/// Why a query got no reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It was too short for a header.
+    Short,
+    /// It was a response itself.
+    Response,
+    /// It was longer than any sensible query.
+    Oversized,
+    /// It claims to come from port 0, where nobody can receive.
+    PortZero,
+    /// Answering it panicked: a defect.
+    Panic,
+    /// The system did not take the reply, or the connection was gone.
+    Unsent,
+    /// The system could not receive.
+    Unreceived,
+}
+
+/// Every reason with its label, in the order of the enum.
+const REASONS: [(Dropped, &str); 7] = [
+    (Dropped::Short, "short"),
+    (Dropped::Response, "response"),
+    (Dropped::Oversized, "oversized"),
+    (Dropped::PortZero, "port_zero"),
+    (Dropped::Panic, "panic"),
+    (Dropped::Unsent, "unsent"),
+    (Dropped::Unreceived, "unreceived"),
+];
+
+/// Queries without a reply.
+#[derive(Debug, Default)]
+pub struct Drops([AtomicU64; REASONS.len()]);
+
+impl Drops {
+    /// Counts one query.
+    pub fn count(&self, reason: Dropped) {
+        self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Every reason by its label, and how many there were, zero included.
+    pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
+        let counts = self.0.iter().map(|cell| cell.load(Ordering::Relaxed));
+        REASONS.iter().map(|(_, label)| *label).zip(counts).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_reply_has_its_own_cell() {
+        let replies = Replies::default();
+        let mut kinds = Vec::new();
+        for transport in [Transport::Udp, Transport::Tcp] {
+            for (qtype, qtype_label) in QTYPES {
+                for (rcode, rcode_label) in RCODES {
+                    for listed in [false, true] {
+                        replies.count(Reply { transport, qtype, rcode, listed });
+                        kinds.push((transport, qtype_label, rcode_label, listed));
+                    }
+                }
+            }
+        }
+        let counted = replies.snapshot();
+        assert_eq!(counted.len(), CELLS);
+        for (counted, (transport, qtype, rcode, listed)) in counted.iter().zip(kinds) {
+            let label = TRANSPORTS[usize::from(transport == Transport::Tcp)];
+            let expected = ReplyCount { transport: label, qtype, rcode, listed, count: 1 };
+            assert_eq!(*counted, expected);
+        }
+    }
+
+    #[test]
+    fn unknown_numbers_share_a_cell() {
+        let replies = Replies::default();
+        for (qtype, rcode) in [(257, 9), (65, 23)] {
+            let transport = Transport::Udp;
+            replies.count(Reply { transport, qtype, rcode, listed: false });
+        }
+        let counted = replies.snapshot();
+        assert_eq!(counted.len(), 1);
+        assert_eq!((counted[0].qtype, counted[0].rcode, counted[0].count), ("other", "other", 2));
+    }
+
+    #[test]
+    fn reasons_stand_in_the_order_of_the_enum() {
+        let drops = Drops::default();
+        for (index, (reason, _)) in REASONS.into_iter().enumerate() {
+            assert_eq!(reason as usize, index);
+            drops.count(reason);
+        }
+        assert!(drops.snapshot().iter().all(|(_, count)| *count == 1));
+    }
+}

@@ -1,0 +1,243 @@
+//! Servers: carry queries in and answers out, over UDP and TCP. Bytes go to a [`Respond`], in service that is
+//! [`Service`] with the zones, and its bytes go back.
+//!
+//! UDP is a loop of our own (`udp`), TCP is hickory-server's (`tcp`). hickory-server could do both, but over
+//! UDP it answers a malformed *response* with FORMERR, so that two servers whose address a stranger forges would
+//! answer each other for ever; it cannot choose the source address of a reply, which a machine with several
+//! addresses must; and it starts a task per query, where a loop needs no allocation.
+//!
+//! [`bind`] needs privileges for port 53 and comes first; [`serve`] needs none.
+
+mod counters;
+mod probe;
+mod service;
+mod tcp;
+mod udp;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::sys::udp::{Sharing, UdpSocket};
+
+pub use crate::zone::{Peer, Transport};
+pub use counters::{Dropped, Drops, ReplyCount};
+pub use probe::probe;
+pub use service::{Counts, Service};
+
+/// hickory-server and hickory-net log every query at level info under these targets: a log filter should let
+/// only their warnings through.
+pub const LIBRARY_LOG_TARGETS: [&str; 2] = ["hickory_server", "hickory_net"];
+
+/// TCP connections the kernel keeps until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// How often port 0 is tried until one port is free for UDP and TCP alike.
+const PORT_ATTEMPTS: usize = 16;
+
+/// Where the servers listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Each address is served over UDP and TCP.
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads for each address; 0 counts as 1. More than one share the port by `SO_REUSEPORT`.
+    pub threads: usize,
+}
+
+/// Why DNS is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no address in the settings.
+    #[error("nothing to listen on: name at least one address in `dns.listen`, such as \"0.0.0.0:53\"")]
+    NoAddress,
+    /// A port cannot be had.
+    #[error("cannot listen on {address} ({transport}): {source}; {remedy}", remedy = remedy(*.address, source))]
+    Bind {
+        /// The address of the settings.
+        address: SocketAddr,
+        /// UDP or TCP.
+        transport: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A bound socket cannot be served.
+    #[error("cannot serve DNS: {0}; the limits on open files and threads may be too low")]
+    Start(io::Error),
+}
+
+/// What answers queries. Shared by all threads.
+pub trait Respond: Send + Sync + 'static {
+    /// Appends the reply to `query` to `reply`, which is empty; leaving it empty means silence.
+    fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>);
+
+    /// Counts a query that got no reply for a reason of the servers'.
+    fn dropped(&self, reason: Dropped);
+}
+
+/// Bound sockets, not served yet.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    udp: Vec<UdpSocket>,
+    tcp: Vec<TcpListener>,
+}
+
+/// Binds every address of `settings` for UDP and TCP; all of them or none.
+pub fn bind(settings: &Settings) -> Result<Sockets, Error> {
+    if settings.listen.is_empty() {
+        return Err(Error::NoAddress);
+    }
+    let mut sockets = Sockets::default();
+    for &address in &settings.listen {
+        let (udp, tcp) = bind_pair(address, settings.threads.max(1))?;
+        sockets.udp.extend(udp);
+        sockets.tcp.push(tcp);
+    }
+    Ok(sockets)
+}
+
+impl Sockets {
+    /// One address for each of [`Settings::listen`], with the real port where port 0 was asked for.
+    pub fn local_addresses(&self) -> Vec<SocketAddr> {
+        self.tcp.iter().filter_map(|tcp| tcp.local_addr().ok()).collect()
+    }
+}
+
+/// The running servers. Dropping it tells them to stop, [`Server::stop`] also waits for it.
+#[derive(Debug)]
+pub struct Server {
+    stop: Arc<AtomicBool>,
+    stop_tcp: watch::Sender<bool>,
+    threads: Vec<thread::JoinHandle<()>>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// Serves `sockets`: UDP on threads of its own, TCP on `runtime`.
+pub fn serve<R: Respond>(sockets: Sockets, responder: &Arc<R>, runtime: &Handle) -> Result<Server, Error> {
+    let (stop_tcp, stopped) = watch::channel(false);
+    let mut server = Server { stop: Arc::default(), stop_tcp, threads: Vec::new(), tasks: Vec::new() };
+    for (number, socket) in sockets.udp.into_iter().enumerate() {
+        let stop = Arc::clone(&server.stop);
+        let thread = udp::spawn(number, socket, Arc::clone(responder), stop).map_err(Error::Start)?;
+        server.threads.push(thread);
+    }
+    for listener in sockets.tcp {
+        let task = tcp::run(listener, Arc::clone(responder), stopped.clone());
+        server.tasks.push(runtime.spawn(task));
+    }
+    Ok(server)
+}
+
+impl Server {
+    /// Whether every thread and task still runs; a false is a defect, as none ends by itself.
+    pub fn is_running(&self) -> bool {
+        let threads = self.threads.iter().all(|thread| !thread.is_finished());
+        threads && self.tasks.iter().all(|task| !task.is_finished())
+    }
+
+    /// Stops: the queries at hand are answered, the ports are free afterwards. Takes up to 250 ms.
+    pub async fn stop(mut self) {
+        self.tell_to_stop();
+        for task in self.tasks.drain(..) {
+            let _ = task.await;
+        }
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(|| {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+
+    fn tell_to_stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.stop_tcp.send_replace(true);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tell_to_stop();
+    }
+}
+
+/// Has `query` answered and says whether there is a reply. A panic is counted and ends in silence: the next
+/// query finds the server where the last one left it.
+fn ask<R: Respond>(responder: &R, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) -> bool {
+    reply.clear();
+    let asked = catch_unwind(AssertUnwindSafe(|| responder.respond(query, peer, reply)));
+    if asked.is_err() {
+        reply.clear();
+        responder.dropped(Dropped::Panic);
+    }
+    !reply.is_empty()
+}
+
+fn bind_pair(address: SocketAddr, threads: usize) -> Result<(Vec<UdpSocket>, TcpListener), Error> {
+    let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        let udp = bind_udp(address, threads)?;
+        match bind_tcp(udp[0].local_address()) {
+            Ok(tcp) => return Ok((udp, tcp)),
+            Err(source) if attempts == 0 => return Err(bind_error(address, "TCP", source)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// One socket for each thread, all on one port.
+fn bind_udp(address: SocketAddr, threads: usize) -> Result<Vec<UdpSocket>, Error> {
+    let sharing = if threads > 1 { Sharing::Shared } else { Sharing::Alone };
+    let failed = |source| bind_error(address, "UDP", source);
+    let first = UdpSocket::bind(address, sharing).map_err(failed)?;
+    let address = first.local_address();
+    let mut sockets = vec![first];
+    for _ in 1..threads {
+        sockets.push(UdpSocket::bind(address, sharing).map_err(failed)?);
+    }
+    Ok(sockets)
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A restart must not wait for the connections of its predecessor to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bind_error(address: SocketAddr, transport: &'static str, source: io::Error) -> Error {
+    Error::Bind { address, transport, source }
+}
+
+fn remedy(address: SocketAddr, source: &io::Error) -> String {
+    let port = address.port();
+    match source.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "another server has the port (`ss -lunpt 'sport = :{port}'` names it): stop it, or listen on another address"
+        ),
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE".to_owned()
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            format!("this machine has no address {}: `ip address` shows those it has", address.ip())
+        }
+        _ => "correct `dns.listen`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

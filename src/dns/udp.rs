@@ -1,0 +1,73 @@
+//! The UDP front: one thread per socket, which takes a batch of queries, has them answered and sends the replies.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::{Dropped, Peer, Respond, Transport, ask};
+use crate::sys::udp::{Batch, Datagram, UdpSocket};
+
+/// A longer query has nothing to say to a blocklist: a name has at most 255 octets, and what EDNS adds is small.
+const LONGEST_QUERY: usize = 4096;
+
+/// How long a thread waits for a query before it looks whether it should stop.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How long a thread rests when the system cannot receive, so as not to spin.
+const REST: Duration = Duration::from_millis(10);
+
+/// Starts the thread of one socket; it ends within [`PATIENCE`] of `stop`.
+pub(super) fn spawn<R: Respond>(
+    number: usize,
+    socket: UdpSocket,
+    responder: Arc<R>,
+    stop: Arc<AtomicBool>,
+) -> io::Result<thread::JoinHandle<()>> {
+    socket.set_receive_timeout(PATIENCE)?;
+    thread::Builder::new().name(format!("dns-udp-{number}")).spawn(move || run(&socket, &*responder, &stop))
+}
+
+fn run<R: Respond>(socket: &UdpSocket, responder: &R, stop: &AtomicBool) {
+    let mut batch = Batch::new(LONGEST_QUERY);
+    while !stop.load(Ordering::Relaxed) {
+        match socket.receive(&mut batch) {
+            Ok(()) => exchange(socket, responder, &mut batch),
+            Err(error) if is_no_error(&error) => {}
+            Err(_) => {
+                responder.dropped(Dropped::Unreceived);
+                thread::sleep(REST);
+            }
+        }
+    }
+}
+
+fn exchange<R: Respond>(socket: &UdpSocket, responder: &R, batch: &mut Batch) {
+    for datagram in batch.filled_mut() {
+        if let Err(reason) = answer(responder, datagram) {
+            responder.dropped(reason);
+        }
+    }
+    for _ in 0..socket.send(batch) {
+        responder.dropped(Dropped::Unsent);
+    }
+}
+
+fn answer<R: Respond>(responder: &R, datagram: &mut Datagram) -> Result<(), Dropped> {
+    if datagram.is_truncated() {
+        return Err(Dropped::Oversized);
+    }
+    // Nobody can receive a reply on port 0: the sender is forged.
+    let sender = datagram.peer().filter(|peer| peer.port() != 0);
+    let peer = Peer { address: sender.ok_or(Dropped::PortZero)?.ip(), transport: Transport::Udp };
+    let (query, reply) = datagram.query_and_reply();
+    ask(responder, query, &peer, reply);
+    Ok(())
+}
+
+/// The wait was over, or a signal came.
+fn is_no_error(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
+}
