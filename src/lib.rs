@@ -42,3 +42,6 @@ pub mod list;
 pub mod zone;
 
 pub mod dns;
+
+// On top.
+pub mod http;

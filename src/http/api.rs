@@ -1,0 +1,405 @@
+//! The bodies of the HTTP API, shared by the server and by the command line, which is its client.
+//!
+//! | request | query or body | answer |
+//! |---|---|---|
+//! | `GET /api/v1/status` | | [`Status`] |
+//! | `GET /api/v1/jails/{jail}` | | [`JailStatus`] |
+//! | `GET /api/v1/bans` | [`BansQuery`] | [`Bans`] |
+//! | `POST /api/v1/bans` | [`NewBan`] | [`BanChanged`] |
+//! | `DELETE /api/v1/bans` | [`UnbanQuery`] | [`Ended`] |
+//! | `GET /api/v1/lookup/{address}` | | [`Lookup`] |
+//! | `GET /api/v1/allow` | | [`Allowlist`] |
+//! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
+//! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
+//! | `POST /api/v1/reload` | | [`Reloaded`], or 422 [`NotReloaded`] |
+//!
+//! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+use crate::jail::{EndCause, Origin};
+
+/// What every path begins with.
+pub const BASE: &str = "/api/v1";
+
+/// The media type of [`Problem`] (RFC 9457, section 3).
+pub const PROBLEM_TYPE: &str = "application/problem+json";
+
+/// How the daemon is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of the running program.
+    pub version: String,
+    /// When it started.
+    #[serde(with = "rfc3339")]
+    pub started: Timestamp,
+    /// The names of the enabled jails in order.
+    pub jails: Vec<String>,
+    /// The zones it answers for.
+    #[serde(default)]
+    pub zones: Vec<ZoneStatus>,
+}
+
+/// How one zone is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneStatus {
+    /// Its name.
+    pub origin: String,
+    /// The SOA's serial.
+    pub serial: u32,
+    /// How many prefixes it lists.
+    pub listings: u64,
+}
+
+/// How one jail is: what fail2ban-client shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JailStatus {
+    /// Its name.
+    pub jail: String,
+    /// Addresses with failures that are still counted.
+    pub currently_failed: u64,
+    /// Failures since the start.
+    pub total_failed: u64,
+    /// The files it reads now.
+    pub files: Vec<String>,
+    /// Bans in force.
+    pub currently_banned: u64,
+    /// Bans since the start, those in force at the start included.
+    pub total_banned: u64,
+    /// What is banned now, in order.
+    pub banned: Vec<Prefix>,
+}
+
+/// Which bans are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BansQuery {
+    /// Only those of this jail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jail: Option<String>,
+    /// Those that ended too.
+    #[serde(default, with = "flag", skip_serializing_if = "std::ops::Not::not")]
+    pub history: bool,
+    /// At most so many, the newest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// The bans asked for, the newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bans {
+    /// The bans.
+    pub bans: Vec<Ban>,
+}
+
+/// One ban.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// What is banned.
+    pub prefix: Prefix,
+    /// By which jail.
+    pub jail: String,
+    /// The time of the last failure, or of the order.
+    #[serde(with = "rfc3339")]
+    pub since: Timestamp,
+    /// When it ends by itself; null is never.
+    #[serde(with = "rfc3339::option")]
+    pub until: Option<Timestamp>,
+    /// Who or what made it.
+    pub origin: Origin,
+    /// How many failures led to it.
+    pub failures: u32,
+    /// 1 for the first ban of this prefix in this jail.
+    pub count: u32,
+    /// When it ended, if it did.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Why it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_cause: Option<EndCause>,
+    /// The last lines that led to it, oldest first, or the reason given with an order; empty in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+}
+
+impl From<&crate::jail::Ban> for Ban {
+    fn from(ban: &crate::jail::Ban) -> Self {
+        Self {
+            prefix: ban.prefix,
+            jail: ban.jail.to_string(),
+            since: ban.since,
+            until: ban.until,
+            origin: ban.origin.clone(),
+            failures: ban.failures,
+            count: ban.count,
+            ended: None,
+            end_cause: None,
+            evidence: ban.evidence.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// An order to ban.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewBan {
+    /// What to ban.
+    pub prefix: Prefix,
+    /// In the name of this jail; absent: the one jail there is, or a 422 that names the jails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jail: Option<String>,
+    /// How long; absent: as long as the jail bans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+    /// Until somebody ends it; excludes `seconds`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub permanent: bool,
+    /// Kept as evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The outcome of [`NewBan`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanChanged {
+    /// Whether there is a new ban or one ends later; false: it was banned as long already.
+    pub changed: bool,
+    /// The ban in force now.
+    pub ban: Ban,
+}
+
+/// What to unban: every ban inside `prefix`, or `all`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnbanQuery {
+    /// Bans of this prefix and of everything in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<Prefix>,
+    /// Only those of this jail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jail: Option<String>,
+    /// Every ban.
+    #[serde(default, with = "flag", skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+}
+
+/// How many bans, or entries of the allowlist, were ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// The number.
+    pub ended: u64,
+}
+
+/// All that is known of one address.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// The address asked for.
+    pub address: IpAddr,
+    /// Bans in force that cover it, with their evidence.
+    pub bans: Vec<Ban>,
+    /// What DNS answers for it, per zone; a zone that does not list it is absent.
+    pub listings: Vec<Listing>,
+    /// The entry of the allowlist that covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Allow>,
+    /// Failures counted at present, per jail.
+    pub failures: Vec<Failures>,
+    /// Bans that covered it and ended, the newest first.
+    pub history: Vec<Ban>,
+}
+
+/// One answer of DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// The zone's name.
+    pub zone: String,
+    /// The listed prefix.
+    pub prefix: Prefix,
+    /// The A record.
+    pub code: Ipv4Addr,
+    /// The TXT record.
+    pub text: String,
+}
+
+/// Failures of an address that have not made a ban yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// In this jail.
+    pub jail: String,
+    /// So many are counted.
+    pub failures: u32,
+    /// The time of the last one.
+    #[serde(with = "rfc3339")]
+    pub last: Timestamp,
+}
+
+/// The allowlist in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowlist {
+    /// The entries.
+    pub allow: Vec<Allow>,
+}
+
+/// One entry of the allowlist.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allow {
+    /// What is never banned or published.
+    pub prefix: Prefix,
+    /// Why.
+    pub note: String,
+    /// When it was added; null for what the configuration allows.
+    #[serde(with = "rfc3339::option")]
+    pub since: Option<Timestamp>,
+    /// When it ends by itself; null is never.
+    #[serde(with = "rfc3339::option")]
+    pub until: Option<Timestamp>,
+}
+
+/// An order to allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewAllow {
+    /// What is never to be banned or published.
+    pub prefix: Prefix,
+    /// Why.
+    #[serde(default)]
+    pub note: String,
+    /// How long; absent: until somebody removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+}
+
+/// The outcome of [`NewAllow`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowChanged {
+    /// Whether the allowlist is another now.
+    pub changed: bool,
+    /// The entry in force now.
+    pub allow: Allow,
+    /// How many bans it ended.
+    pub ended: u64,
+}
+
+/// Which entry of the allowlist goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DisallowQuery {
+    /// The entry.
+    pub prefix: Prefix,
+}
+
+/// The new configuration is in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {}
+
+/// The new configuration is refused, the old one stays in force: a [`Problem`] with every error found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotReloaded {
+    /// What went wrong in general.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// One line each: file, line, the thing and the remedy.
+    pub errors: Vec<String>,
+}
+
+/// Why a request failed (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What went wrong in general.
+    pub title: String,
+    /// What went wrong this time, and the remedy.
+    #[serde(default)]
+    pub detail: String,
+    /// The HTTP status.
+    pub status: u16,
+}
+
+/// Times as RFC 3339 strings.
+mod rfc3339 {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::clock::Timestamp;
+
+    pub fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(time)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        parse(&String::deserialize(deserializer)?)
+    }
+
+    fn parse<E: Error>(written: &str) -> Result<Timestamp, E> {
+        let time: jiff::Timestamp = written.parse().map_err(E::custom)?;
+        Ok(Timestamp::from_millis(time.as_millisecond()))
+    }
+
+    /// The same for times that may be absent.
+    pub mod option {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+            match time {
+                Some(time) => serializer.collect_str(time),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Timestamp>, D::Error> {
+            let written = Option::<String>::deserialize(deserializer)?;
+            written.as_deref().map(parse).transpose()
+        }
+    }
+}
+
+/// `1` or `true` in a query string.
+mod flag {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(flag: &bool, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(if *flag { "1" } else { "0" })
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "1" | "true" => Ok(true),
+            "0" | "false" => Ok(false),
+            other => Err(Error::custom(format!("`{other}` is neither 1 nor 0"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `json` as a `T` and checks that writing it gives the same again.
+    fn check<T: Serialize + for<'de> Deserialize<'de>>(json: &str) {
+        let value: T = serde_json::from_str(json).unwrap();
+        let written: serde_json::Value = serde_json::to_value(&value).unwrap();
+        assert_eq!(written, serde_json::from_str::<serde_json::Value>(json).unwrap());
+    }
+
+    #[test]
+    fn bodies_have_the_documented_form() {
+        check::<Ban>(
+            r#"{"prefix":"192.0.2.7","jail":"postfix-sasl","since":"2026-11-22T08:04:12Z","until":null,
+                "origin":{"kind":"log"},"failures":5,"count":1}"#,
+        );
+        check::<Ban>(
+            r#"{"prefix":"2001:db8::/64","jail":"postfix-sasl","since":"2026-11-22T08:04:12Z",
+                "until":"2026-11-22T09:04:12Z","origin":{"kind":"order","by":"root"},"failures":0,"count":2,
+                "ended":"2026-11-22T09:04:12Z","end_cause":{"kind":"expired"}}"#,
+        );
+        check::<NewBan>(r#"{"prefix":"192.0.2.0/24","permanent":true,"reason":"spam"}"#);
+        check::<NotReloaded>(r#"{"title":"t","detail":"d","status":422,"errors":["a.toml:1: b"]}"#);
+        assert!(serde_json::from_str::<NewBan>(r#"{"prefix":"192.0.2.0/24","forever":true}"#).is_err());
+    }
+}

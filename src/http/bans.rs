@@ -1,0 +1,178 @@
+//! Status, bans and the allowlist.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::StatusCode;
+
+use super::api::{
+    Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, JailStatus,
+    NewAllow, NewBan, Reloaded, Status, UnbanQuery, ZoneStatus,
+};
+use super::problem::Refused;
+use super::{By, Control, Daemon};
+use crate::ip::Prefix;
+use crate::jail::{self, BanOrder, BanTime, MANUAL, Order};
+use crate::store::{BanQuery, PastBan};
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+/// No ban or entry ends later than this from now, as in the configuration: what ends beyond the year 9999 could be
+/// written, but not read again.
+const LONGEST: u64 = 100 * 31_557_600;
+
+/// `GET /api/v1/status`
+pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
+    let jails = daemon.see(|jails| jails.names().map(|name| name.to_string()).collect()).await?;
+    let zones = daemon.dns().zones();
+    let zone = |(index, zone): (usize, &crate::zone::Zone)| {
+        let list = zones.lists().latest(index);
+        ZoneStatus { origin: zone.origin().to_string(), serial: list.serial(), listings: list.len() as u64 }
+    };
+    Ok(Json(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: daemon.started(),
+        jails,
+        zones: zones.zones().iter().enumerate().map(zone).collect(),
+    }))
+}
+
+/// `GET /api/v1/jails/{jail}`
+pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
+    let asked = name.clone();
+    let found = daemon.see(move |jails| jails.status(&asked)).await?;
+    let status = found.ok_or_else(|| unknown_jail(&name))?;
+    let read = daemon.sources().into_iter().filter(|source| source.jails.iter().any(|jail| **jail == *name));
+    let files = read.flat_map(|source| source.counters.followed());
+    Ok(Json(JailStatus {
+        jail: name.clone(),
+        currently_failed: status.currently_failed as u64,
+        total_failed: status.total_failed,
+        files: files.map(|file| file.display().to_string()).collect(),
+        currently_banned: status.currently_banned as u64,
+        total_banned: status.total_banned,
+        banned: status.banned,
+    }))
+}
+
+fn unknown_jail(name: &str) -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, format!("there is no jail `{name}`; `banzone status` lists them"))
+}
+
+/// `GET /api/v1/bans`
+pub(super) async fn list(
+    State(daemon): Daemon,
+    query: Result<Query<BansQuery>, QueryRejection>,
+) -> Answer<Bans> {
+    let Query(BansQuery { jail, history, limit }) = query?;
+    let query = BanQuery { jail: jail.map(Arc::from), history, limit };
+    let found = daemon.read(move |reader| reader.bans(&query)).await?;
+    Ok(Json(Bans { bans: found.into_iter().map(shown).collect() }))
+}
+
+/// `POST /api/v1/bans`
+pub(super) async fn ban(
+    State(daemon): Daemon,
+    Extension(by): By,
+    body: Result<Json<NewBan>, JsonRejection>,
+) -> Answer<BanChanged> {
+    let Json(NewBan { prefix, jail, seconds, permanent, reason }) = body?;
+    check_span(seconds)?;
+    let time = match (seconds, permanent) {
+        (Some(_), true) => {
+            let detail = "a ban lasts either `seconds` or is `permanent`; leave one out";
+            return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
+        (Some(seconds), false) => Some(BanTime::For(Duration::from_secs(seconds))),
+        (None, true) => Some(BanTime::Permanent),
+        (None, false) => None,
+    };
+    let jail = jail.map_or_else(|| MANUAL.into(), Arc::<str>::from);
+    let by = by.0.to_string();
+    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), time, reason, by });
+    let changed = daemon.order(order).await? > 0;
+    let history = daemon.read(move |reader| reader.history(prefix)).await?;
+    let in_force = history.into_iter().find(|past| past.ended.is_none() && past.ban.jail == jail);
+    let gone = || Refused::new(StatusCode::CONFLICT, format!("the ban of {prefix} was over before it began"));
+    Ok(Json(BanChanged { changed, ban: shown(in_force.ok_or_else(gone)?) }))
+}
+
+fn check_span(seconds: Option<u64>) -> Result<(), Refused> {
+    if seconds.is_some_and(|seconds| seconds > LONGEST) {
+        let detail = format!("`seconds` is longer than 100 years, which are {LONGEST}");
+        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    Ok(())
+}
+
+/// `DELETE /api/v1/bans`
+pub(super) async fn unban(
+    State(daemon): Daemon,
+    Extension(by): By,
+    query: Result<Query<UnbanQuery>, QueryRejection>,
+) -> Answer<Ended> {
+    let Query(UnbanQuery { prefix, jail, all }) = query?;
+    if prefix.is_some() == all {
+        let detail = "name a `prefix` to unban, or `all=1` for every ban, but not both";
+        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.0.to_string() };
+    let ended = daemon.order(order).await?;
+    Ok(Json(Ended { ended: ended as u64 }))
+}
+
+/// `GET /api/v1/allow`
+pub(super) async fn allowlist(State(daemon): Daemon) -> Answer<Allowlist> {
+    let allow = daemon.see(|jails| jails.allowlist().entries().map(allowed).collect()).await?;
+    Ok(Json(Allowlist { allow }))
+}
+
+/// `POST /api/v1/allow`
+pub(super) async fn allow(
+    State(daemon): Daemon,
+    body: Result<Json<NewAllow>, JsonRejection>,
+) -> Answer<AllowChanged> {
+    let Json(NewAllow { prefix, note, seconds }) = body?;
+    check_span(seconds)?;
+    let until = seconds.map(|seconds| daemon.now() + Duration::from_secs(seconds));
+    let changed = daemon.order(Order::Allow { prefix, note, until }).await?;
+    let allow = find_allowed(&*daemon, prefix).await?;
+    Ok(Json(AllowChanged { changed: true, allow, ended: changed.saturating_sub(1) as u64 }))
+}
+
+async fn find_allowed(daemon: &dyn Control, prefix: Prefix) -> Result<Allow, Refused> {
+    let found = daemon
+        .see(move |jails| jails.allowlist().entries().find(|entry| entry.prefix == prefix).map(allowed));
+    let gone = || Refused::new(StatusCode::CONFLICT, format!("{prefix} was taken off the allowlist at once"));
+    found.await?.ok_or_else(gone)
+}
+
+/// `DELETE /api/v1/allow`
+pub(super) async fn disallow(
+    State(daemon): Daemon,
+    query: Result<Query<DisallowQuery>, QueryRejection>,
+) -> Answer<Ended> {
+    let Query(DisallowQuery { prefix }) = query?;
+    let ended = daemon.order(Order::Disallow { prefix }).await?;
+    Ok(Json(Ended { ended: ended as u64 }))
+}
+
+/// `POST /api/v1/reload`
+pub(super) async fn reload(State(daemon): Daemon) -> Answer<Reloaded> {
+    daemon.reload().await.map_err(Refused::not_reloaded)?;
+    Ok(Json(Reloaded {}))
+}
+
+/// An entry of the allowlist as the API shows it.
+pub(super) fn allowed(allow: &jail::Allow) -> Allow {
+    Allow { prefix: allow.prefix, note: allow.note.clone(), since: Some(allow.since), until: allow.until }
+}
+
+/// A ban as the API shows it.
+pub(super) fn shown(past: PastBan) -> Ban {
+    let PastBan { ban, ended, cause } = past;
+    Ban { ended, end_cause: cause, ..Ban::from(&ban) }
+}

@@ -1,0 +1,123 @@
+//! What the API asks of the daemon, and steers in it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::dns;
+use crate::ip::Prefix;
+use crate::jail::{Jails, Order, Refusal};
+use crate::source;
+use crate::store;
+
+/// The daemon as the handlers see it.
+pub type Steered = Arc<dyn Control>;
+
+/// One source and who reads it.
+#[derive(Clone, Debug)]
+pub struct SourceView {
+    /// The source as `logpath` names it.
+    pub path: Arc<str>,
+    /// The jails that read it.
+    pub jails: Vec<Arc<str>>,
+    /// What it has read, and what is wrong with it.
+    pub counters: Arc<source::Counters>,
+}
+
+/// Whether the daemon does all of its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Why not, one line each; empty is healthy.
+    pub problems: Vec<String>,
+    /// What a person should look at although the daemon goes on, one line each: logs that are missing or can't be read.
+    pub warnings: Vec<String>,
+}
+
+/// Why an order or a question was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// It may not be.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database can't take it now; it is done as soon as it can.
+    #[error("the order waits for the database: {0}")]
+    Pending(String),
+    /// The database can't be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The daemon is about to stop.
+    #[error("the daemon is stopping")]
+    Stopping,
+}
+
+/// Looks at the jails from inside the thread that owns them.
+pub type Look = Box<dyn FnOnce(&Jails) + Send>;
+
+/// What the daemon offers to the API.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Carries out an order. When it returns, its effects are durable and published.
+    async fn order(&self, order: Order) -> Result<usize, Failed>;
+
+    /// Lets `look` see the jails between two batches of lines.
+    async fn look(&self, look: Look) -> Result<(), Failed>;
+
+    /// Reads the configuration again and takes it over, or says in one line each why not.
+    async fn reload(&self) -> Result<(), Vec<String>>;
+
+    /// The sources as they are read now.
+    fn sources(&self) -> Vec<SourceView>;
+
+    /// The zones in service, and what DNS has answered and dropped.
+    fn dns(&self) -> &dns::Service;
+
+    /// Whether all is well.
+    fn health(&self) -> Health;
+
+    /// Where the database is, for look-ups beside the writer.
+    fn database(&self) -> PathBuf;
+
+    /// When the daemon started.
+    fn started(&self) -> Timestamp;
+
+    /// The time.
+    fn now(&self) -> Timestamp;
+}
+
+impl dyn Control {
+    /// What `look` finds in the jails.
+    pub(super) async fn see<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Jails) -> T + Send + 'static,
+    ) -> Result<T, Failed> {
+        let (send, receive) = tokio::sync::oneshot::channel();
+        self.look(Box::new(move |jails| {
+            // Whoever asked may have gone away.
+            let _ = send.send(look(jails));
+        }))
+        .await?;
+        receive.await.map_err(|_| Failed::Stopping)
+    }
+
+    /// What each jail bans, for jails that ban anything.
+    pub async fn banned(&self) -> Result<Vec<(Arc<str>, Vec<Prefix>)>, Failed> {
+        self.see(|jails| {
+            let banned =
+                jails.names().filter_map(|name| Some((Arc::clone(name), jails.status(name)?.banned)));
+            banned.filter(|(_, prefixes)| !prefixes.is_empty()).collect()
+        })
+        .await
+    }
+
+    /// What `read` finds in the database, on a thread that may wait for the disk.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let path = self.database();
+        let task = tokio::task::spawn_blocking(move || read(&store::Reader::open(&path)?));
+        Ok(task.await.map_err(|_| Failed::Stopping)??)
+    }
+}

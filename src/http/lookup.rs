@@ -1,0 +1,79 @@
+//! Everything that is known of one address.
+
+use std::net::IpAddr;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+use super::api::{Allow, Failures, Listing, Lookup};
+use super::bans::{allowed, shown};
+use super::problem::Refused;
+use super::{Control, Daemon, Failed};
+use crate::ip::Prefix;
+use crate::jail::Jails;
+
+/// `GET /api/v1/lookup/{address}`
+pub(super) async fn lookup(
+    State(daemon): Daemon,
+    Path(address): Path<String>,
+) -> Result<Json<Lookup>, Refused> {
+    let address: IpAddr = address.parse().map_err(|_| no_address(&address))?;
+    let (prefixes, failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
+    let (mut bans, mut history) = (Vec::new(), Vec::new());
+    for past in past_bans(&*daemon, prefixes).await? {
+        if past.ended.is_none() { &mut bans } else { &mut history }.push(shown(past));
+    }
+    let listings = listings(&*daemon, address);
+    Ok(Json(Lookup { address, bans, listings, allowed, failures, history }))
+}
+
+fn no_address(written: &str) -> Refused {
+    let detail = format!("`{written}` is no address: write 192.0.2.1 or 2001:db8::1");
+    Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+}
+
+/// The prefixes banned around `address`, its failures, and what allows it.
+fn in_jails(jails: &Jails, address: IpAddr) -> (Vec<Prefix>, Vec<Failures>, Option<Allow>) {
+    let failures = jails.names().filter_map(|jail| {
+        let counter = jails.counter(jail, address)?;
+        Some(Failures { jail: jail.to_string(), failures: counter.failures, last: counter.last })
+    });
+    let host = Prefix::host(address);
+    let entry = jails.allowlist().entries().find(|entry| entry.prefix.contains(address)).map(allowed);
+    let entry = entry.or_else(|| {
+        let note = jails.allowlist().covering(host)?;
+        Some(Allow { prefix: host, note, since: None, until: None })
+    });
+    (covering_prefixes(host), failures.collect(), entry)
+}
+
+/// Every network that holds `host`: 33 for IPv4, 129 for IPv6.
+fn covering_prefixes(host: Prefix) -> Vec<Prefix> {
+    (0..=host.len()).rev().filter_map(|length| Prefix::new(host.address(), length)).collect()
+}
+
+async fn past_bans(
+    daemon: &dyn Control,
+    prefixes: Vec<Prefix>,
+) -> Result<Vec<crate::store::PastBan>, Failed> {
+    let read = move |reader: &crate::store::Reader| {
+        let mut found = Vec::new();
+        for prefix in prefixes {
+            found.extend(reader.history(prefix)?);
+        }
+        found.sort_by_key(|past| std::cmp::Reverse(past.ban.since));
+        Ok(found)
+    };
+    daemon.read(read).await
+}
+
+fn listings(daemon: &dyn Control, address: IpAddr) -> Vec<Listing> {
+    let shown = |answer: crate::zone::Listed| Listing {
+        zone: answer.zone.to_string(),
+        prefix: answer.prefix,
+        code: answer.code,
+        text: answer.text,
+    };
+    daemon.dns().zones().listed(address, daemon.now()).into_iter().map(shown).collect()
+}

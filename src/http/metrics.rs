@@ -1,0 +1,182 @@
+//! Figures for Prometheus, gathered from the counters of each stage when somebody asks.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::problem::Refused;
+use super::{Control, Daemon};
+use crate::jail;
+use crate::source::Counters;
+
+/// The media type of the OpenMetrics text form.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Names and values that tell the figures of one name apart. Jails, sources and zones come from the configuration, so
+/// that no stranger can make more of them.
+type Labels = Vec<(&'static str, String)>;
+
+/// One of the figures of a source.
+type Figure = fn(&Counters) -> u64;
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, Refused> {
+    let jails = daemon.see(|jails| {
+        let names: Vec<Arc<str>> = jails.names().cloned().collect();
+        names
+            .into_iter()
+            .filter_map(|name| Some((Arc::clone(&name), jails.status(&name)?)))
+            .collect::<Vec<_>>()
+    });
+    let jails = jails.await?;
+    let mut page = Page(Registry::with_prefix("banzone"));
+    page.build_info();
+    page.dns(&*daemon);
+    page.zones(&*daemon);
+    page.logs(&*daemon);
+    page.jails(&jails);
+    page.database(&daemon.database());
+    page.health(&*daemon);
+    Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page.text()))
+}
+
+struct Page(Registry);
+
+impl Page {
+    fn counter(&mut self, name: &str, help: &str, figures: impl IntoIterator<Item = (Labels, u64)>) {
+        let family = Family::<Labels, Counter>::default();
+        for (labels, value) in figures {
+            family.get_or_create(&labels).inc_by(value);
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, figures: impl IntoIterator<Item = (Labels, u64)>) {
+        let family = Family::<Labels, Gauge>::default();
+        for (labels, value) in figures {
+            family.get_or_create(&labels).set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        self.0.register(name, help, family);
+    }
+
+    fn build_info(&mut self) {
+        let labels = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+        self.gauge("build_info", "The running version", [(labels, 1)]);
+    }
+
+    fn dns(&mut self, daemon: &dyn Control) {
+        let counts = daemon.dns().counts();
+        let replies = counts.replies.into_iter().flat_map(|(zone, replies)| {
+            let zone = zone.unwrap_or_else(|| "none".to_owned());
+            replies.into_iter().map(move |reply| {
+                let labels = vec![
+                    ("zone", zone.clone()),
+                    ("transport", reply.transport.to_owned()),
+                    ("qtype", reply.qtype.to_owned()),
+                    ("rcode", reply.rcode.to_owned()),
+                    ("listed", reply.listed.to_string()),
+                ];
+                (labels, reply.count)
+            })
+        });
+        self.counter("dns_queries", "Queries answered", replies);
+        let dropped =
+            counts.dropped.into_iter().map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
+        self.counter("dns_dropped", "Queries that got no answer", dropped);
+    }
+
+    fn zones(&mut self, daemon: &dyn Control) {
+        let zones = daemon.dns().zones();
+        let latest = |index| zones.lists().latest(index);
+        let origins =
+            || zones.zones().iter().map(|zone| vec![("zone", zone.origin().to_string())]).enumerate();
+        let serials = origins().map(|(index, labels)| (labels, u64::from(latest(index).serial())));
+        self.gauge("zone_serial", "The serial of the SOA record", serials);
+        let entries = origins().map(|(index, labels)| (labels, latest(index).len() as u64));
+        self.gauge("zone_entries", "Listings of the zone", entries);
+    }
+
+    fn logs(&mut self, daemon: &dyn Control) {
+        let sources = daemon.sources();
+        let figures = |read: Figure| {
+            let rows = sources
+                .iter()
+                .map(move |source| (vec![("source", source.path.to_string())], read(&source.counters)));
+            rows.collect::<Vec<_>>()
+        };
+        let table: [(&str, &str, Figure); 4] = [
+            ("log_lines", "Lines read", |counters| counters.lines.load(Relaxed)),
+            ("log_bytes", "Bytes read", |counters| counters.bytes.load(Relaxed)),
+            ("log_cut_lines", "Lines that were too long and were cut", |counters| {
+                counters.cut_lines.load(Relaxed)
+            }),
+            ("log_rotations", "Files moved away, truncated or replaced", |counters| {
+                counters.rotations.load(Relaxed)
+            }),
+        ];
+        for (name, help, read) in table {
+            self.counter(name, help, figures(read));
+        }
+        self.gauge(
+            "log_lag_bytes",
+            "Bytes written and not read yet",
+            figures(|counters| counters.lag.load(Relaxed)),
+        );
+        self.gauge(
+            "log_problems",
+            "Files that are missing or can't be read; see /readyz",
+            figures(|counters| counters.problems().len() as u64),
+        );
+    }
+
+    fn jails(&mut self, jails: &[(Arc<str>, jail::Status)]) {
+        let figures = |read: fn(&jail::Status) -> u64| {
+            let rows =
+                jails.iter().map(move |(jail, status)| (vec![("jail", jail.to_string())], read(status)));
+            rows.collect::<Vec<_>>()
+        };
+        self.counter("log_matches", "Failures found", figures(|status| status.total_failed));
+        self.counter("bans", "Bans made", figures(|status| status.total_banned));
+        self.counter("allowlist_hits", "Failures excused", figures(|status| status.ignored));
+        self.gauge(
+            "failures_tracked",
+            "Addresses with failures",
+            figures(|status| status.currently_failed as u64),
+        );
+        let by_family = jails.iter().flat_map(|(jail, status)| {
+            let ipv4 = status.banned.iter().filter(|prefix| prefix.is_ipv4()).count();
+            let families = [("ipv4", ipv4), ("ipv6", status.banned.len() - ipv4)];
+            families.map(|(family, count)| {
+                (vec![("jail", jail.to_string()), ("family", family.to_owned())], count as u64)
+            })
+        });
+        self.gauge("bans_active", "Bans in force", by_family);
+    }
+
+    fn database(&mut self, path: &Path) {
+        let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+        self.gauge("db_size_bytes", "Size of the database", [(Vec::new(), bytes)]);
+    }
+
+    fn health(&mut self, daemon: &dyn Control) {
+        let problems = daemon.health().problems.len() as u64;
+        self.gauge("problems", "What hinders the daemon; see /readyz", [(Vec::new(), problems)]);
+        let started = u64::try_from(daemon.started().as_secs()).unwrap_or(0);
+        self.gauge("start_timestamp_seconds", "When the daemon started", [(Vec::new(), started)]);
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.0).expect("writing to a string does not fail");
+        text
+    }
+}
