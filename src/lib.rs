@@ -45,3 +45,5 @@ pub mod dns;
 
 // On top.
 pub mod http;
+
+pub mod config;

@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is what fails a test")]
 
 mod answers;
+mod config;
+mod filters;
 mod tidy;

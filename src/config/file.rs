@@ -1,0 +1,431 @@
+//! What the user typed: every key of the files, not yet weighed against defaults and other files.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use super::document::{ANY, Raw, Section, Value};
+use super::error::{At, Place};
+use super::{Level, LogFormat};
+use crate::ip::Prefix;
+use crate::jail::{BanTime, MANUAL};
+use crate::source::Start;
+use crate::zone::{Name, Template};
+
+/// The keys of each kind of section, for reading, for messages and for the test of the manual.
+pub mod keys {
+    /// `banzone.toml` itself.
+    pub const MAIN: &[&str] = &[
+        "include", "zones", "filters", "store", "dns", "http", "control", "daemon", "log", "defaults",
+        "jail", "zone",
+    ];
+    /// A file of `include`.
+    pub const INCLUDED: &[&str] = &["jail"];
+    /// `[store]`
+    pub const STORE: &[&str] = &["path", "evidence_retention", "history_retention"];
+    /// `[dns]`
+    pub const DNS: &[&str] = &["listen", "threads"];
+    /// `[http]`
+    pub const HTTP: &[&str] = &["listen"];
+    /// `[control]`
+    pub const CONTROL: &[&str] = &["socket"];
+    /// `[daemon]`
+    pub const DAEMON: &[&str] = &["user"];
+    /// `[log]`
+    pub const LOG: &[&str] = &["level", "format"];
+    /// `[defaults]`
+    pub const DEFAULTS: &[&str] = &[
+        "findtime",
+        "maxretry",
+        "bantime",
+        "ignoreip",
+        "ignoreself",
+        "ipv6_prefix",
+        "escalate",
+        "increment",
+        "max_matches",
+        "start",
+    ];
+    /// `[jail.NAME]`
+    pub const JAIL: &[&str] = &[
+        "enabled",
+        "filter",
+        "logpath",
+        "allow_reserved",
+        "findtime",
+        "maxretry",
+        "bantime",
+        "ignoreip",
+        "ignoreself",
+        "ipv6_prefix",
+        "escalate",
+        "increment",
+        "max_matches",
+        "start",
+    ];
+    /// `escalate = { }`
+    pub const ESCALATE: &[&str] = &["hosts", "ipv4", "ipv6"];
+    /// `increment = { }`
+    pub const INCREMENT: &[&str] = &["factor", "multipliers", "max_time", "random_time", "overall_jails"];
+    /// A file of `zones`, or `[[zone]]`.
+    pub const ZONE: &[&str] = &[
+        "origin",
+        "ns",
+        "contact",
+        "ttl",
+        "soa_ttl",
+        "refresh",
+        "retry",
+        "expire",
+        "negative_ttl",
+        "publish",
+    ];
+    /// `[[publish]]`
+    pub const PUBLISH: &[&str] = &["jails", "code", "text"];
+    /// A file of `filters`.
+    pub const FILTER: &[&str] = &["daemon", "failregex", "ignoreregex", "datepattern", "timezone"];
+
+    /// All of them, with the name of the section as people write it.
+    pub const ALL: &[(&str, &[&str])] = &[
+        ("banzone.toml", MAIN),
+        ("[store]", STORE),
+        ("[dns]", DNS),
+        ("[http]", HTTP),
+        ("[control]", CONTROL),
+        ("[daemon]", DAEMON),
+        ("[log]", LOG),
+        ("[defaults]", DEFAULTS),
+        ("[jail.NAME]", JAIL),
+        ("escalate", ESCALATE),
+        ("increment", INCREMENT),
+        ("[[zone]]", ZONE),
+        ("[[publish]]", PUBLISH),
+        ("filters/NAME.toml", FILTER),
+    ];
+}
+
+/// `banzone.toml`.
+pub(super) struct Main {
+    pub include: Vec<At<String>>,
+    pub zone_files: Vec<At<String>>,
+    pub filters: Vec<At<String>>,
+    pub store: Store,
+    pub dns: Dns,
+    pub http_listen: Option<SocketAddr>,
+    pub control_socket: Option<At<String>>,
+    pub user: Option<String>,
+    pub log: Log,
+    pub defaults: Policy,
+    pub jails: Vec<Jail>,
+    pub zones: Vec<Zone>,
+}
+
+impl Main {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        Self {
+            include: section.get("include").unwrap_or_default(),
+            zone_files: section.get("zones").unwrap_or_default(),
+            filters: section.get("filters").unwrap_or_default(),
+            store: Store::read(&section.section("store", keys::STORE)),
+            dns: Dns::read(&section.section("dns", keys::DNS)),
+            http_listen: section.section("http", keys::HTTP).get("listen"),
+            control_socket: section.section("control", keys::CONTROL).get("socket"),
+            user: section.section("daemon", keys::DAEMON).get("user"),
+            log: Log::read(&section.section("log", keys::LOG)),
+            defaults: Policy::read(&section.section("defaults", keys::DEFAULTS)),
+            jails: Jail::read_all(section),
+            zones: section.list("zone", keys::ZONE).iter().map(Zone::read).collect(),
+        }
+    }
+}
+
+/// `[store]`
+pub(super) struct Store {
+    pub path: Option<String>,
+    pub evidence_retention: Option<Duration>,
+    pub history_retention: Option<Duration>,
+}
+
+impl Store {
+    fn read(section: &Section<'_>) -> Self {
+        Self {
+            path: section.get("path"),
+            evidence_retention: section.get("evidence_retention"),
+            history_retention: section.get("history_retention"),
+        }
+    }
+}
+
+/// `[dns]`
+pub(super) struct Dns {
+    pub listen: Option<Vec<SocketAddr>>,
+    pub threads: Option<usize>,
+}
+
+impl Dns {
+    fn read(section: &Section<'_>) -> Self {
+        /// More threads than any machine has cores are a slip of the finger.
+        const MOST_THREADS: u64 = 1024;
+        Self {
+            listen: section.some("listen", "[\"0.0.0.0:53\", \"[::]:53\"]"),
+            threads: narrow(section.number("threads", 1, MOST_THREADS)),
+        }
+    }
+}
+
+/// `[log]`
+pub(super) struct Log {
+    pub level: Option<Level>,
+    pub format: Option<LogFormat>,
+}
+
+impl Log {
+    fn read(section: &Section<'_>) -> Self {
+        Self { level: section.get("level"), format: section.get("format") }
+    }
+}
+
+/// What `[defaults]` and every jail can say.
+#[derive(Default)]
+pub(super) struct Policy {
+    pub findtime: Option<Duration>,
+    pub maxretry: Option<u32>,
+    pub bantime: Option<BanTime>,
+    pub ignoreip: Vec<Prefix>,
+    pub ignoreself: Option<bool>,
+    pub ipv6_prefix: Option<u8>,
+    pub escalate: Option<At<Option<Escalate>>>,
+    pub increment: Option<Option<Increment>>,
+    pub max_matches: Option<usize>,
+    pub start: Option<Start>,
+}
+
+impl Policy {
+    fn read(section: &Section<'_>) -> Self {
+        /// It bounds nothing but nonsense.
+        const MOST_RETRIES: u64 = 1_000_000;
+        /// So many lines are kept in memory for every address that is counted.
+        const MOST_MATCHES: u64 = 100;
+        Self {
+            findtime: section.get("findtime").and_then(|time| not_zero(section, "findtime", time)),
+            maxretry: narrow(section.number("maxretry", 1, MOST_RETRIES)),
+            bantime: section.get("bantime").and_then(|time| match time {
+                BanTime::For(span) => not_zero(section, "bantime", span).map(BanTime::For),
+                BanTime::Permanent => Some(time),
+            }),
+            ignoreip: section.get("ignoreip").unwrap_or_default(),
+            ignoreself: section.get("ignoreself"),
+            ipv6_prefix: narrow(section.number("ipv6_prefix", 16, 128)),
+            escalate: section.get("escalate"),
+            increment: section.get("increment"),
+            max_matches: narrow(section.number("max_matches", 0, MOST_MATCHES)),
+            start: section.get("start"),
+        }
+    }
+}
+
+/// A number that was checked to be small enough.
+fn narrow<T: TryFrom<u64>>(number: Option<u64>) -> Option<T> {
+    number.and_then(|number| T::try_from(number).ok())
+}
+
+fn not_zero(section: &Section<'_>, key: &str, span: Duration) -> Option<Duration> {
+    if span.is_zero() {
+        return section.raw(key)?.error("0 bans nobody: write a duration such as \"10m\"");
+    }
+    Some(span)
+}
+
+/// `escalate = { hosts = 5, ipv4 = 24, ipv6 = 48 }`, or `false`.
+#[derive(Clone, Copy)]
+pub(super) struct Escalate {
+    pub hosts: Option<u32>,
+    pub ipv4: Option<u8>,
+    pub ipv6: Option<u8>,
+}
+
+impl Value for Option<Escalate> {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        if let DeValue::Boolean(on) = raw.value() {
+            return Some(on.then_some(Escalate { hosts: None, ipv4: None, ipv6: None }));
+        }
+        let section = raw.section(keys::ESCALATE)?;
+        Some(Some(Escalate {
+            hosts: narrow(section.number("hosts", 2, u32::MAX.into())),
+            ipv4: narrow(section.number("ipv4", 8, 31)),
+            ipv6: narrow(section.number("ipv6", 16, 127)),
+        }))
+    }
+}
+
+/// `increment = { factor = 2 }`, `true` or `false`.
+#[derive(Clone, Default)]
+pub(super) struct Increment {
+    pub factor: Option<f64>,
+    pub multipliers: Vec<u32>,
+    pub max_time: Option<Duration>,
+    pub random_time: Option<Duration>,
+    pub overall_jails: Option<bool>,
+}
+
+impl Value for Option<Increment> {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        if let DeValue::Boolean(on) = raw.value() {
+            return Some(on.then(Increment::default));
+        }
+        let section = raw.section(keys::INCREMENT)?;
+        Some(Some(Increment {
+            factor: section.get("factor").and_then(|factor| positive(&section, factor)),
+            multipliers: section.get("multipliers").unwrap_or_default(),
+            max_time: section.get("max_time"),
+            random_time: section.get("random_time"),
+            overall_jails: section.get("overall_jails"),
+        }))
+    }
+}
+
+fn positive(section: &Section<'_>, factor: f64) -> Option<f64> {
+    if factor.is_finite() && factor > 0.0 {
+        return Some(factor);
+    }
+    section.raw("factor")?.error(format!("{factor} is not above 0"))
+}
+
+/// `[jail.NAME]`
+pub(super) struct Jail {
+    pub name: At<String>,
+    pub enabled: bool,
+    pub filter: Option<At<String>>,
+    pub logpath: Vec<At<String>>,
+    /// Where the section begins.
+    pub place: Place,
+    pub allow_reserved: Vec<Prefix>,
+    pub policy: Policy,
+}
+
+impl Jail {
+    /// The jail of bans by hand, as it is if nobody writes about it.
+    pub(super) fn manual(file: &Path) -> Self {
+        let place = Place::file(file);
+        Self {
+            name: At { value: MANUAL.to_owned(), place: place.clone() },
+            enabled: true,
+            filter: None,
+            logpath: Vec::new(),
+            place,
+            allow_reserved: Vec::new(),
+            policy: Policy::default(),
+        }
+    }
+
+    /// All of a file.
+    pub(super) fn read_all(file: &Section<'_>) -> Vec<Self> {
+        let jails = file.section("jail", ANY).sections(keys::JAIL);
+        jails.into_iter().map(|(name, section)| Self::read(name, &section)).collect()
+    }
+
+    fn read(name: At<String>, section: &Section<'_>) -> Self {
+        Self {
+            name,
+            enabled: section.get("enabled").unwrap_or(true),
+            filter: section.get("filter"),
+            logpath: section.get("logpath").unwrap_or_default(),
+            place: section.place().clone(),
+            allow_reserved: section.get("allow_reserved").unwrap_or_default(),
+            policy: Policy::read(section),
+        }
+    }
+}
+
+/// A zone file, or `[[zone]]`.
+pub(super) struct Zone {
+    pub origin: Option<At<Name>>,
+    pub name_servers: Vec<Name>,
+    pub contact: Option<Name>,
+    pub ttl: Option<Duration>,
+    pub soa_ttl: Option<Duration>,
+    pub refresh: Option<Duration>,
+    pub retry: Option<Duration>,
+    pub expire: Option<Duration>,
+    pub negative_ttl: Option<Duration>,
+    pub publish: Vec<Publish>,
+    /// Where the section begins.
+    pub place: Place,
+    /// Whether all that is written could be read.
+    pub is_read: bool,
+}
+
+impl Zone {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        let publish = section.list("publish", keys::PUBLISH);
+        Self {
+            origin: section.require("origin", "\"bl.example.\""),
+            name_servers: section.require("ns", "[\"ns1.example.\"]").unwrap_or_default(),
+            contact: contact(section),
+            ttl: section.get("ttl"),
+            soa_ttl: section.get("soa_ttl"),
+            refresh: section.get("refresh"),
+            retry: section.get("retry"),
+            expire: section.get("expire"),
+            negative_ttl: section.get("negative_ttl"),
+            publish: publish.iter().map(Publish::read).collect(),
+            place: section.place().clone(),
+            // The last field: all the others are read by now.
+            is_read: section.is_right(),
+        }
+    }
+}
+
+/// A mail address, as such or as the SOA has it, with a dot for the `@`.
+fn contact(section: &Section<'_>) -> Option<Name> {
+    let raw = section.raw("contact")?;
+    let written = raw.string("a mail address such as \"hostmaster@bl.example\"")?;
+    if written.split_once('@').is_some_and(|(local, _)| local.contains('.')) {
+        return raw
+            .error(format!("`{written}` has a dot before the `@`, which SOA records confuse: use another"));
+    }
+    match written.replacen('@', ".", 1).parse() {
+        Ok(name) => Some(name),
+        Err(error) => raw.error(error.to_string()),
+    }
+}
+
+/// `[[publish]]`
+pub(super) struct Publish {
+    pub jails: Vec<At<String>>,
+    pub code: Option<Ipv4Addr>,
+    pub text: Option<Template>,
+}
+
+impl Publish {
+    fn read(section: &Section<'_>) -> Self {
+        Self {
+            jails: section.require("jails", "[\"*\"]").unwrap_or_default(),
+            code: section.get("code"),
+            text: section.get("text"),
+        }
+    }
+}
+
+/// A file of `filters`.
+pub(super) struct Filter {
+    pub daemon: Option<At<String>>,
+    pub failregex: Vec<At<String>>,
+    pub ignoreregex: Vec<At<String>>,
+    pub datepattern: Vec<At<String>>,
+    pub timezone: Option<At<String>>,
+}
+
+impl Filter {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        Self {
+            daemon: section.get("daemon"),
+            failregex: section.require_some("failregex", "['^failed login from <HOST>$']"),
+            ignoreregex: section.get("ignoreregex").unwrap_or_default(),
+            datepattern: section.get("datepattern").unwrap_or_default(),
+            timezone: section.get("timezone"),
+        }
+    }
+}

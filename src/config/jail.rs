@@ -1,0 +1,187 @@
+//! A jail as typed, over the defaults, becomes the jail's settings.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{At, Report};
+use super::file;
+use super::filter::Filters;
+use super::load::resolve;
+use crate::filter;
+use crate::jail::{BanTime, Escalate, Increment, MANUAL, Settings};
+use crate::source::{self, Start};
+
+const FINDTIME: Duration = Duration::from_secs(10 * 60);
+const MAXRETRY: u32 = 5;
+const BANTIME: BanTime = BanTime::For(Duration::from_secs(3600));
+/// Every address by itself, as fail2ban counts.
+const IPV6_PREFIX: u8 = 128;
+const MAX_MATCHES: usize = 10;
+const START: Start = Start::Tail;
+
+const ESCALATE_HOSTS: u32 = 5;
+const ESCALATE_IPV4: u8 = 24;
+const ESCALATE_IPV6: u8 = 48;
+
+const INCREMENT_FACTOR: f64 = 1.0;
+
+/// Longer names fit no table and no DNS text.
+const LONGEST_NAME: usize = 64;
+
+/// What jails are made of besides themselves.
+pub(super) struct Resolver<'a> {
+    pub defaults: &'a file::Policy,
+    pub filters: &'a Filters,
+    pub report: &'a Report,
+}
+
+impl Resolver<'_> {
+    /// The settings of `jail`; `None` if it is not enabled, or wrong, which is taken down.
+    pub(super) fn settings(&self, jail: &file::Jail) -> Option<Settings> {
+        self.check_name(&jail.name);
+        if !jail.enabled {
+            return None;
+        }
+        if jail.name.value == MANUAL {
+            self.check_reads_nothing(jail);
+            return Some(self.with_policy(jail, Vec::new(), filter::Settings::default()));
+        }
+        let sources = self.sources(jail);
+        let filter = self.filters.of_jail(jail, self.report)?;
+        Some(self.with_policy(jail, sources, filter))
+    }
+
+    fn with_policy(
+        &self,
+        jail: &file::Jail,
+        sources: Vec<source::Settings>,
+        filter: filter::Settings,
+    ) -> Settings {
+        let (own, defaults) = (&jail.policy, self.defaults);
+        let ipv6_prefix = own.ipv6_prefix.or(defaults.ipv6_prefix).unwrap_or(IPV6_PREFIX);
+        let increment = own.increment.as_ref().or(defaults.increment.as_ref());
+        Settings {
+            name: jail.name.value.as_str().into(),
+            sources,
+            filter,
+            findtime: own.findtime.or(defaults.findtime).unwrap_or(FINDTIME),
+            maxretry: own.maxretry.or(defaults.maxretry).unwrap_or(MAXRETRY),
+            bantime: own.bantime.or(defaults.bantime).unwrap_or(BANTIME),
+            increment: increment.and_then(Option::as_ref).map(increment_settings),
+            ignore: own.ignoreip.iter().chain(&defaults.ignoreip).copied().collect(),
+            ignore_self: own.ignoreself.or(defaults.ignoreself).unwrap_or(true),
+            ipv6_prefix,
+            escalate: self.escalate(own.escalate.as_ref().or(defaults.escalate.as_ref()), ipv6_prefix),
+            max_matches: own.max_matches.or(defaults.max_matches).unwrap_or(MAX_MATCHES),
+            allow_reserved: jail.allow_reserved.iter().copied().collect(),
+        }
+    }
+
+    fn check_reads_nothing(&self, jail: &file::Jail) {
+        if jail.filter.is_some() || !jail.logpath.is_empty() {
+            let message = format!(
+                "jail `{MANUAL}` is that of bans by hand and reads nothing: \
+                 remove filter and logpath, or use another name"
+            );
+            self.report.add(&jail.place, message);
+        }
+    }
+
+    /// Names stand in DNS texts, in addresses of the API and in shells.
+    fn check_name(&self, name: &At<String>) {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if name.value.is_empty() || name.value.len() > LONGEST_NAME || !name.value.chars().all(allowed) {
+            let message = format!(
+                "`{}` cannot be the name of a jail: use up to {LONGEST_NAME} letters, digits, `-`, `_` and `.`",
+                name.value
+            );
+            self.report.add(&name.place, message);
+        }
+    }
+
+    fn sources(&self, jail: &file::Jail) -> Vec<source::Settings> {
+        if jail.logpath.is_empty() {
+            let message = format!(
+                "jail `{}` reads nothing: write logpath = \"/var/log/mail.log\", or enabled = false",
+                jail.name.value
+            );
+            self.report.add(&jail.place, message);
+        }
+        let start = jail.policy.start.or(self.defaults.start).unwrap_or(START);
+        let source = |path| source::Settings { path: self.source_path(path), start };
+        let sources: Vec<_> = jail.logpath.iter().map(source).collect();
+        self.check_read_once(&jail.logpath, &sources);
+        sources
+    }
+
+    /// A file that two of the patterns name would count twice.
+    fn check_read_once(&self, written: &[At<String>], sources: &[source::Settings]) {
+        for (number, (at, source)) in written.iter().zip(sources).enumerate() {
+            if sources[..number].iter().any(|earlier| earlier.path == source.path) {
+                let message = format!("logpath: `{}` is named twice: name it once", at.value);
+                self.report.add(&at.place, message);
+            } else if let Some(pattern) = sources.iter().position(|other| matches(&other.path, &source.path))
+            {
+                let message = format!(
+                    "logpath: `{}` is read through `{}` already, and its lines would count twice: remove one of them",
+                    at.value, written[pattern].value
+                );
+                self.report.add(&at.place, message);
+            }
+        }
+    }
+
+    /// A path that is valid from every working directory, since it names the source in the store.
+    fn source_path(&self, written: &At<String>) -> Arc<str> {
+        if written.value == "-" {
+            return "-".into();
+        }
+        if written.value.is_empty() {
+            self.report.add(&written.place, "logpath: the path is empty");
+        }
+        if let Err(error) = glob::Pattern::new(&written.value) {
+            let message = format!("logpath: `{}` is no pattern of file names: {}", written.value, error.msg);
+            self.report.add(&written.place, message);
+        }
+        let path = resolve(&written.place.file, &written.value);
+        std::path::absolute(&path).unwrap_or(path).to_string_lossy().into()
+    }
+
+    fn escalate(&self, written: Option<&At<Option<file::Escalate>>>, counted: u8) -> Option<Escalate> {
+        let At { value, place } = written?;
+        let value = (*value)?;
+        let escalate = Escalate {
+            hosts: value.hosts.unwrap_or(ESCALATE_HOSTS),
+            ipv4: value.ipv4.unwrap_or(ESCALATE_IPV4),
+            ipv6: value.ipv6.unwrap_or(ESCALATE_IPV6),
+        };
+        if escalate.ipv6 >= counted {
+            let message = format!(
+                "escalate.ipv6 = {} is no wider than what is counted, ipv6_prefix = {counted}: make it smaller",
+                escalate.ipv6
+            );
+            self.report.add(place, message);
+        }
+        Some(escalate)
+    }
+}
+
+/// Whether `path` is no pattern and stands for a file that `pattern` finds.
+fn matches(pattern: &str, path: &str) -> bool {
+    // As files are found: `*` ends at a slash.
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+    let is_pattern = |path: &str| path.contains(['*', '?', '[']);
+    let finds = |pattern: glob::Pattern| pattern.matches_path_with(Path::new(path), options);
+    is_pattern(pattern) && !is_pattern(path) && glob::Pattern::new(pattern).is_ok_and(finds)
+}
+
+fn increment_settings(written: &file::Increment) -> Increment {
+    Increment {
+        factor: written.factor.unwrap_or(INCREMENT_FACTOR),
+        multipliers: written.multipliers.clone(),
+        max_time: written.max_time,
+        random_time: written.random_time.unwrap_or(Duration::ZERO),
+        overall_jails: written.overall_jails.unwrap_or(false),
+    }
+}

@@ -1,0 +1,218 @@
+//! Reads all files of a configuration and puts their parts together.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf, absolute};
+use std::thread;
+use std::time::Duration;
+
+use super::document::Document;
+use super::error::{At, Errors, Place, Report};
+use super::filter::Filters;
+use super::{Config, DEFAULT_SOCKET, Daemon, Log, file, jail, keys, zone};
+use crate::jail::MANUAL;
+use crate::{dns, http, store};
+
+const DEFAULT_DATABASE: &str = "/var/lib/banzone/banzone.db";
+const DNS_PORT: u16 = 53;
+/// What fits into `sockaddr_un` on Linux besides the closing zero (unix(7)).
+const LONGEST_SOCKET: usize = 107;
+/// Long enough to answer a complaint, short enough for a promise about personal data.
+const EVIDENCE_RETENTION: Duration = Duration::from_secs(90 * 86_400);
+/// Long enough to see who comes back every year.
+const HISTORY_RETENTION: Duration = Duration::from_secs(3 * 31_557_600);
+
+/// Reads the configuration whose main file is `path`. Relative paths in a file start at the folder of that file.
+pub fn load(path: &Path) -> Result<Config, Errors> {
+    let report = Report::default();
+    let config = Loader::new(&report).config(path);
+    report.finish(config)
+}
+
+/// What the commands beside the daemon need to know.
+#[derive(Debug)]
+pub struct Glance {
+    /// Where filters are found.
+    pub filters: Filters,
+    /// The socket of the daemon.
+    pub socket: PathBuf,
+}
+
+impl Default for Glance {
+    fn default() -> Self {
+        Self { filters: Filters::default(), socket: DEFAULT_SOCKET.into() }
+    }
+}
+
+/// Reads no more than the main file `path`, and of it what is in [`Glance`]; the rest need not be right.
+pub fn glance(path: &Path) -> Result<Glance, Errors> {
+    let (report, ignored) = (Report::default(), Report::default());
+    let glance = Document::open(path, None, &report).map(|document| {
+        let main = document.read(keys::MAIN, &ignored, file::Main::read);
+        Glance { filters: Filters::new(folders(&main.filters)), socket: http_settings(path, &main).control }
+    });
+    report.finish(glance)
+}
+
+/// A path of the configuration, seen from the file it stands in.
+pub(super) fn resolve(file: &Path, written: &str) -> PathBuf {
+    file.parent().unwrap_or_else(|| Path::new("")).join(written)
+}
+
+/// The same, valid from every working directory.
+fn resolve_absolute(file: &Path, written: &str) -> PathBuf {
+    let path = resolve(file, written);
+    absolute(&path).unwrap_or(path)
+}
+
+fn folders(written: &[At<String>]) -> Vec<PathBuf> {
+    written.iter().map(|folder| resolve(&folder.place.file, &folder.value)).collect()
+}
+
+struct Loader<'a> {
+    report: &'a Report,
+    files: RefCell<Vec<PathBuf>>,
+}
+
+impl<'a> Loader<'a> {
+    fn new(report: &'a Report) -> Self {
+        Self { report, files: RefCell::default() }
+    }
+
+    fn config(&self, path: &Path) -> Option<Config> {
+        let document = self.document(path, None)?;
+        let mut main = document.read(keys::MAIN, self.report, file::Main::read);
+        let zones = self.zones(&mut main);
+        let jails = self.jails(path, &mut main);
+        if self.report.is_incomplete() {
+            return None;
+        }
+        zone::check_jails(&zones, &jails, self.report);
+        let http = self.http(path, &main);
+        let filters = Filters::new(folders(&main.filters));
+        let resolver = jail::Resolver { defaults: &main.defaults, filters: &filters, report: self.report };
+        let jails = jails.iter().filter_map(|jail| resolver.settings(jail)).collect();
+        let mut files = self.files.take();
+        files.extend(filters.files());
+        Some(Config {
+            store: store_settings(path, &main.store),
+            dns: dns_settings(&main.dns),
+            http,
+            daemon: Daemon { user: main.user },
+            log: Log {
+                level: main.log.level.unwrap_or_default(),
+                format: main.log.format.unwrap_or_default(),
+            },
+            jails,
+            zones: zone::settings_of_all(&zones, self.report),
+            allow: main.defaults.ignoreip.iter().copied().collect(),
+            files,
+        })
+    }
+
+    fn http(&self, path: &Path, main: &file::Main) -> http::Settings {
+        let settings = http_settings(path, main);
+        let length = settings.control.as_os_str().len();
+        if let Some(At { place, .. }) = main.control_socket.as_ref().filter(|_| length > LONGEST_SOCKET) {
+            let message = format!(
+                "control.socket: `{}` has {length} bytes, and the path of a socket at most {LONGEST_SOCKET}",
+                settings.control.display()
+            );
+            self.report.add(place, message);
+        }
+        settings
+    }
+
+    fn document(&self, path: &Path, named: Option<&Place>) -> Option<Document> {
+        let document = Document::open(path, named, self.report)?;
+        self.files.borrow_mut().push(path.to_owned());
+        Some(document)
+    }
+
+    /// The jails of the main file and of every included one, by name; each name once.
+    fn jails(&self, path: &Path, main: &mut file::Main) -> Vec<file::Jail> {
+        let mut all = std::mem::take(&mut main.jails);
+        for (path, place) in self.expand(&main.include) {
+            if let Some(document) = self.document(&path, Some(&place)) {
+                all.extend(document.read(keys::INCLUDED, self.report, file::Jail::read_all));
+            }
+        }
+        let mut by_name = BTreeMap::new();
+        for jail in all {
+            let first: &file::Jail = match by_name.get(&jail.name.value) {
+                None => {
+                    by_name.insert(jail.name.value.clone(), jail);
+                    continue;
+                }
+                Some(first) => first,
+            };
+            let message = format!(
+                "jail `{}` is already defined in {}: rename one of them",
+                jail.name.value, first.place
+            );
+            self.report.add(&jail.place, message);
+        }
+        // Bans by hand always have a jail.
+        by_name.entry(MANUAL.to_owned()).or_insert_with(|| file::Jail::manual(path));
+        by_name.into_values().collect()
+    }
+
+    /// The zones of the main file and of every zone file.
+    fn zones(&self, main: &mut file::Main) -> Vec<file::Zone> {
+        let mut all = std::mem::take(&mut main.zones);
+        for (path, place) in self.expand(&main.zone_files) {
+            if let Some(document) = self.document(&path, Some(&place)) {
+                all.push(document.read(keys::ZONE, self.report, file::Zone::read));
+            }
+        }
+        all
+    }
+
+    /// The files that paths and globs name, those of each glob in order.
+    fn expand(&self, patterns: &[At<String>]) -> Vec<(PathBuf, Place)> {
+        patterns.iter().flat_map(|pattern| self.expand_one(pattern)).collect()
+    }
+
+    fn expand_one(&self, pattern: &At<String>) -> Vec<(PathBuf, Place)> {
+        let place = &pattern.place;
+        let path = resolve(&place.file, &pattern.value);
+        if !pattern.value.contains(['*', '?', '[']) {
+            return vec![(path, place.clone())];
+        }
+        match glob::glob(&path.to_string_lossy()) {
+            Ok(paths) => paths.filter_map(Result::ok).map(|path| (path, place.clone())).collect(),
+            Err(error) => {
+                let message = format!("`{}` is no pattern of file names: {}", pattern.value, error.msg);
+                self.report.add(place, message);
+                Vec::new()
+            }
+        }
+    }
+}
+
+fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
+    store::Settings {
+        path: resolve_absolute(file, written.path.as_deref().unwrap_or(DEFAULT_DATABASE)),
+        evidence_retention: written.evidence_retention.unwrap_or(EVIDENCE_RETENTION),
+        history_retention: written.history_retention.unwrap_or(HISTORY_RETENTION),
+    }
+}
+
+fn dns_settings(written: &file::Dns) -> dns::Settings {
+    let everywhere = || {
+        vec![
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, DNS_PORT)),
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, DNS_PORT)),
+        ]
+    };
+    dns::Settings {
+        listen: written.listen.clone().unwrap_or_else(everywhere),
+        threads: written.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+    }
+}
+
+fn http_settings(file: &Path, written: &file::Main) -> http::Settings {
+    let socket = written.control_socket.as_ref().map_or(DEFAULT_SOCKET, |socket| &socket.value);
+    http::Settings { listen: written.http_listen, control: resolve_absolute(file, socket) }
+}

@@ -1,0 +1,99 @@
+//! The configuration: TOML files go in, the settings of every stage come out, or every error with its place.
+//!
+//! [`load()`] reads `banzone.toml` and all it names. What was typed (`file`) and what it means (the settings of the
+//! stages) are two types: between them stand the defaults, the other files and all checks. A configuration that
+//! loads can be run.
+
+mod document;
+pub mod duration;
+mod error;
+mod file;
+mod filter;
+mod jail;
+mod load;
+mod shipped;
+mod value;
+mod zone;
+
+use std::path::PathBuf;
+
+pub use error::{At, Error, Errors, Place};
+pub use file::keys;
+pub use filter::Filters;
+pub use load::{Glance, glance, load};
+
+use crate::ip::PrefixSet;
+
+/// Where the configuration is if nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/banzone/banzone.toml";
+
+/// The environment variable that names another place.
+pub const PATH_VARIABLE: &str = "BANZONE_CONFIG";
+
+/// Where the control socket is if nobody says otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/banzone/control.sock";
+
+/// Everything the program is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// For the store.
+    pub store: crate::store::Settings,
+    /// For the DNS servers.
+    pub dns: crate::dns::Settings,
+    /// For the HTTP server.
+    pub http: crate::http::Settings,
+    /// For the process itself.
+    pub daemon: Daemon,
+    /// For its messages.
+    pub log: Log,
+    /// The enabled jails by name; [`crate::jail::MANUAL`], which reads nothing, is among them.
+    pub jails: Vec<crate::jail::Settings>,
+    /// The zones, in the order of the files.
+    pub zones: Vec<crate::zone::Settings>,
+    /// What is never banned or published: `ignoreip` of `[defaults]`.
+    pub allow: PrefixSet,
+    /// Every file that was read, in that order.
+    pub files: Vec<PathBuf>,
+}
+
+/// The process itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Daemon {
+    /// The user it becomes when it was started as root.
+    pub user: Option<String>,
+}
+
+/// Messages about what the program does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Messages below this are not written.
+    pub level: Level,
+    /// How they are written.
+    pub format: LogFormat,
+}
+
+/// How important a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Something failed.
+    Error,
+    /// Something looks wrong.
+    Warn,
+    /// What an administrator likes to know.
+    #[default]
+    Info,
+    /// What helps to find a fault.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+/// How messages are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object in a line.
+    Json,
+}

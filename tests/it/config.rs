@@ -1,0 +1,514 @@
+//! Configurations, right and wrong: every error is found, with its place.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use banzone::config::{self, Config};
+use banzone::jail::{BanTime, MANUAL};
+use banzone::source::Start;
+
+/// A zone and a jail with nothing wrong, to add errors to.
+const ZONE: &str = "origin = 'bl.example.'\nns = ['ns.example.']\n[[publish]]\njails = ['*']\n";
+const JAIL: &str = "[jail.postfix-sasl]\nlogpath = '/var/log/mail.log'\n";
+
+/// Writes `files` to a folder and loads `banzone.toml` of it; errors are shown with paths inside the folder.
+fn load(files: &[(&str, &str)]) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let inside = format!("{}/", folder.path().display());
+    config::load(&folder.path().join("banzone.toml"))
+        .map_err(|errors| errors.to_string().replace(&inside, ""))
+}
+
+/// Checks that `files` fail with exactly one error for each of `expected`, which it begins with or contains.
+#[track_caller]
+fn check_files(files: &[(&str, &str)], expected: &[&str]) {
+    let errors = load(files).expect_err("the configuration is wrong");
+    let lines: Vec<_> = errors.lines().collect();
+    assert_eq!(lines.len(), expected.len(), "{errors}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "expected: {expected}\nfound: {errors}");
+    }
+}
+
+#[track_caller]
+fn check(main: &str, expected: &[&str]) {
+    check_files(&[("banzone.toml", main)], expected);
+}
+
+/// One jail with `keys`.
+#[track_caller]
+fn check_jail(keys: &str, expected: &[&str]) {
+    check(&format!("{JAIL}{keys}"), expected);
+}
+
+/// One zone file instead of [`ZONE`].
+#[track_caller]
+fn check_zone(zone: &str, expected: &[&str]) {
+    check_files(&[("banzone.toml", "zones = 'z.toml'"), ("z.toml", zone)], expected);
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest_name() {
+    check(
+        "[dns]\nlisen = '127.0.0.1:53'",
+        &["banzone.toml:2:1: unknown key `dns.lisen`; did you mean `listen`?"],
+    );
+    check("[databse]", &["banzone.toml:1:2: unknown key `databse`"]);
+    check("quux = 1", &["banzone.toml:1:1: unknown key `quux`"]);
+    check_jail(
+        "maxretries = 3",
+        &["banzone.toml:3:1: unknown key `jail.postfix-sasl.maxretries`; did you mean `maxretry`?"],
+    );
+    check_jail(
+        "escalate = { host = 3 }",
+        &["banzone.toml:3:14: unknown key `jail.postfix-sasl.escalate.host`; did you mean `hosts`?"],
+    );
+    check_files(
+        &[("banzone.toml", "include = 'jails.d/*.toml'"), ("jails.d/a.toml", "[dns]\nthreads = 1")],
+        &["jails.d/a.toml:1:2: unknown key `dns`"],
+    );
+}
+
+#[test]
+fn values_of_the_wrong_kind_are_refused() {
+    check("include = 5", &["banzone.toml:1:11: include: expected a string, found a whole number"]);
+    check(
+        "[dns]\nlisten = 'localhost:53'",
+        &["banzone.toml:2:10: dns.listen: `localhost:53` is not an address with a port such as"],
+    );
+    check(
+        "[dns]\nlisten = []",
+        &["banzone.toml:2:10: dns.listen: the list is empty: write listen = [\"0.0.0.0:53\", "],
+    );
+    check("[dns]\nthreads = 0", &["banzone.toml:2:11: dns.threads: 0 is not between 1 and 1024"]);
+    check("[log]\nlevel = 'loud'", &["banzone.toml:2:9: log.level: `loud` is not one of \"error\""]);
+    check("dns = 1", &["banzone.toml:1:7: dns: expected a table, found a whole number"]);
+    check("[zone]\norigin = 'bl.example.'", &["banzone.toml:1:1: zone: expected a list, found a table"]);
+    check("[jail]\nx = 1", &["banzone.toml:2:5: jail.x: expected a table, found a whole number"]);
+    check_jail(
+        "findtime = '10x'",
+        &[
+            "banzone.toml:3:12: jail.postfix-sasl.findtime: `x` is no unit of time: use s, m, h, d, w, mo or y",
+        ],
+    );
+    check_jail(
+        "findtime = true",
+        &[
+            "banzone.toml:3:12: jail.postfix-sasl.findtime: expected a duration such as \"10m\", found true or false",
+        ],
+    );
+    check_jail("findtime = 0", &["findtime: 0 bans nobody"]);
+    check_jail("bantime = '-5m'", &["bantime: `-5m` is no duration: write it like \"10m\""]);
+    check_jail(
+        "bantime = 'often'",
+        &["banzone.toml:3:11: jail.postfix-sasl.bantime: `often` is no duration"],
+    );
+    check_jail("maxretry = 0", &["banzone.toml:3:12: jail.postfix-sasl.maxretry: 0 is not between 1 and"]);
+    check_jail("maxretry = '5'", &["maxretry: expected a whole number, found a string"]);
+    check_jail(
+        "ignoreip = ['192.0.2.0/24', '192.0.2.0/33']",
+        &["banzone.toml:3:29: jail.postfix-sasl.ignoreip: `192.0.2.0/33` is no address or network"],
+    );
+    check_jail("ignoreip = 'mx.example'", &["`mx.example` is no address or network: write 192.0.2.1"]);
+    check_jail(
+        "increment = { factor = -1 }",
+        &["banzone.toml:3:24: jail.postfix-sasl.increment.factor: -1 is not above 0"],
+    );
+}
+
+#[test]
+fn what_the_system_cannot_do_is_refused() {
+    let long = "x".repeat(100);
+    check(
+        &format!("[control]\nsocket = '/run/banzone/{long}'"),
+        &["banzone.toml:2:10: control.socket: `/run/banzone/xxx"],
+    );
+}
+
+#[test]
+fn networks_to_escalate_to_are_wider_than_what_is_counted() {
+    let narrow = "banzone.toml:3:12: escalate.ipv6 = 64 is no wider than what is counted, ipv6_prefix = 64";
+    check_jail("escalate = { ipv6 = 64 }\nipv6_prefix = 64", &[narrow]);
+    check_jail("escalate = { ipv4 = 32 }", &["escalate.ipv4: 32 is not between 8 and 31"]);
+    check_jail("escalate = { hosts = 1 }", &["escalate.hosts: 1 is not between 2 and"]);
+    check(
+        &format!("[defaults]\nescalate = {{ ipv6 = 56 }}\n{JAIL}ipv6_prefix = 48"),
+        &["banzone.toml:2:12: escalate.ipv6 = 56 is no wider than what is counted, ipv6_prefix = 48"],
+    );
+}
+
+#[test]
+fn jails_read_something_by_a_known_filter() {
+    check("[jail.postfix-sasl]", &["banzone.toml:1:1: jail `postfix-sasl` reads nothing: write logpath ="]);
+    check("[jail.postfix-sasl]\nlogpath = []", &["banzone.toml:1:1: jail `postfix-sasl` reads nothing"]);
+    check_jail(
+        "filter = 'postfix-sals'",
+        &[
+            "banzone.toml:3:10: filter `postfix-sals` is unknown (searched: the filters in the program); did you mean `postfix-sasl`?",
+        ],
+    );
+    check(
+        "filters = ['here', 'there']\n[jail.mine]\nlogpath = '/x'",
+        &[
+            "banzone.toml:2:7: filter `mine` is unknown (searched: here which does not exist, there which does not exist, the filters",
+        ],
+    );
+    check_jail("filter = './mine.toml'", &["banzone.toml:3:10: cannot read `./mine.toml`: No such file"]);
+    check(
+        "[jail.'a b']\nlogpath = '/x'\nfilter = 'postfix-sasl'",
+        &["banzone.toml:1:7: `a b` cannot be the name of a jail"],
+    );
+    check(
+        "[jail.postfix-sasl]\nlogpath = '/var/log/[.log'",
+        &["banzone.toml:2:11: logpath: `/var/log/[.log` is no pattern"],
+    );
+}
+
+/// A line that is read twice counts twice.
+#[test]
+fn a_jail_reads_a_file_once() {
+    let jail =
+        |name: &str, logpath: &str| format!("[jail.{name}]\nfilter = 'postfix-sasl'\nlogpath = {logpath}\n");
+    let check_logpath = |logpath: &str, expected: &str| check(&jail("a", logpath), &[expected]);
+    check_logpath(
+        "['/x/a.log', '/x/./a.log']",
+        "banzone.toml:3:24: logpath: `/x/./a.log` is named twice: name it once",
+    );
+    check_logpath("['-', '-']", "banzone.toml:3:17: logpath: `-` is named twice");
+    check_logpath("['/x/*', '/x/*']", "banzone.toml:3:20: logpath: `/x/*` is named twice");
+    let through =
+        "logpath: `/x/a.log` is read through `/x/*.log` already, and its lines would count twice: remove";
+    check_logpath("['/x/a.log', '/x/*.log']", &format!("banzone.toml:3:12: {through}"));
+    check_logpath("['/x/*.log', '/x/a.log']", &format!("banzone.toml:3:24: {through}"));
+    for different in ["['/x/a.log', '/x/b.log']", "['/x/*', '/x/y/a.log']", "['-', '/x/*.log', '/x/*.txt']"] {
+        load(&[("banzone.toml", &jail("a", different))]).unwrap();
+    }
+    let two = jail("a", "'/x/a.log'") + &jail("b", "['/x/*.log']");
+    load(&[("banzone.toml", &two)]).unwrap();
+}
+
+/// Every filter is compiled, and what is wrong is shown where it stands.
+#[test]
+fn filters_compile() {
+    let check_filter = |filter: &str, expected: &[&str]| {
+        let main = format!("filters = '.'\n{JAIL}filter = 'mine'");
+        check_files(&[("banzone.toml", &main), ("mine.toml", filter)], expected);
+    };
+    check_filter(
+        "failregex = [\n  '^a <HOST>$',\n  '^b(<HOST>$',\n]",
+        &["mine.toml:3:3: failregex 2: unclosed group"],
+    );
+    check_filter(
+        "failregex = ['^no address$']",
+        &["mine.toml:1:14: failregex 1: it has no address; put <HOST> where"],
+    );
+    check_filter(
+        "failregex = '<HOST>'\ntimezone = 'Mars/Olympus'\nignoreregex = '['",
+        &["mine.toml:2:12: timezone: ", "mine.toml:3:15: ignoreregex 1: "],
+    );
+    check_filter("failregex = []", &["mine.toml:1:13: failregex: the list is empty"]);
+    check_filter(
+        "failregexp = '<HOST>'",
+        &[
+            "mine.toml:1:1: `failregex` is missing",
+            "mine.toml:1:1: unknown key `failregexp`; did you mean `failregex`?",
+        ],
+    );
+}
+
+#[test]
+fn a_jail_is_defined_once() {
+    check_files(
+        &[("banzone.toml", &format!("include = 'j/*.toml'\n{JAIL}")), ("j/a.toml", JAIL)],
+        &["j/a.toml:1:1: jail `postfix-sasl` is already defined in banzone.toml:2:1: rename one of them"],
+    );
+    check(
+        &format!("{JAIL}{JAIL}"),
+        &[
+            "banzone.toml:3:7: this is no TOML: duplicate key",
+            "banzone.toml:4:1: this is no TOML: duplicate key",
+        ],
+    );
+}
+
+#[test]
+fn named_files_exist() {
+    check_files(&[], &["banzone.toml: cannot read `banzone.toml`: No such file"]);
+    check(
+        "include = ['jails.d/*.toml', 'more.toml']",
+        &["banzone.toml:1:30: cannot read `more.toml`: No such file"],
+    );
+    check("zones = 'zones/bl.toml'", &["banzone.toml:1:9: cannot read `zones/bl.toml`: No such file"]);
+}
+
+#[test]
+fn zones_publish_jails_that_exist_under_codes_that_list() {
+    let publish = |rule: &str| format!("origin = 'bl.example.'\nns = 'ns.example.'\n[[publish]]\n{rule}");
+    check_zone(&publish("jails = ['postfix']"), &["z.toml:4:10: jails: there is no jail `postfix`"]);
+    check_zone(
+        &publish("jails = '*'\ncode = '127.0.0.1'"),
+        &["z.toml:1:10: zone `bl.example.`: code 127.0.0.1 is outside 127.0.0.2 to 127.255.255.255: mail"],
+    );
+    check_zone(
+        &publish("jails = '*'\ncode = '192.0.2.1'"),
+        &["z.toml:1:10: zone `bl.example.`: code 192.0.2.1 is outside 127.0.0.2 to"],
+    );
+    check_zone(
+        &publish("jails = '*'\ncode = '127.0.0'"),
+        &["publish.code: `127.0.0` is not an IPv4 address"],
+    );
+    check_zone(
+        &publish("jails = '*'\n[[publish]]\njails = '*'"),
+        &["z.toml:1:10: zone `bl.example.`: jail `*` stands in two publish rules: leave it in one"],
+    );
+    check_zone(
+        &publish("jails = []"),
+        &["z.toml:1:10: zone `bl.example.`: the publish rule with code 127.0.0.2 names no jail: name some"],
+    );
+    check_zone(
+        "origin = 'bl.example.'\nns = 'ns.example.'",
+        &["z.toml:1:10: zone `bl.example.`: publishes nothing: add a [[publish]] with"],
+    );
+    check_zone(
+        "ns = 'ns.example.'\n[[publish]]\njails = '*'",
+        &["z.toml:1:1: `origin` is missing: write origin = \"bl.example.\""],
+    );
+    check_zone(
+        "origin = 'bl.example.'\nns = []\n[[publish]]\njails = '*'",
+        &["z.toml:1:10: zone `bl.example.`: no name server: name at least one in `ns`"],
+    );
+    check_zone(
+        &format!("ttl = '70y'\n{ZONE}"),
+        &["z.toml:2:10: zone `bl.example.`: `ttl` is not between 1 second and 68 years: choose"],
+    );
+    check_zone(
+        &format!("negative_ttl = 0\n{ZONE}"),
+        &["z.toml:2:10: zone `bl.example.`: `negative_ttl` is not between 1 second"],
+    );
+    let label = "a".repeat(63);
+    check_zone(
+        &ZONE.replace("bl.", &format!("{label}.{label}.{label}.")),
+        &["the origin is too long to stand behind a reversed IPv6 address: use at most"],
+    );
+    // What cannot be read is not called missing.
+    check_zone(
+        "origin = 'bl.example.'\nns = '!'\n[[publish]]\njails = 5",
+        &["z.toml:2:6: ns: `!` is no domain name", "z.toml:4:9: publish.jails: expected a string"],
+    );
+    check_zone(
+        &format!("contact = 'a.b@example'\n{ZONE}"),
+        &["z.toml:1:11: contact: `a.b@example` has a dot"],
+    );
+}
+
+/// Zones may be nested, but not where the addresses of the outer one stand.
+#[test]
+fn a_question_belongs_to_one_zone() {
+    let zones = |origins: &[&str]| {
+        let zone = |origin: &&str| "[[zone]]\n".to_owned() + &ZONE.replace("bl.example.", origin) + "\n";
+        let main: String = origins.iter().map(zone).collect();
+        main.replace("[[publish]]", "[[zone.publish]]")
+    };
+    let check_zones = |origins: &[&str], expected: &[&str]| check(&zones(origins), expected);
+    let files = ["a.toml", "b.toml"].map(|file| (file, ZONE));
+    check_files(
+        &[("banzone.toml", "zones = '?.toml'"), files[0], files[1]],
+        &["b.toml:1:10: zone `bl.example.`: "],
+    );
+    let twice = "banzone.toml has the same origin: change one of the two";
+    check_zones(&["bl.example.", "x.example.", "BL.example"], &[twice]);
+    let inside = "stands where zone bl.example. has reversed addresses: put a label";
+    check_zones(
+        &["2.bl.example.", "bl.example.", "bl.example.", "a.x.f.bl.example."],
+        &[
+            &format!("banzone.toml:2:10: zone `2.bl.example.`: {inside}"),
+            "banzone.toml:14:10: zone `bl.example.`: ",
+            &format!("banzone.toml:20:10: zone `a.x.f.bl.example.`: {inside}"),
+        ],
+    );
+    for sound in [["x.bl.example.", "bl.example."], ["bl.example.", "xbl.example."]] {
+        let config = load(&[("banzone.toml", &zones(&sound))]).unwrap();
+        assert_eq!(config.zones.len(), 2);
+    }
+}
+
+#[test]
+fn broken_toml_is_refused() {
+    check("[dns", &["banzone.toml:1:5: this is no TOML: "]);
+    check("a = 'b", &["banzone.toml:1:7: this is no TOML: invalid literal string"]);
+    // Jails of a file that cannot be read are not called missing.
+    check_files(
+        &[
+            ("banzone.toml", "include = 'j.toml'\nzones = 'z.toml'"),
+            ("j.toml", "[jail.a]\n="),
+            ("z.toml", &ZONE.replace('*', "a")),
+        ],
+        &["j.toml:2:1: this is no TOML: ", "j.toml:2:2: this is no TOML: "],
+    );
+    let large = " ".repeat(5 << 20);
+    check(&large, &["banzone.toml: cannot read `banzone.toml`: it is larger than 4 MiB"]);
+}
+
+#[test]
+fn all_errors_of_all_files_are_found_at_once() {
+    check_files(
+        &[
+            (
+                "banzone.toml",
+                "include = 'jails.d/*.toml'\nzones = 'z.toml'\n[dns]\nlisten = ['x']\n[log]\nformat = 'xml'\n",
+            ),
+            ("jails.d/a.toml", "[jail.a]\nlogpath = '/x'\nmaxretry = 0\nfindtime = 'x'\n"),
+            ("z.toml", "origin = 'bl.example.'\nns = 'ns.example.'\nttl = 'x'\n[[publish]]\njails = 'b'\n"),
+        ],
+        &[
+            "banzone.toml:4:11: dns.listen: ",
+            "banzone.toml:6:10: log.format: ",
+            "jails.d/a.toml:1:7: filter `a` is unknown",
+            "jails.d/a.toml:3:12: jail.a.maxretry: ",
+            "jails.d/a.toml:4:12: jail.a.findtime: ",
+            "z.toml:3:7: ttl: ",
+            "z.toml:5:9: jails: there is no jail `b`",
+        ],
+    );
+}
+
+#[test]
+fn a_jail_says_more_than_the_defaults() {
+    let main = "
+        [defaults]
+        findtime = '1h'
+        bantime = 600
+        ignoreip = '192.0.2.0/24'
+        increment = true
+        escalate = { hosts = 3 }
+        [jail.postfix-sasl]
+        logpath = ['/var/log/mail.log', 'mail/*.log', '-']
+        start = 'head'
+        findtime = '1d'
+        ignoreip = ['198.51.100.7']
+        escalate = false
+        [jail.off]
+        enabled = false
+        filter = 'not even there'
+    ";
+    let config = load(&[("banzone.toml", main)]).unwrap();
+    let [manual, jail] = &config.jails[..] else { panic!("one jail is enabled") };
+    assert_eq!(&*manual.name, MANUAL);
+    assert_eq!(&*jail.name, "postfix-sasl");
+    assert_eq!(jail.filter.name, "postfix-sasl");
+    assert_eq!(jail.findtime, Duration::from_secs(86_400));
+    assert_eq!(jail.bantime, BanTime::For(Duration::from_secs(600)));
+    assert_eq!((jail.maxretry, jail.ipv6_prefix, jail.ignore_self), (5, 128, true));
+    assert_eq!(jail.escalate, None);
+    assert!(jail.increment.is_some());
+    assert!(
+        jail.ignore.contains("192.0.2.1".parse().unwrap())
+            && jail.ignore.contains("198.51.100.7".parse().unwrap())
+    );
+    assert!(
+        config.allow.contains("192.0.2.1".parse().unwrap())
+            && !config.allow.contains("198.51.100.7".parse().unwrap())
+    );
+    let paths: Vec<_> = jail.sources.iter().map(|source| (&*source.path, source.start)).collect();
+    assert_eq!(paths[0], ("/var/log/mail.log", Start::Head));
+    assert!(paths[1].0.starts_with('/') && paths[1].0.ends_with("/mail/*.log"), "{}", paths[1].0);
+    assert_eq!(paths[2].0, "-");
+}
+
+#[test]
+fn the_jail_of_bans_by_hand_reads_nothing() {
+    check(
+        "[jail.manual]\nlogpath = '/x'",
+        &[
+            "banzone.toml:1:1: jail `manual` is that of bans by hand and reads nothing: remove filter and logpath",
+        ],
+    );
+    let config = load(&[("banzone.toml", "[jail.manual]\nbantime = '1w'")]).unwrap();
+    assert_eq!(config.jails[0].bantime, BanTime::For(Duration::from_secs(604_800)));
+    assert!(config.jails[0].sources.is_empty());
+    assert!(load(&[("banzone.toml", "[jail.manual]\nenabled = false")]).unwrap().jails.is_empty());
+}
+
+#[test]
+fn a_filter_in_a_folder_wins_over_the_one_in_the_program() {
+    let own = "failregex = ['^own <HOST>$']";
+    let main = format!("filters = 'filters'\n{JAIL}");
+    let config = load(&[("banzone.toml", &main), ("filters/postfix-sasl.toml", own)]).unwrap();
+    assert_eq!(config.jails[1].filter.failregex, ["^own <HOST>$"]);
+    let named = config.files.iter().any(|file| file.ends_with("filters/postfix-sasl.toml"));
+    assert!(named, "{:?}", config.files);
+}
+
+#[test]
+fn an_empty_configuration_has_sane_defaults() {
+    let config = load(&[("banzone.toml", "zones = 'z.toml'"), ("z.toml", ZONE)]).unwrap();
+    assert_eq!(config.store.path, Path::new("/var/lib/banzone/banzone.db"));
+    assert_eq!(config.http.control, Path::new(config::DEFAULT_SOCKET));
+    assert_eq!(config.http.listen, None);
+    assert_eq!(config.dns.listen.len(), 2);
+    assert!(config.dns.threads > 0);
+    let [zone] = &config.zones[..] else { panic!("one zone") };
+    assert_eq!(zone.contact.to_string(), "hostmaster.bl.example.");
+    assert_eq!(zone.publish[0].code.to_string(), "127.0.0.2");
+    assert_eq!(zone.ttl, Duration::from_secs(300));
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn shipped_files_are_right() {
+    for (name, jails) in [("banzone.toml", 2), ("quickstart.toml", 2)] {
+        let config = config::load(&root().join("config").join(name));
+        let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(config.jails.len() >= jails && !config.zones.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn every_shipped_filter_is_in_the_program() {
+    let entries = fs::read_dir(root().join("filters")).unwrap();
+    let filters = config::Filters::new(Vec::new());
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    files.sort();
+    assert_eq!(filters.names(), files, "add the file to the table of src/config/shipped.rs");
+    for name in &files {
+        filters.find(name).unwrap_or_else(|errors| panic!("{errors}"));
+    }
+}
+
+/// The annotated files and the manual cannot fall behind the program.
+#[test]
+fn every_key_is_annotated_and_in_the_manual() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let annotated =
+        read("config/banzone.toml") + &read("zones/bl.example.toml") + &read("filters/postfix-sasl.toml");
+    let manual = read("docs/configuration.md");
+    for (section, keys) in config::keys::ALL {
+        for key in *keys {
+            let is_key = |line: &str| {
+                let line = line.trim_start_matches(['#', ' ', '[']);
+                line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']', '.']))
+                    || line.contains(&format!("{key} = "))
+            };
+            let in_filter_only = *section == "filters/NAME.toml" && *key != "failregex";
+            assert!(
+                in_filter_only || annotated.lines().any(is_key),
+                "{section} {key}: annotate it in config/ or zones/"
+            );
+            assert!(
+                manual.contains(&format!("`{key}`")),
+                "{section} {key}: describe it in docs/configuration.md"
+            );
+        }
+    }
+}
