@@ -47,3 +47,7 @@ pub mod dns;
 pub mod http;
 
 pub mod config;
+
+pub mod daemon;
+
+pub mod cli;

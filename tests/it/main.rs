@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed expectation is what fails a test")]
 
 mod answers;
+mod cli;
 mod config;
 mod filters;
 mod tidy;

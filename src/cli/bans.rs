@@ -1,0 +1,51 @@
+//! `bans`: lists bans.
+
+use std::io::Write;
+
+use super::{Exit, Global, table};
+use crate::clock::Timestamp;
+use crate::http::api::{Ban, Bans, BansQuery};
+
+/// List bans, the newest first
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only bans by this jail
+    #[arg(short, long)]
+    jail: Option<String>,
+    /// Those that ended too
+    #[arg(long)]
+    all_history: bool,
+    /// At most so many; without it all
+    #[arg(short = 'n', long, value_name = "N")]
+    limit: Option<u32>,
+}
+
+impl Args {
+    /// Asks and lists.
+    pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
+        let history = self.all_history;
+        let query = BansQuery { jail: self.jail, history, limit: self.limit };
+        let answer: Bans = global.client()?.get("/bans", &query)?;
+        if global.json {
+            global.json(&answer, out)?;
+            return Ok(Exit::Done);
+        }
+        let rows: Vec<_> = answer.bans.iter().map(row).collect();
+        table::write(["PREFIX", "JAIL", "SINCE", "UNTIL", "FAILURES", "COUNT", "ENDED"], &rows, out)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn row(ban: &Ban) -> [String; 7] {
+    let time =
+        |time: Option<Timestamp>, none: &str| time.map_or_else(|| none.to_owned(), |time| time.to_string());
+    [
+        ban.prefix.to_string(),
+        ban.jail.clone(),
+        ban.since.to_string(),
+        time(ban.until, "permanent"),
+        ban.failures.to_string(),
+        ban.count.to_string(),
+        time(ban.ended, "-"),
+    ]
+}

@@ -1,0 +1,183 @@
+//! `check`: is the configuration right, and what would run?
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::global::complain;
+use super::{Exit, Global};
+use crate::config::duration::show;
+use crate::config::{self, Config, Errors};
+use crate::jail::{self, BanTime};
+use crate::list::EVERY_OTHER_JAIL;
+use crate::{store, zone};
+
+/// Check the configuration and show what would run
+#[derive(clap::Args)]
+pub struct Args {
+    /// Read the whole database as well and fail if it is missing or damaged; nothing in it is changed
+    #[arg(long)]
+    database: bool,
+}
+
+impl Args {
+    /// Loads everything and shows it, or every error.
+    pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
+        let config = match config::load(&global.config) {
+            Ok(config) => config,
+            Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
+        };
+        if self.database {
+            store::Reader::open(&config.store.path)?.check_integrity()?;
+        }
+        show_config(&config, global, out)?;
+        if self.database {
+            global.note(&format!("{}: no errors in the database", config.store.path.display()));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn show_config(config: &Config, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    let warnings = warnings(config);
+    if global.json {
+        return global.json(&as_json(config, &warnings), out);
+    }
+    writeln!(out, "database  {}", config.store.path.display())?;
+    writeln!(out, "dns       {}", list(&config.dns.listen))?;
+    if let Some(listen) = config.http.listen {
+        writeln!(out, "http      {listen}")?;
+    }
+    writeln!(out, "control   {}", config.http.control.display())?;
+    for jail in &config.jails {
+        writeln!(out, "jail      {}", describe_jail(jail))?;
+    }
+    for zone in &config.zones {
+        writeln!(out, "zone      {}", describe_zone(zone))?;
+    }
+    for warning in warnings {
+        global.note(&format!("warning: {warning}"));
+    }
+    global.note(&format!("{}: no errors in {} files", global.config.display(), config.files.len()));
+    Ok(())
+}
+
+fn show_errors(errors: &Errors, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    if global.json {
+        let error = |error: &config::Error| {
+            let place = &error.place;
+            let number = |number: u32| (number > 0).then_some(number);
+            json!({
+                "file": place.file.display().to_string(),
+                "line": number(place.line),
+                "column": number(place.column),
+                "message": error.message,
+            })
+        };
+        let errors: Vec<_> = errors.0.iter().map(error).collect();
+        return global.json(&json!({ "ok": false, "errors": errors }), out);
+    }
+    complain(&errors.to_string());
+    let number = errors.0.len();
+    let plural = if number == 1 { "" } else { "s" };
+    complain(&format!("{}: {number} error{plural}", global.config.display()));
+    Ok(())
+}
+
+/// What is allowed but hardly meant.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if config.zones.is_empty() {
+        warnings.push("there is no zone, so nothing is published: name zone files in `zones`".to_owned());
+    }
+    if config.jails.iter().all(|jail| jail.sources.is_empty()) {
+        warnings.push("no jail is enabled, so only bans by hand are published".to_owned());
+    }
+    for jail in &config.jails {
+        if !config.zones.is_empty() && !is_published(config, &jail.name) {
+            warnings.push(format!("no zone publishes jail `{}`: add it to a [[publish]] rule", jail.name));
+        }
+        for source in &jail.sources {
+            let found = glob::glob(&source.path).is_ok_and(|mut paths| paths.next().is_some());
+            if &*source.path != "-" && !found {
+                warnings.push(format!("jail `{}`: no file `{}` exists yet", jail.name, source.path));
+            }
+        }
+    }
+    warnings
+}
+
+fn is_published(config: &Config, jail: &str) -> bool {
+    let rules = config.zones.iter().flat_map(|zone| &zone.publish);
+    rules.flat_map(|rule| &rule.jails).any(|name| [jail, EVERY_OTHER_JAIL].contains(&&**name))
+}
+
+fn describe_jail(jail: &jail::Settings) -> String {
+    if jail.sources.is_empty() {
+        return format!("{}: bans by hand, for {}", jail.name, show_bantime(jail.bantime));
+    }
+    let sources: Vec<_> = jail.sources.iter().map(|source| &*source.path).collect();
+    format!(
+        "{}: {} through filter {}; {} failures in {} ban for {}",
+        jail.name,
+        sources.join(", "),
+        jail.filter.name,
+        jail.maxretry,
+        show(jail.findtime),
+        show_bantime(jail.bantime),
+    )
+}
+
+fn show_bantime(time: BanTime) -> String {
+    match time {
+        BanTime::For(span) => show(span),
+        BanTime::Permanent => "ever".to_owned(),
+    }
+}
+
+fn describe_zone(zone: &zone::Settings) -> String {
+    let rules: Vec<_> =
+        zone.publish.iter().map(|rule| format!("{} as {}", rule.jails.join(", "), rule.code)).collect();
+    format!("{} {}", zone.origin, rules.join("; "))
+}
+
+fn list(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn as_json(config: &Config, warnings: &[String]) -> Value {
+    let jail = |jail: &jail::Settings| {
+        json!({
+            "name": &*jail.name,
+            "filter": jail.filter.name,
+            "logpath": jail.sources.iter().map(|source| &*source.path).collect::<Vec<_>>(),
+            "findtime": jail.findtime.as_secs(),
+            "maxretry": jail.maxretry,
+            "bantime": match jail.bantime {
+                BanTime::For(span) => Some(span.as_secs()),
+                BanTime::Permanent => None,
+            },
+        })
+    };
+    let rule = |rule: &zone::Publish| {
+        let jails: Vec<_> = rule.jails.iter().map(|jail| &**jail).collect();
+        json!({ "jails": jails, "code": rule.code })
+    };
+    let zone = |zone: &zone::Settings| {
+        json!({
+            "origin": zone.origin.to_string(),
+            "publish": zone.publish.iter().map(rule).collect::<Vec<_>>(),
+        })
+    };
+    json!({
+        "ok": true,
+        "files": config.files,
+        "store": { "path": config.store.path },
+        "dns": { "listen": config.dns.listen, "threads": config.dns.threads },
+        "http": { "listen": config.http.listen },
+        "control": { "socket": config.http.control },
+        "jails": config.jails.iter().map(jail).collect::<Vec<_>>(),
+        "zones": config.zones.iter().map(zone).collect::<Vec<_>>(),
+        "warnings": warnings,
+    })
+}

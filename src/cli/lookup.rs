@@ -1,0 +1,101 @@
+//! `lookup`: all that is known of an address.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::net::IpAddr;
+
+use super::printable::printable;
+use super::{Exit, Global};
+use crate::http::api::{Ban, Lookup};
+
+/// Show all that is known of an address: bans, what DNS answers, failures, history
+#[derive(clap::Args)]
+pub struct Args {
+    /// The address
+    address: IpAddr,
+}
+
+impl Args {
+    /// Asks and shows.
+    pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
+        let answer: Lookup = global.client()?.get(&format!("/lookup/{}", self.address), &())?;
+        if global.json {
+            global.json(&answer, out)?;
+        } else {
+            write!(out, "{}", text(&answer))?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn text(found: &Lookup) -> String {
+    let mut text = format!("{}\n", found.address);
+    if let Some(allow) = &found.allowed {
+        section(&mut text, "Allowed", [format!("{}  {}", allow.prefix, allow.note).trim_end().to_owned()]);
+    }
+    if found.bans.is_empty() {
+        text.push_str("Not banned\n");
+    }
+    section(&mut text, "Banned", found.bans.iter().flat_map(ban_lines));
+    let listing = |listing: &crate::http::api::Listing| {
+        format!("{}  {}  {}  {}", listing.zone, listing.prefix, listing.code, listing.text)
+    };
+    section(&mut text, "Listed", found.listings.iter().map(listing));
+    let failures = |failures: &crate::http::api::Failures| {
+        format!("{}  {} failures, the last at {}", failures.jail, failures.failures, failures.last)
+    };
+    section(&mut text, "Counted", found.failures.iter().map(failures));
+    section(&mut text, "History", found.history.iter().flat_map(ban_lines));
+    text
+}
+
+fn section(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {
+    for (number, line) in lines.into_iter().enumerate() {
+        let title = if number == 0 { title } else { "" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{title:8}  {}", printable(&line));
+    }
+}
+
+/// The ban, and its evidence below it.
+fn ban_lines(ban: &Ban) -> Vec<String> {
+    let end = match (ban.ended, ban.until) {
+        (Some(ended), _) => format!("to {ended}"),
+        (None, Some(until)) => format!("until {until}"),
+        (None, None) => "for ever".to_owned(),
+    };
+    let mut lines = vec![format!(
+        "{}  by {} since {} {end}, {} failures, ban number {}",
+        ban.prefix, ban.jail, ban.since, ban.failures, ban.count
+    )];
+    lines.extend(ban.evidence.iter().map(|line| format!("  {line}")));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Evidence is what attackers sent.
+    #[test]
+    fn a_terminal_is_told_nothing() {
+        let json = r#"{"address":"192.0.2.7","bans":[],"failures":[],"history":[],
+            "allowed":{"prefix":"192.0.2.7","since":null,"until":null,"note":"a\u001b]0;b\u0007"},
+            "listings":[{"zone":"bl.example.","prefix":"192.0.2.7","code":"127.0.0.2","text":"\u009b2J"}]}"#;
+        let shown = text(&serde_json::from_str(json).unwrap());
+        let expected = "Allowed   192.0.2.7  a\\x1b]0;b\\x07\nNot banned\n\
+                        Listed    bl.example.  192.0.2.7  127.0.0.2  \\x9b2J\n";
+        assert_eq!(shown, format!("192.0.2.7\n{expected}"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_shown() {
+        let json = r#"{"address":"192.0.2.7","bans":[],"listings":[],"history":[],
+            "failures":[{"jail":"postfix-sasl","failures":2,"last":"2026-11-22T08:04:12Z"}]}"#;
+        let shown = text(&serde_json::from_str(json).unwrap());
+        assert_eq!(
+            shown,
+            "192.0.2.7\nNot banned\nCounted   postfix-sasl  2 failures, the last at 2026-11-22T08:04:12Z\n"
+        );
+    }
+}

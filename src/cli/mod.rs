@@ -1,0 +1,150 @@
+//! Subcommands, one file each. Data goes to standard output, messages to standard error; the exit code is 0 for done, 1 for
+//! failed, 2 for a command line that makes no sense.
+//!
+//! A new subcommand is a file with its `Args`, whose method `run` does the work, and a line in the table below. Help,
+//! completions and manual pages come from the same definition.
+
+mod allow;
+mod ban;
+mod bans;
+mod check;
+mod client;
+mod completions;
+mod global;
+mod lookup;
+mod man;
+mod printable;
+mod reload;
+mod replay;
+mod serve;
+mod status;
+mod table;
+mod test_filter;
+mod unban;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use global::Global;
+use global::complain;
+
+/// Turns the logs of mail servers into a DNS blocklist.
+#[derive(Parser)]
+#[command(name = "banzone", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Defines the subcommands: variant, arguments, and the call.
+macro_rules! commands {
+    ($($variant:ident => $module:ident,)*) => {
+        #[derive(Subcommand)]
+        enum Command {
+            $($variant($module::Args),)*
+        }
+
+        impl Command {
+            fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
+                match self {
+                    $(Self::$variant(args) => args.run(global, out),)*
+                }
+            }
+        }
+    };
+}
+
+// The order of the help.
+commands! {
+    Serve => serve,
+    Check => check,
+    TestFilter => test_filter,
+    Replay => replay,
+    Status => status,
+    Bans => bans,
+    Lookup => lookup,
+    Ban => ban,
+    Unban => unban,
+    Allow => allow,
+    Reload => reload,
+    Completions => completions,
+    Man => man,
+}
+
+/// How a command that could do its work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// All is well.
+    Done,
+    /// What was asked for is not so: the configuration has errors.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::FAILURE,
+        }
+    }
+}
+
+/// Runs the program. A command line that makes no sense ends it at once, with 2.
+pub fn main() -> ExitCode {
+    let Cli { global, command } = Cli::parse();
+    let mut out = BufWriter::new(io::stdout());
+    let done = command.run(&global, &mut out).and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    match done {
+        Ok(exit) => exit.into(),
+        // Whoever read the output has seen enough: `banzone bans | head`.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("banzone: {}", in_words(&error)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The error with its causes; many of our errors name their cause themselves, which is not said twice.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    kind == Some(io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `replay`: a log through the jails with the log's own clock, to see what would be banned.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Exit, Global};
+use crate::clock::{Clock, Timestamp};
+use crate::config::{self, Config};
+use crate::http::api;
+use crate::ip::PrefixSet;
+use crate::jail::{self, Change, Effects, Jails, Pace, Reader, Readers};
+use crate::source::{self, Start, read_once};
+
+/// What the jails read instead of their own logs.
+const SOURCE: &str = "replay";
+
+/// The random part of ban times is the same in every replay.
+const SEED: u64 = 0;
+
+/// Show the bans that the jails would make of old logs, by the logs' own clock
+#[derive(clap::Args)]
+pub struct Args {
+    /// Logs in the order in which they were written; gzip is understood, `-` is standard input
+    #[arg(required = true, value_name = "LOG")]
+    logs: Vec<PathBuf>,
+    /// Only this jail; may be given several times
+    #[arg(short, long = "jail", value_name = "JAIL")]
+    jails: Vec<String>,
+    /// When the logs ended, for dates without a year; without it the time each file was last written
+    #[arg(long, value_name = "TIME")]
+    now: Option<jiff::Timestamp>,
+}
+
+impl Args {
+    /// Reads every log and prints each ban as it comes.
+    pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> Result<Exit> {
+        let config = config::load(&global.config)?;
+        let mut replay = Replay::new(&self.chosen(&config)?, config.allow, global.json, out)?;
+        for log in &self.logs {
+            replay.log(log, self.ended(log)?, !global.quiet)?;
+        }
+        let Totals { lines, failures, bans } = replay.totals;
+        global.note(&format!("{lines} lines, {failures} failures, {bans} bans"));
+        Ok(Exit::Done)
+    }
+
+    fn chosen(&self, config: &Config) -> Result<Vec<jail::Settings>> {
+        let mut jails = config.jails.clone();
+        for name in &self.jails {
+            if !jails.iter().any(|jail| *jail.name == **name) {
+                let known: Vec<&str> = jails.iter().map(|jail| &*jail.name).collect();
+                bail!("there is no jail `{name}`; there are: {}", known.join(", "));
+            }
+        }
+        jails.retain(|jail| self.jails.is_empty() || self.jails.iter().any(|name| *jail.name == **name));
+        // A jail without sources takes bans by hand only.
+        jails.retain(|jail| !jail.sources.is_empty());
+        for jail in &mut jails {
+            jail.sources = vec![source::Settings { path: SOURCE.into(), start: Start::Head }];
+        }
+        Ok(jails)
+    }
+
+    fn ended(&self, log: &Path) -> Result<Timestamp> {
+        if let Some(now) = self.now {
+            return Ok(Timestamp::from_millis(now.as_millisecond()));
+        }
+        if log == Path::new("-") {
+            return Ok(Clock::System.now());
+        }
+        let file = std::fs::metadata(log).with_context(|| log.display().to_string())?;
+        let written = file.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Timestamp::default() + written)
+    }
+}
+
+#[derive(Clone, Copy, Default)]
+struct Totals {
+    lines: u64,
+    failures: u64,
+    bans: u64,
+}
+
+/// The jails on their way through the logs.
+struct Replay<'a> {
+    readers: Readers,
+    jails: Jails,
+    json: bool,
+    out: &'a mut dyn Write,
+    totals: Totals,
+}
+
+impl<'a> Replay<'a> {
+    fn new(
+        settings: &[jail::Settings],
+        allow: PrefixSet,
+        json: bool,
+        out: &'a mut dyn Write,
+    ) -> Result<Self> {
+        let readers = Readers::new(settings)?;
+        // The addresses of this machine say nothing about the one that wrote the log.
+        let jails = Jails::new(settings.to_vec(), allow, PrefixSet::default(), SEED);
+        Ok(Self { readers, jails, json, out, totals: Totals::default() })
+    }
+
+    fn log(&mut self, path: &Path, before: Timestamp, show_progress: bool) -> Result<()> {
+        let mut log = read_once(path)?;
+        let progress = progress(log.bytes_total().filter(|_| show_progress));
+        while let Some(batch) = log.next() {
+            let batch = batch?;
+            let mut effects = Effects::default();
+            self.totals.lines += batch.len() as u64;
+            if let Some(reader) = self.readers.get_mut(SOURCE) {
+                batch.lines().for_each(|line| read(reader, &mut self.jails, line, before, &mut effects));
+            }
+            self.totals.failures += effects.failures.values().map(|count| u64::from(*count)).sum::<u64>();
+            self.report(&effects.changes)?;
+            // Drops what has been noted down for a store.
+            self.jails.finish(&mut effects);
+            progress.set_position(log.bytes_read());
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    fn report(&mut self, changes: &[Change]) -> Result<()> {
+        for change in changes {
+            let Change::Banned(ban) = change else { continue };
+            self.totals.bans += 1;
+            if self.json {
+                serde_json::to_writer(&mut *self.out, &api::Ban::from(ban)).map_err(std::io::Error::from)?;
+                writeln!(self.out)?;
+                continue;
+            }
+            let until = ban.until.map_or_else(|| "ever".to_owned(), |until| until.to_string());
+            let (since, jail, prefix, failures) = (ban.since, &ban.jail, ban.prefix, ban.failures);
+            writeln!(
+                self.out,
+                "{since} {jail} bans {prefix} until {until} ({failures} failures, ban {})",
+                ban.count
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
+    reader.read(line, Pace::Replaying { before }, |jail: &Arc<str>, failure, now| {
+        jails.expire(now, effects);
+        jails.failure(jail, &failure, now, effects);
+    });
+}
+
+/// A bar on standard error, if somebody looks at it.
+fn progress(total: Option<u64>) -> ProgressBar {
+    let Some(total) = total.filter(|_| std::io::stderr().is_terminal()) else {
+        return ProgressBar::hidden();
+    };
+    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    ProgressBar::new(total).with_style(style.expect("the template is well-formed"))
+}

@@ -1,0 +1,187 @@
+//! What was found, in the layout of fail2ban-regex.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::Run;
+use crate::cli::printable::printable;
+use crate::clock::Timestamp;
+use crate::filter::{Filter, Verdict};
+
+/// So many lines are shown of each kind unless all are asked for.
+const SHOWN_LINES: usize = 20;
+
+/// Which lines are shown.
+#[derive(Clone, Copy, clap::Args)]
+pub struct Print {
+    /// Show the matched lines
+    #[arg(long)]
+    print_all_matched: bool,
+    /// Show all missed lines, however many
+    #[arg(long, conflicts_with = "print_no_missed")]
+    print_all_missed: bool,
+    /// Show all ignored lines, however many
+    #[arg(long, conflicts_with = "print_no_ignored")]
+    print_all_ignored: bool,
+    /// Show no missed lines
+    #[arg(long)]
+    print_no_missed: bool,
+    /// Show no ignored lines
+    #[arg(long)]
+    print_no_ignored: bool,
+}
+
+/// Lines of one kind: all are counted, some are kept.
+struct Kept {
+    what: &'static str,
+    count: usize,
+    most: usize,
+    lines: Vec<String>,
+}
+
+impl Kept {
+    fn new(what: &'static str, all: bool, none: bool) -> Self {
+        let most = match (all, none) {
+            (_, true) => 0,
+            (true, _) => usize::MAX,
+            _ => SHOWN_LINES,
+        };
+        Self { what, count: 0, most, lines: Vec::new() }
+    }
+
+    fn add(&mut self, line: &str) {
+        self.count += 1;
+        if self.lines.len() < self.most {
+            self.lines.push(line.to_owned());
+        }
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.count == 0 || self.most == 0 {
+            return Ok(());
+        }
+        let (what, count) = (self.what, self.count);
+        if count > self.most {
+            let option = what.to_lowercase();
+            return writeln!(
+                out,
+                "{what} line(s): too many to print.  Use --print-all-{option} to print all {count} lines"
+            );
+        }
+        writeln!(out, "|- {what} line(s):")?;
+        self.lines.iter().try_for_each(|line| writeln!(out, "|  {}", printable(line)))?;
+        writeln!(out, "`-")
+    }
+}
+
+/// A pattern and what it found.
+struct Hits {
+    pattern: String,
+    count: usize,
+    /// Addresses and times, if they are asked for.
+    found: Vec<String>,
+}
+
+impl Hits {
+    fn of(patterns: &[String]) -> Vec<Self> {
+        let hits = |pattern: &String| Self { pattern: pattern.clone(), count: 0, found: Vec::new() };
+        patterns.iter().map(hits).collect()
+    }
+}
+
+/// Everything that was found.
+pub(super) struct Report {
+    verbose: bool,
+    lines: usize,
+    failregex: Vec<Hits>,
+    ignoreregex: Vec<Hits>,
+    matched: Kept,
+    ignored: Kept,
+    missed: Kept,
+}
+
+impl Report {
+    /// Nothing yet. A verbose one shows every pattern, and every address below it.
+    pub(super) fn new(filter: &Filter, verbose: bool, print: Print) -> Self {
+        Self {
+            verbose,
+            lines: 0,
+            failregex: Hits::of(&filter.settings().failregex),
+            ignoreregex: Hits::of(&filter.settings().ignoreregex),
+            matched: Kept::new("Matched", print.print_all_matched, !print.print_all_matched),
+            ignored: Kept::new("Ignored", print.print_all_ignored, print.print_no_ignored),
+            missed: Kept::new("Missed", print.print_all_missed, print.print_no_missed),
+        }
+    }
+
+    /// Takes down what was found in `line`.
+    pub(super) fn add(&mut self, line: &str, verdict: Verdict<'_>, time: Timestamp) {
+        self.lines += 1;
+        let (kept, hits, failure) = match verdict {
+            Verdict::Miss => return self.missed.add(line),
+            Verdict::Ignored { failure, ignoreregex } => {
+                (&mut self.ignored, &mut self.ignoreregex[ignoreregex], failure)
+            }
+            Verdict::Failure(failure) => (&mut self.matched, &mut self.failregex[failure.failregex], failure),
+        };
+        kept.add(line);
+        hits.count += 1;
+        if self.verbose {
+            hits.found.push(format!("{}  {time}", failure.address));
+        }
+    }
+
+    /// Writes it all. `used` says what was tested on what.
+    pub(super) fn write(
+        &self,
+        run: &Run,
+        used: &[(&str, &str)],
+        elapsed: Duration,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        writeln!(out, "\nRunning tests\n=============\n")?;
+        for (kind, shown) in used {
+            writeln!(out, "Use {kind:>16} : {}", printable(shown))?;
+        }
+        writeln!(out, "\n\nResults\n=======\n")?;
+        self.write_hits("Failregex", &self.failregex, out)?;
+        self.write_hits("Ignoreregex", &self.ignoreregex, out)?;
+        write_dates(run, out)?;
+        writeln!(
+            out,
+            "Lines: {} lines, {} ignored, {} matched, {} missed",
+            self.lines, self.ignored.count, self.matched.count, self.missed.count
+        )?;
+        writeln!(out, "[processed in {:.2} sec]\n", elapsed.as_secs_f64())?;
+        [&self.matched, &self.ignored, &self.missed].into_iter().try_for_each(|kept| kept.write(out))
+    }
+
+    fn write_hits(&self, title: &str, hits: &[Hits], out: &mut dyn Write) -> io::Result<()> {
+        let total: usize = hits.iter().map(|hits| hits.count).sum();
+        writeln!(out, "{title}: {total} total")?;
+        let shown = |hits: &Hits| hits.count > 0 || self.verbose;
+        if hits.iter().any(shown) {
+            writeln!(out, "|-  #) [# of hits] regular expression")?;
+            for (number, hits) in hits.iter().enumerate().filter(|(_, hits)| shown(hits)) {
+                writeln!(out, "|  {:2}) [{}] {}", number + 1, hits.count, printable(&hits.pattern))?;
+                hits.found.iter().try_for_each(|found| writeln!(out, "|      {found}"))?;
+            }
+            writeln!(out, "`-")?;
+        }
+        writeln!(out)
+    }
+}
+
+fn write_dates(run: &Run, out: &mut dyn Write) -> io::Result<()> {
+    let Some(dates) = &run.dates else {
+        return Ok(());
+    };
+    writeln!(out, "Date template hits:")?;
+    let hits: Vec<_> = dates.templates().filter(|(_, hits)| *hits > 0).collect();
+    if !hits.is_empty() {
+        writeln!(out, "|- [# of hits] date format")?;
+        hits.iter().try_for_each(|(name, hits)| writeln!(out, "|  [{hits}] {name}"))?;
+        writeln!(out, "`-")?;
+    }
+    writeln!(out)
+}

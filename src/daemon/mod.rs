@@ -1,0 +1,418 @@
+//! The running program: threads and the channels between them, signals, reload, the order of start and stop.
+//!
+//! ```text
+//! source threads ─batches─> pipeline thread ─work─> writer thread ─> lists ─> DNS threads, HTTP tasks
+//!                                ^──────────orders── HTTP
+//! ```
+//!
+//! Every channel is bounded: when the database waits, the pipeline waits, and then the sources do; answers go on from
+//! what is published. A thread that ends unexpectedly ends the process with an error.
+
+mod pipeline;
+mod reload;
+mod sources;
+mod steering;
+mod writer;
+
+use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dns;
+use crate::http;
+use crate::ip::{Prefix, PrefixSet};
+use crate::jail::{self, Jails, Readers};
+use crate::source::Position;
+use crate::store::Store;
+use crate::sys::{addresses, control, limits, notify, privileges};
+use crate::zone::{Zone, Zones};
+
+use pipeline::{Pipeline, jails_by_source};
+use sources::{Running, Sources};
+use steering::Steering;
+use writer::Writer;
+
+/// How often the daemon looks whether all of its threads are alive.
+const LOOK_AROUND: Duration = Duration::from_millis(500);
+
+/// How long it waits for requests under way when it stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What is heard on, taken before privileges are given up.
+struct Heard {
+    dns: dns::Sockets,
+    http: Option<std::net::TcpListener>,
+}
+
+/// Where the daemon can be reached once it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// DNS, over UDP and TCP.
+    pub dns: Vec<SocketAddr>,
+    /// Health and metrics.
+    pub http: Option<SocketAddr>,
+    /// The control socket.
+    pub control: PathBuf,
+}
+
+/// Runs the daemon of `config`, read from `path`, until SIGTERM or SIGINT. `ready` is called once it answers.
+pub fn run(path: &Path, config: Config, ready: impl FnOnce(&Reached, http::Steered)) -> Result<()> {
+    if let Err(failed) = limits::raise_open_files() {
+        warn!("the limit on open files stays as it is: {failed}");
+    }
+    let heard = listen(&config)?;
+    become_unprivileged(&config)?;
+    let control = control::bind(&config.http.control)?;
+    let runtime =
+        Runtime::new().context("no threads for the servers; the limit on threads may be too low")?;
+    let signals = Signals::hear(&runtime)?;
+    let daemon = Daemon::start(path, config, heard.dns, &runtime)?;
+    let outcome = runtime.block_on(daemon.serve(heard.http, control, signals, ready));
+    runtime.shutdown_timeout(GRACE);
+    outcome
+}
+
+fn listen(config: &Config) -> Result<Heard> {
+    let dns = dns::bind(&config.dns)?;
+    let http = config.http.listen.map(|address| {
+        let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+            listener.set_nonblocking(true)?;
+            Ok(listener)
+        });
+        let remedy = "another program may use this port; choose another `listen` in [http]";
+        listener.with_context(|| format!("cannot listen on {address} for HTTP; {remedy}"))
+    });
+    Ok(Heard { dns, http: http.transpose()? })
+}
+
+/// Root was needed for the ports and for nothing else: what reads strangers' lines and packets must not be root.
+fn become_unprivileged(config: &Config) -> Result<()> {
+    let user = config.daemon.user.as_deref().filter(|_| privileges::is_root());
+    if user.is_none() && privileges::is_root() {
+        bail!(
+            "refusing to run as root: set `user` in [daemon] to the user to become, such as \"banzone\", or start as that user"
+        );
+    }
+    for path in [&config.store.path, &config.http.control] {
+        if let Some(folder) = path.parent() {
+            privileges::prepare_directory(folder, user)?;
+        }
+    }
+    if let Some(user) = user {
+        privileges::drop_to(user)?;
+    }
+    // The database holds log lines.
+    privileges::close_new_files();
+    Ok(())
+}
+
+/// The signals that mean something. They are heard from the start: until then a SIGHUP would end the process.
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn hear(runtime: &Runtime) -> Result<Self> {
+        let _runtime = runtime.enter();
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// The parts that run.
+struct Daemon {
+    steering: Arc<Steering>,
+    pipeline: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    dns: dns::Server,
+    reached: Vec<SocketAddr>,
+    stopping: Arc<AtomicBool>,
+}
+
+impl Daemon {
+    /// Starts everything in the order of the flow turned round: whoever is written to runs before whoever writes.
+    fn start(path: &Path, config: Config, sockets: dns::Sockets, runtime: &Runtime) -> Result<Self> {
+        let clock = Clock::System;
+        let Loaded { jails, readers, positions, writer } = Loaded::load(&config, &clock)?;
+        let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
+        let stopping = Arc::clone(&writer.stopping);
+
+        let (to_writer, from_pipeline) = sync_channel(writer::QUEUE);
+        let writer = spawn("writer", move || writer.run(&from_pipeline))?;
+        let reached = sockets.local_addresses();
+        let dns = dns::serve(sockets, &service, runtime.handle())?;
+        let pipeline = Pipeline { jails, readers, clock: clock.clone(), writer: to_writer.clone() };
+        let (to_pipeline, inputs) = sync_channel(pipeline::QUEUE);
+        let pipeline = spawn("pipeline", move || pipeline.run(&inputs))?;
+        let sources = start_sources(&config, &positions, &to_pipeline)?;
+
+        let steering = Arc::new(Steering {
+            path: path.to_owned(),
+            started: clock.now(),
+            clock,
+            pipeline: Mutex::new(Some(to_pipeline)),
+            writer: Mutex::new(Some(to_writer)),
+            sources: Mutex::new(sources),
+            service,
+            trouble,
+            running: Mutex::new(config),
+            reloading: Arc::default(),
+        });
+        Ok(Self { steering, pipeline, writer, dns, reached, stopping })
+    }
+
+    /// Serves until told to stop or until a part is found dead, then lets what was read run through to the database.
+    async fn serve(
+        self,
+        http: Option<std::net::TcpListener>,
+        control: UnixListener,
+        signals: Signals,
+        ready: impl FnOnce(&Reached, http::Steered),
+    ) -> Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        let reached = Reached {
+            dns: self.reached.clone(),
+            http: http.as_ref().and_then(|listener| listener.local_addr().ok()),
+            control: self.steering.control_path(),
+        };
+        let servers = serve_http(&self.steering, http, control, &stopped)?;
+        tell("ready", notify::ready());
+        info!(dns = ?reached.dns, http = ?reached.http, "answering");
+        ready(&reached, Arc::new(Arc::clone(&self.steering)));
+        let outcome = self.wait(signals).await;
+        tell("stopping", notify::stopping());
+        stop.send_replace(true);
+        for server in servers {
+            // Connections that stay open are cut off.
+            let _ = tokio::time::timeout(GRACE, server).await;
+        }
+        self.stop(&reached.control).await;
+        outcome
+    }
+
+    /// Waits for a reason to stop; reloads on SIGHUP.
+    async fn wait(&self, mut signals: Signals) -> Result<()> {
+        let mut look_around = tokio::time::interval(LOOK_AROUND);
+        let mut watchdog =
+            tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
+        loop {
+            tokio::select! {
+                // It may have to wait for the database; being told to stop meanwhile must not.
+                _ = signals.hangup.recv() => drop(tokio::spawn(reload(Arc::clone(&self.steering)))),
+                _ = signals.terminate.recv() => return Ok(()),
+                _ = signals.interrupt.recv() => return Ok(()),
+                _ = look_around.tick() => {
+                    self.check_alive()?;
+                    self.steering.tell_problems();
+                }
+                _ = watchdog.tick() => drop(tokio::task::spawn_blocking(feed_watchdog(self.reached.clone()))),
+            }
+        }
+    }
+
+    /// A thread that has ended has left its part of the work undone: nothing less than a restart mends that.
+    fn check_alive(&self) -> Result<()> {
+        let dead = if self.pipeline.is_finished() {
+            "pipeline"
+        } else if self.writer.is_finished() {
+            "writer"
+        } else if !self.dns.is_running() {
+            "DNS"
+        } else if self.steering.any_source_dead() {
+            "source"
+        } else {
+            return Ok(());
+        };
+        Err(anyhow!(
+            "the {dead} thread has ended unexpectedly; this is a defect, please report it with the lines above"
+        ))
+    }
+
+    /// From the head of the flow to its end, so that everything read is committed; answers go on the longest.
+    async fn stop(self, control: &Path) {
+        let Self { steering, pipeline, writer, dns, stopping, .. } = self;
+        stopping.store(true, std::sync::atomic::Ordering::Relaxed);
+        // A reload under way must not start sources behind our back.
+        let _no_reload = tokio::time::timeout(GRACE, Arc::clone(&steering.reloading).lock_owned()).await;
+        let drained = tokio::task::spawn_blocking(move || {
+            steering.close();
+            let _ = pipeline.join();
+            let _ = writer.join();
+        });
+        if drained.await.is_err() {
+            error!("not everything could be brought to an end");
+        }
+        dns.stop().await;
+        let _ = std::fs::remove_file(control);
+        info!("stopped");
+    }
+}
+
+/// Tells the service manager that all is well, if DNS answers a query as strangers ask it; otherwise stays silent, and is
+/// started anew.
+fn feed_watchdog(servers: Vec<SocketAddr>) -> impl FnOnce() {
+    move || match servers.first().map_or(Ok(()), |server| dns::probe(*server)) {
+        Ok(()) => tell("alive", notify::alive()),
+        Err(failed) => warn!("DNS did not answer when asked: {failed}"),
+    }
+}
+
+async fn reload(steering: Arc<Steering>) {
+    tell("reloading", notify::reloading());
+    if let Err(errors) = http::Control::reload(&steering).await {
+        for line in errors {
+            error!("{line}");
+        }
+        error!("the configuration has errors; the one before stays in force");
+    }
+    tell("ready", notify::ready());
+}
+
+fn serve_http(
+    steering: &Arc<Steering>,
+    http: Option<std::net::TcpListener>,
+    control: UnixListener,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Vec<tokio::task::JoinHandle<()>>> {
+    let until = |mut stopped: watch::Receiver<bool>| async move {
+        // An error means that the sender is gone, which is a reason to stop as well.
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let mut servers = Vec::new();
+    control.set_nonblocking(true)?;
+    let listener = tokio::net::UnixListener::from_std(control)?;
+    let daemon: http::Steered = Arc::new(Arc::clone(steering));
+    servers.push(report(
+        "control socket",
+        http::serve_control(listener, Arc::clone(&daemon), until(stopped.clone())),
+    ));
+    if let Some(listener) = http {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        servers.push(report("HTTP", http::serve_health(listener, daemon, until(stopped.clone()))));
+    }
+    Ok(servers)
+}
+
+fn report(
+    what: &'static str,
+    server: impl Future<Output = std::io::Result<()>> + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(failed) = server.await {
+            error!("the {what} server has ended: {failed}");
+        }
+    })
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(work);
+    thread.with_context(|| format!("no thread for the {name}; the limit on threads may be too low"))
+}
+
+/// Nobody may be listening, and that is fine; that telling failed is worth a line.
+fn tell(what: &str, told: std::io::Result<()>) {
+    if let Err(failed) = told {
+        warn!("the service manager could not be told `{what}`: {failed}");
+    }
+}
+
+fn own_addresses() -> PrefixSet {
+    match addresses::own_addresses() {
+        Ok(addresses) => addresses.into_iter().map(Prefix::host).collect(),
+        Err(failed) => {
+            warn!("the addresses of this host are unknown, `ignoreself` has no effect: {failed}");
+            PrefixSet::default()
+        }
+    }
+}
+
+/// What no zone ever lists: what the configuration allows, and this host, unless a jail may ban it.
+fn never(config: &Config, own: &PrefixSet) -> PrefixSet {
+    let own_is_safe = config.jails.iter().all(|jail| jail.ignore_self);
+    config.allow.iter().chain(own.iter().filter(|_| own_is_safe)).collect()
+}
+
+fn zones(config: &Config) -> Result<Arc<Zones>> {
+    let zones = config.zones.iter().cloned().map(Zone::new).collect::<Result<Vec<_>, _>>()?;
+    Ok(Arc::new(Zones::new(zones)?))
+}
+
+/// The stages as the last transaction left them, before anything runs.
+struct Loaded {
+    jails: Jails,
+    readers: Readers,
+    positions: Vec<Position>,
+    writer: Writer,
+}
+
+impl Loaded {
+    fn load(config: &Config, clock: &Clock) -> Result<Self> {
+        let own = own_addresses();
+        let readers = Readers::new(&config.jails)?;
+        let zones = zones(config)?;
+        let store = Store::open(&config.store, clock.now())?;
+        let kept = store.kept()?;
+        let publisher = writer::filled(&store, &zones, never(config, &own), clock)?;
+        let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());
+        restore(&mut jails, &store, &kept)?;
+        let writer = Writer {
+            store,
+            publisher,
+            service: Arc::new(dns::Service::new(zones, clock.clone())),
+            clock: clock.clone(),
+            trouble: Arc::default(),
+            stopping: Arc::default(),
+        };
+        Ok(Self { jails, readers, positions: kept.positions, writer })
+    }
+}
+
+fn start_sources(
+    config: &Config,
+    kept: &[Position],
+    pipeline: &SyncSender<pipeline::Input>,
+) -> Result<Sources> {
+    let mut sources = Sources::default();
+    for (settings, jails) in jails_by_source(&config.jails) {
+        let positions = kept.iter().filter(|position| position.source == settings.path);
+        let path = Arc::clone(&settings.path);
+        let running = Running::start(&settings, jails, positions.cloned().collect(), pipeline.clone())?;
+        sources.insert(path, running);
+    }
+    Ok(sources)
+}
+
+fn restore(jails: &mut Jails, store: &Store, kept: &crate::store::Kept) -> Result<()> {
+    for (jail, prefix, counter) in &kept.counters {
+        jails.restore_counter(jail, *prefix, counter.clone());
+    }
+    for (jail, prefix, offender) in &kept.offenders {
+        jails.restore_offender(jail, *prefix, *offender);
+    }
+    for (jail, failed, banned) in &kept.totals {
+        jails.restore_totals(jail, *failed, *banned);
+    }
+    jails.restore_allowlist(kept.allowlist.iter().cloned());
+    store.bans_in_force(|jail: &Arc<str>, prefix, active: jail::Active| {
+        jails.restore_ban(jail, prefix, active);
+    })?;
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The thread that owns the jails: lines, orders and time come in, work for the writer goes out.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::writer;
+use crate::clock::Clock;
+use crate::http::{Failed, Look};
+use crate::ip::PrefixSet;
+use crate::jail::{self, Effects, Jails, Order, Pace, Readers};
+use crate::source::Batch;
+use crate::store::Work;
+
+/// Inputs that wait until the thread gets to them. Batches are up to a MiB each, so this bounds the memory as well.
+pub(super) const QUEUE: usize = 16;
+
+/// The longest the thread sleeps, so that a clock that was set is noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Lines that waited longer than this are no longer of now: the database could not be written for a while.
+const STALE: Duration = Duration::from_secs(30);
+
+/// What the thread is told.
+pub(super) enum Input {
+    /// Lines of a log.
+    Lines(Batch),
+    /// An order; the answer comes once its effects are durable and published.
+    Order(Order, Answer),
+    /// Somebody wants to see the jails.
+    Look(Look),
+    /// A new configuration; what was read and counted stays. The answer comes once all that came before is durable.
+    Reconfigure(Box<Reconfiguration>, Answer),
+}
+
+/// Where the answer goes once everything up to here is durable and published: how much was changed.
+pub(super) type Answer = oneshot::Sender<Result<usize, Failed>>;
+
+/// What a reload changes in the jails.
+pub(super) struct Reconfiguration {
+    /// The jails.
+    pub(super) jails: Vec<jail::Settings>,
+    /// Their filters.
+    pub(super) readers: Readers,
+    /// What is never banned.
+    pub(super) allow: PrefixSet,
+    /// The addresses of this host.
+    pub(super) own: PrefixSet,
+}
+
+/// The state of the thread.
+pub(super) struct Pipeline {
+    /// All jails.
+    pub(super) jails: Jails,
+    /// Their filters by source.
+    pub(super) readers: Readers,
+    /// The time.
+    pub(super) clock: Clock,
+    /// Where the work goes.
+    pub(super) writer: SyncSender<writer::Input>,
+}
+
+impl Pipeline {
+    /// Works until every sender of `inputs` is gone, or the writer is.
+    pub(super) fn run(mut self, inputs: &Receiver<Input>) {
+        loop {
+            let input = match inputs.recv_timeout(self.sleep()) {
+                Ok(input) => Some(input),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if self.step(input).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// How long until something ends by itself.
+    fn sleep(&self) -> Duration {
+        let next = self.jails.next_expiry();
+        next.map_or(LONGEST_SLEEP, |next| next.since(self.clock.now()).min(LONGEST_SLEEP))
+    }
+
+    /// Takes one input, or lets time pass. `None` when the writer is gone.
+    fn step(&mut self, input: Option<Input>) -> Option<()> {
+        let mut work = Work::default();
+        self.jails.expire(self.clock.now(), &mut work.effects);
+        let reply = match input {
+            None => None,
+            Some(Input::Lines(batch)) => {
+                self.lines(&batch, &mut work.effects);
+                work.positions = batch.positions;
+                None
+            }
+            Some(Input::Order(order, reply)) => self.order(&order, reply, &mut work.effects),
+            Some(Input::Look(look)) => {
+                look(&self.jails);
+                None
+            }
+            Some(Input::Reconfigure(new, reply)) => {
+                self.jails.reconfigure(new.jails, new.allow, new.own);
+                self.readers = new.readers;
+                Some((reply, 0))
+            }
+        };
+        self.hand_on(work, reply)
+    }
+
+    fn lines(&mut self, batch: &Batch, effects: &mut Effects) {
+        let Self { jails, readers, clock, .. } = self;
+        let pace = Pace::Following { now: clock.now(), live: batch.live && batch.read.elapsed() < STALE };
+        let Some(reader) = readers.get_mut(&batch.source) else {
+            return;
+        };
+        for line in batch.lines() {
+            reader.read(line, pace, |jail, failure, now| {
+                jails.failure(jail, &failure, now, effects);
+            });
+        }
+    }
+
+    /// Carries the order out, or says at once why not.
+    fn order(&mut self, order: &Order, reply: Answer, effects: &mut Effects) -> Option<writer::Reply> {
+        match self.jails.order(order, self.clock.now(), effects) {
+            Ok(changed) => Some((reply, changed)),
+            Err(refusal) => {
+                // Whoever asked may have gone away.
+                let _ = reply.send(Err(refusal.into()));
+                None
+            }
+        }
+    }
+
+    /// Sends the work on; waits when the writer is behind, and with it the sources.
+    fn hand_on(&mut self, mut work: Work, reply: Option<writer::Reply>) -> Option<()> {
+        self.jails.finish(&mut work.effects);
+        if work.positions.is_empty() && work.effects.is_empty() && reply.is_none() {
+            return Some(());
+        }
+        self.writer.send(writer::Input::Commit(Box::new(work), reply)).ok()
+    }
+}
+
+/// What a source reads, by the jails that read it.
+pub(super) fn jails_by_source(jails: &[jail::Settings]) -> Vec<(crate::source::Settings, Vec<Arc<str>>)> {
+    let mut sources: Vec<(crate::source::Settings, Vec<Arc<str>>)> = Vec::new();
+    for jail in jails {
+        for source in &jail.sources {
+            match sources.iter_mut().find(|(known, _)| known.path == source.path) {
+                Some((_, readers)) => readers.push(Arc::clone(&jail.name)),
+                None => sources.push((source.clone(), vec![Arc::clone(&jail.name)])),
+            }
+        }
+    }
+    sources
+}

@@ -1,0 +1,143 @@
+//! A new configuration takes the place of the old one: read whole and checked first, then put in force from the end
+//! of the flow to its head, so that whatever arrives finds its place. Offsets, counters and answers go on.
+
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use super::pipeline::{self, jails_by_source};
+use super::sources::{Running, stop_all};
+use super::steering::{Steering, lock, send_when_free};
+use super::{never, own_addresses, writer, zones};
+use crate::config::{self, Config};
+use crate::jail::Readers;
+use crate::store::Reader;
+
+/// Reads the configuration again and puts it in force, or says in one line each why not.
+pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
+    let path = daemon.path.clone();
+    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path)).await;
+    let prepared = prepared.map_err(|failed| vec![failed.to_string()])??;
+    prepared.put_in_force(daemon).await.map_err(|failed| vec![failed])
+}
+
+/// A configuration that can be put in force.
+struct Prepared {
+    config: Config,
+    jails: pipeline::Reconfiguration,
+    lists: writer::Reconfiguration,
+}
+
+impl Prepared {
+    fn read(path: &std::path::Path) -> Result<Self, Vec<String>> {
+        let lines = |errors: config::Errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let config = config::load(path).map_err(lines)?;
+        let own = own_addresses();
+        let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
+        let jails = pipeline::Reconfiguration {
+            jails: config.jails.clone(),
+            readers: Readers::new(&config.jails).map_err(|failed| one(&failed))?,
+            allow: config.allow.clone(),
+            own: own.clone(),
+        };
+        let lists = writer::Reconfiguration {
+            zones: zones(&config).map_err(|failed| one(&failed))?,
+            never: never(&config, &own),
+            store: config.store.clone(),
+        };
+        Ok(Self { config, jails, lists })
+    }
+
+    async fn put_in_force(self, daemon: &Steering) -> Result<(), String> {
+        let Self { mut config, jails, lists } = self;
+        warn_of_what_stays(&lock(&daemon.running), &config);
+        republish(daemon, lists).await?;
+        stop_sources(daemon, &config).await;
+        reconfigure_jails(daemon, jails).await?;
+        start_sources(daemon, &config).await?;
+        let mut running = lock(&daemon.running);
+        keep_what_stays(&running, &mut config);
+        info!("the configuration was read again: {} jails, {} zones", config.jails.len(), config.zones.len());
+        *running = config;
+        Ok(())
+    }
+}
+
+async fn republish(daemon: &Steering, lists: writer::Reconfiguration) -> Result<(), String> {
+    let (done, published) = oneshot::channel();
+    let writer = lock(&daemon.writer).clone().ok_or_else(stopping)?;
+    let input = writer::Input::Reconfigure(Box::new(lists), done);
+    send_when_free(writer, input).await.map_err(|_| stopping())?;
+    published.await.map_err(|_| stopping())?.map_err(|failed| failed.to_string())
+}
+
+/// When this returns, everything that was read before is in the database: a source that comes back later goes on from
+/// there.
+async fn reconfigure_jails(daemon: &Steering, jails: pipeline::Reconfiguration) -> Result<(), String> {
+    let (done, committed) = oneshot::channel();
+    let pipeline = lock(&daemon.pipeline).clone().ok_or_else(stopping)?;
+    let input = pipeline::Input::Reconfigure(Box::new(jails), done);
+    send_when_free(pipeline, input).await.map_err(|_| stopping())?;
+    match committed.await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(stopping()),
+    }
+}
+
+fn stopping() -> String {
+    "the daemon is stopping".to_owned()
+}
+
+/// Stops the sources that no jail reads any more; what they read is on its way before this returns.
+async fn stop_sources(daemon: &Steering, config: &Config) {
+    let wanted = jails_by_source(&config.jails);
+    let is_wanted = |path: &str| wanted.iter().any(|(settings, _)| *settings.path == *path);
+    let unwanted = lock(&daemon.sources).take(|path| !is_wanted(path));
+    tokio::task::block_in_place(|| stop_all(unwanted));
+}
+
+/// Starts the sources that are new, where they were left if they were ever read before. No lock is held while files are
+/// opened, which may take long on a network.
+async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String> {
+    let pipeline = lock(&daemon.pipeline).clone().ok_or_else(stopping)?;
+    let database = lock(&daemon.running).store.path.clone();
+    for (settings, jails) in jails_by_source(&config.jails) {
+        if lock(&daemon.sources).reassign(&settings.path, &jails) {
+            continue;
+        }
+        let (database, pipeline) = (database.clone(), pipeline.clone());
+        let path = settings.path.clone();
+        let start = move || -> anyhow::Result<Running> {
+            let kept = Reader::open(&database)?.positions(&settings.path)?;
+            Ok(Running::start(&settings, jails, kept, pipeline)?)
+        };
+        let started = tokio::task::spawn_blocking(start).await.map_err(|failed| failed.to_string())?;
+        let running = started.map_err(|failed| {
+            format!("{path} is not read, the rest of the configuration is in force: {failed:#}")
+        })?;
+        lock(&daemon.sources).insert(path, running);
+    }
+    Ok(())
+}
+
+/// What can't change while the daemon runs.
+fn warn_of_what_stays(before: &Config, after: &Config) {
+    let changed = [
+        ("[dns] listen or threads", before.dns != after.dns),
+        ("[http] listen or [control] socket", before.http != after.http),
+        ("[store] path", before.store.path != after.store.path),
+        ("[daemon] user", before.daemon != after.daemon),
+        ("[log]", before.log != after.log),
+    ];
+    for (what, _) in changed.iter().filter(|(_, changed)| *changed) {
+        warn!("{what} has changed, which takes a restart; the rest is in force");
+    }
+}
+
+/// Whoever asks for the running configuration must find what is true.
+fn keep_what_stays(running: &Config, config: &mut Config) {
+    config.dns = running.dns.clone();
+    config.http = running.http.clone();
+    config.store.path = running.store.path.clone();
+    config.daemon = running.daemon.clone();
+    config.log = running.log;
+}

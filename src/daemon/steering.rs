@@ -1,0 +1,151 @@
+//! How the running daemon is asked and steered: the far end of the control API.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::pipeline::Input;
+use super::sources::{Sources, stop_all};
+use super::writer::{self, Trouble};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::dns;
+use crate::http::{Control, Failed, Health, Look, SourceView};
+use crate::jail::Order;
+
+/// How long somebody who gave an order waits before they are told that it waits for the database.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often is looked whether a channel has room again.
+const POLL: Duration = Duration::from_millis(10);
+
+/// The ends of the channels, and what can be seen from outside.
+pub(super) struct Steering {
+    /// The main file of the configuration.
+    pub(super) path: PathBuf,
+    pub(super) started: Timestamp,
+    pub(super) clock: Clock,
+    /// Gone once the daemon stops.
+    pub(super) pipeline: Mutex<Option<SyncSender<Input>>>,
+    pub(super) writer: Mutex<Option<SyncSender<writer::Input>>>,
+    pub(super) sources: Mutex<Sources>,
+    pub(super) service: Arc<dns::Service>,
+    pub(super) trouble: Arc<Trouble>,
+    /// The configuration in force.
+    pub(super) running: Mutex<Config>,
+    /// Held while a reload is under way.
+    pub(super) reloading: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The value behind a lock; a thread that panicked with it has not left it half changed.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Steering {
+    /// Hands an input to the pipeline; gives up if there is no room for as long as anybody wants to wait.
+    pub(super) async fn send(&self, input: Input) -> Result<(), Failed> {
+        let sender = lock(&self.pipeline).clone().ok_or(Failed::Stopping)?;
+        self.in_time(send_when_free(sender, input)).await
+    }
+
+    /// Waits for `answer`, but not longer than anybody wants to.
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let trouble = self.trouble.get();
+                Err(Failed::Pending(trouble.unwrap_or_else(|| "it has much to write".to_owned())))
+            }
+        }
+    }
+
+    /// Lets the sources end, and closes the channels behind them.
+    pub(super) fn close(&self) {
+        let all = lock(&self.sources).take(|_| true);
+        stop_all(all);
+        *lock(&self.pipeline) = None;
+        *lock(&self.writer) = None;
+    }
+
+    /// Says in the log what is wrong with the sources.
+    pub(super) fn tell_problems(&self) {
+        lock(&self.sources).tell_problems();
+    }
+
+    /// Whether a source's thread has ended by itself.
+    pub(super) fn any_source_dead(&self) -> bool {
+        lock(&self.sources).any_dead()
+    }
+
+    /// Where the control socket is.
+    pub(super) fn control_path(&self) -> PathBuf {
+        lock(&self.running).http.control.clone()
+    }
+}
+
+/// Sends without a thread of its own, which would be stuck as long as the channel is.
+pub(super) async fn send_when_free<T>(sender: SyncSender<T>, mut input: T) -> Result<(), Failed> {
+    loop {
+        input = match sender.try_send(input) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(input)) => input,
+            Err(TrySendError::Disconnected(_)) => return Err(Failed::Stopping),
+        };
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+#[async_trait]
+impl Control for Arc<Steering> {
+    async fn order(&self, order: Order) -> Result<usize, Failed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Input::Order(order, reply)).await?;
+        self.in_time(async { answer.await.unwrap_or(Err(Failed::Stopping)) }).await
+    }
+
+    async fn look(&self, look: Look) -> Result<(), Failed> {
+        self.send(Input::Look(look)).await
+    }
+
+    async fn reload(&self) -> Result<(), Vec<String>> {
+        // A task of its own: whoever asked may go away, and half a reload is worse than none.
+        let steering = Self::clone(self);
+        let reload = tokio::spawn(async move {
+            let _one_at_a_time = steering.reloading.lock().await;
+            super::reload::reload(&steering).await
+        });
+        reload.await.unwrap_or_else(|failed| Err(vec![failed.to_string()]))
+    }
+
+    fn sources(&self) -> Vec<SourceView> {
+        lock(&self.sources).views()
+    }
+
+    fn dns(&self) -> &dns::Service {
+        &self.service
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            problems: self.trouble.get().into_iter().collect(),
+            warnings: lock(&self.sources).problems(),
+        }
+    }
+
+    fn database(&self) -> PathBuf {
+        lock(&self.running).store.path.clone()
+    }
+
+    fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

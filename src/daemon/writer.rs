@@ -1,0 +1,232 @@
+//! The thread that owns the database: commits work and publishes what has become durable.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use super::pipeline::Answer;
+use crate::clock::Clock;
+use crate::dns;
+use crate::ip::PrefixSet;
+use crate::jail::{Change, EndCause, Origin};
+use crate::list::Publisher;
+use crate::store::{Error, Recorded, Store, Work};
+use crate::zone::Zones;
+
+/// Works that wait for the database.
+pub(super) const QUEUE: usize = 64;
+
+/// As many works share one transaction when they come faster than the disk.
+const MAX_GROUP: usize = 64;
+
+/// How often old rows are deleted and pages given back.
+const HOUSEKEEPING: Duration = Duration::from_secs(600);
+
+/// The wait between attempts when the database can't be written: it doubles from the first to the last.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Who waits for a commit, and for how many changes.
+pub(super) type Reply = (Answer, usize);
+
+/// What the thread is told.
+pub(super) enum Input {
+    /// Commit and publish this.
+    Commit(Box<Work>, Option<Reply>),
+    /// Go on with another configuration; the answer comes once its zones are in service.
+    Reconfigure(Box<Reconfiguration>, oneshot::Sender<Result<(), Error>>),
+}
+
+/// What a reload changes in what is kept and published.
+pub(super) struct Reconfiguration {
+    /// The zones, their lists still empty.
+    pub(super) zones: Arc<Zones>,
+    /// What is never published.
+    pub(super) never: PrefixSet,
+    /// Retention times.
+    pub(super) store: crate::store::Settings,
+}
+
+/// What hinders the writer; empty when nothing does.
+#[derive(Debug, Default)]
+pub(super) struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    /// What it is, in words with a remedy.
+    pub(super) fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, trouble: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+/// The state of the thread.
+pub(super) struct Writer {
+    /// The database.
+    pub(super) store: Store,
+    /// The lists in the making.
+    pub(super) publisher: Publisher,
+    /// The zones in service.
+    pub(super) service: Arc<dns::Service>,
+    /// The time.
+    pub(super) clock: Clock,
+    /// What hinders it, for health.
+    pub(super) trouble: Arc<Trouble>,
+    /// Says that the daemon is about to end, and that waiting for the database has no point any more.
+    pub(super) stopping: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Works until every sender of `inputs` is gone; what they sent is committed by then.
+    pub(super) fn run(mut self, inputs: &Receiver<Input>) {
+        let mut next_housekeeping = self.clock.now();
+        loop {
+            match inputs.recv_timeout(next_housekeeping.since(self.clock.now())) {
+                Ok(input) => {
+                    if self.take(input, inputs).is_none() {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.clock.now() >= next_housekeeping {
+                let pause = if self.keep_house() { Duration::ZERO } else { HOUSEKEEPING };
+                next_housekeeping = self.clock.now() + pause;
+            }
+        }
+    }
+
+    /// Takes `first` and what else waits, as one transaction. `None` if it had to be given up.
+    fn take(&mut self, first: Input, inputs: &Receiver<Input>) -> Option<()> {
+        let (mut works, mut replies) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(input) = next {
+            match input {
+                Input::Commit(work, reply) => {
+                    works.push(*work);
+                    replies.extend(reply);
+                }
+                Input::Reconfigure(new, done) => {
+                    self.commit(&works, std::mem::take(&mut replies))?;
+                    works.clear();
+                    // Whoever asked may have gone away.
+                    let _ = done.send(self.reconfigure(*new));
+                }
+            }
+            next = if works.len() < MAX_GROUP { inputs.try_recv().ok() } else { None };
+        }
+        self.commit(&works, replies)
+    }
+
+    /// Commits, publishes, and only then tells whoever waits.
+    fn commit(&mut self, works: &[Work], replies: Vec<Reply>) -> Option<()> {
+        if works.is_empty() {
+            return Some(());
+        }
+        let recorded = self.commit_at_last(works)?;
+        self.publisher.apply_all(&recorded, self.clock.now());
+        recorded.iter().for_each(tell);
+        for (reply, changed) in replies {
+            let _ = reply.send(Ok(changed));
+        }
+        Some(())
+    }
+
+    /// Tries until the database takes it, whatever the error: ending the process would end the answers, which go on from
+    /// what is published. `None` when told to stop meanwhile; then
+    /// nothing of it was committed, and the lines are read again at the next start.
+    fn commit_at_last(&mut self, works: &[Work]) -> Option<Vec<Recorded>> {
+        let mut wait = RETRY.0;
+        loop {
+            let failed = match self.store.commit(works) {
+                Ok(recorded) => {
+                    if self.trouble.get().is_some() {
+                        info!("the database can be written again");
+                        self.trouble.set(None);
+                    }
+                    return Some(recorded);
+                }
+                Err(failed) => failed.to_string(),
+            };
+            if self.trouble.get().as_ref() != Some(&failed) {
+                error!("{failed}");
+                self.trouble.set(Some(failed));
+            }
+            if self.stopping.load(Ordering::Relaxed) {
+                error!(
+                    "stopping with lines that could not be committed; they are read again at the next start"
+                );
+                return None;
+            }
+            thread::sleep(wait);
+            wait = (wait * 2).min(RETRY.1);
+        }
+    }
+
+    /// Fills the lists of the new zones from the database, and answers from them only then.
+    fn reconfigure(&mut self, new: Reconfiguration) -> Result<(), Error> {
+        self.publisher = filled(&self.store, &new.zones, new.never, &self.clock)?;
+        self.store.reconfigure(&new.store);
+        self.service.replace(new.zones);
+        Ok(())
+    }
+
+    /// Deletes some old rows; whether there are more, for which it comes back between two works.
+    fn keep_house(&mut self) -> bool {
+        self.store.retain(self.clock.now()).unwrap_or_else(|failed| {
+            error!("old rows could not be deleted: {failed}");
+            false
+        })
+    }
+}
+
+/// A publisher of `zones` whose lists hold everything in force.
+pub(super) fn filled(
+    store: &Store,
+    zones: &Zones,
+    never: PrefixSet,
+    clock: &Clock,
+) -> Result<Publisher, Error> {
+    // Serials count in 32 bits and wrap (RFC 1982).
+    let mut publisher = Publisher::new(Arc::clone(zones.lists()), store.serial_base() as u32, never);
+    store
+        .bans_in_force(|jail, prefix, active| publisher.restore(jail, prefix, active.since, active.until))?;
+    publisher.start(store.allowlist()?, store.last_number(), clock.now());
+    Ok(publisher)
+}
+
+/// Says in the log what an administrator looks for there.
+fn tell(recorded: &Recorded) {
+    match &recorded.change {
+        Change::Banned(ban) => {
+            let until = ban.until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"));
+            let why = match &ban.origin {
+                Origin::Log => format!("{} failures", ban.failures),
+                Origin::Escalation => "enough of its hosts are banned".to_owned(),
+                Origin::Order(by) => format!("ordered by {by}"),
+            };
+            info!(jail = &*ban.jail, ip = %ban.prefix, "ban {until}: {why}");
+        }
+        Change::Extended { prefix, jail, until, .. } => {
+            let until = until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"));
+            info!(jail = &**jail, ip = %prefix, "ban prolonged {until}");
+        }
+        Change::Unbanned { prefix, jail, cause, .. } => {
+            let why = match cause {
+                EndCause::Expired => "its time is up".to_owned(),
+                EndCause::Order(by) => format!("ordered by {by}"),
+                EndCause::Allowed => "allowlisted".to_owned(),
+            };
+            info!(jail = &**jail, ip = %prefix, "unban: {why}");
+        }
+        Change::Allowed(allow) => info!(ip = %allow.prefix, "allowlisted: {}", allow.note),
+        Change::Disallowed { prefix, .. } => info!(ip = %prefix, "no longer allowlisted"),
+    }
+}
