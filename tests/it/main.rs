@@ -5,5 +5,9 @@
 mod answers;
 mod cli;
 mod config;
+mod env;
 mod filters;
+mod kill;
+mod operation;
+mod reload;
 mod tidy;
