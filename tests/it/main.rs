@@ -9,5 +9,6 @@ mod env;
 mod filters;
 mod kill;
 mod operation;
+mod peers;
 mod reload;
 mod tidy;

@@ -1,0 +1,88 @@
+//! Real programs against the real binary: Postfix, postscreen, Unbound and dig, by the scripts in `tests/peers`.
+//!
+//! Each script runs in namespaces of its own and reports one line per check; `tests/peers/run` says how to run one by
+//! hand. Where a script cannot run (no root, a program is missing) its test says so and passes, unless the variable
+//! `BANZONE_PEERS` is `required`, as `tests/run` sets it.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+/// The exit code of a script that cannot run here.
+const SKIPPED: i32 = 77;
+
+#[test]
+fn postfix_refuses_whom_its_own_log_gets_banned() {
+    run("postfix-login");
+}
+
+#[test]
+fn postfix_understands_every_kind_of_listing() {
+    run("postfix-list");
+}
+
+#[test]
+fn postscreen_adds_up_the_codes() {
+    run("postscreen");
+}
+
+#[test]
+fn a_resolver_that_asks_label_by_label_finds_every_listing() {
+    run("unbound");
+}
+
+#[test]
+fn dig_reads_every_answer() {
+    run("dig");
+}
+
+#[test]
+fn a_report_counts_only_when_complete_and_without_failures() {
+    let holds = |report| verdict(report).is_ok();
+    assert!(holds("ok - one\nok - two\n1..2\n"));
+    assert!(!holds("ok - one\nnot ok - two\n    transcript\n1..2\n"));
+    assert!(!holds("ok - one\n1..2\n"));
+    assert!(!holds("ok - one\nok - two\n"));
+    assert!(!holds("1..0\n"));
+    assert!(!holds("ok - one\nBail out! no server\n"));
+    assert!(!holds(""));
+}
+
+/// Runs one script and fails with its report when a check of it failed.
+fn run(name: &str) {
+    let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/run"))
+        .args([name, env!("CARGO_BIN_EXE_banzone")])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&output.stdout);
+    let messages = String::from_utf8_lossy(&output.stderr);
+    let required = env::var("BANZONE_PEERS").is_ok_and(|value| value == "required");
+    if output.status.code() == Some(SKIPPED) && !required {
+        // Written past the test harness, which shows no output of a test that passes.
+        let notice = format!("skipped {name}: {messages}");
+        io::stderr().write_all(notice.as_bytes()).unwrap();
+        return;
+    }
+    let verdict = verdict(&report).and_then(|()| match output.status.success() {
+        true => Ok(()),
+        false => Err(output.status.to_string()),
+    });
+    if let Err(reason) = verdict {
+        panic!("{name}: {reason}\n{report}{messages}");
+    }
+}
+
+/// Whether a report is complete and every check in it held; if not, what is wrong.
+fn verdict(report: &str) -> Result<(), String> {
+    let failed: Vec<_> = report.lines().filter_map(|line| line.strip_prefix("not ok - ")).collect();
+    if !failed.is_empty() {
+        return Err(format!("failed: {}", failed.join("; ")));
+    }
+    let held = report.lines().filter(|line| line.starts_with("ok - ")).count();
+    let announced = report.lines().last().and_then(|line| line.strip_prefix("1.."));
+    match announced.and_then(|count| count.parse::<usize>().ok()) {
+        Some(count) if held == count && held > 0 => Ok(()),
+        _ => Err(format!("the script ended early, after {held} checks")),
+    }
+}
