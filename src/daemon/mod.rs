@@ -195,6 +195,7 @@ impl Daemon {
         };
         let servers = serve_http(&self.steering, http, control, &stopped)?;
         tell("ready", notify::ready());
+        tell("status", notify::status(&format!("answering on {:?}", reached.dns)));
         info!(dns = ?reached.dns, http = ?reached.http, "answering");
         ready(&reached, Arc::new(Arc::clone(&self.steering)));
         let outcome = self.wait(signals).await;

@@ -9,6 +9,6 @@ mod reverse;
 mod set;
 
 pub use prefix::{ParsePrefixError, Prefix};
-pub use reserved::{TEST_POINT_V4, TEST_POINT_V6, reserved};
+pub use reserved::{TEST_POINT_V4, reserved};
 pub use reverse::{Reversed, leading_nibbles, read_reversed, write_reversed};
 pub use set::PrefixSet;

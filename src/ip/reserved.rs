@@ -1,15 +1,12 @@
 //! Ranges that are never listed unless the configuration names them, and the test points of RFC 5782.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 
 use super::Prefix;
 
-/// Always listed in every IPv4 list (RFC 5782, section 5).
+/// Always listed, as itself and as `::ffff:127.0.0.2` (RFC 5782, section 5).
 pub const TEST_POINT_V4: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-
-/// The same address as IPv6 clients ask for it, `::ffff:127.0.0.2` (RFC 5782, section 5).
-pub const TEST_POINT_V6: Ipv6Addr = TEST_POINT_V4.to_ipv6_mapped();
 
 /// The IANA special-purpose ranges that are nobody's address on the internet (RFC 6890). The documentation ranges
 /// are not among them, so that examples can use them.

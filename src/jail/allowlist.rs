@@ -1,7 +1,6 @@
 //! What is never banned: entries added at run time, and what the configuration adds.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::{Allow, Refusal};
 use crate::clock::Timestamp;
@@ -15,8 +14,8 @@ const MAX_ENTRIES: usize = 100_000;
 pub struct Allowlist {
     entries: BTreeMap<Prefix, Allow>,
     configured: PrefixSet,
-    /// Everything that is never published: entries and configuration.
-    all: Arc<PrefixSet>,
+    /// Entries and configuration together.
+    all: PrefixSet,
 }
 
 impl Allowlist {
@@ -81,11 +80,6 @@ impl Allowlist {
         self.all.covers(prefix)
     }
 
-    /// Everything that is never published.
-    pub fn published_set(&self) -> Arc<PrefixSet> {
-        Arc::clone(&self.all)
-    }
-
     /// The entries in order.
     pub fn entries(&self) -> impl Iterator<Item = &Allow> {
         self.entries.values()
@@ -93,6 +87,6 @@ impl Allowlist {
 
     fn rebuild(&mut self) {
         let entries = self.entries.keys().copied();
-        self.all = Arc::new(entries.chain(self.configured.iter()).collect());
+        self.all = entries.chain(self.configured.iter()).collect();
     }
 }

@@ -52,13 +52,6 @@ pub struct Ban {
     pub evidence: Vec<Arc<str>>,
 }
 
-impl Ban {
-    /// Whether it is still in force at `now`. The instant of `until` itself is free.
-    pub fn in_force(&self, now: Timestamp) -> bool {
-        self.until.is_none_or(|until| now < until)
-    }
-}
-
 /// One entry of the allowlist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allow {

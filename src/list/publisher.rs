@@ -44,11 +44,6 @@ impl Publisher {
         self.publish(number, now);
     }
 
-    /// Takes in one change and publishes it.
-    pub fn apply(&mut self, recorded: &Recorded, now: Timestamp) {
-        self.apply_all(std::slice::from_ref(recorded), now);
-    }
-
     /// Takes in changes in the order of their numbers and publishes them at once.
     pub fn apply_all(&mut self, recorded: &[Recorded], now: Timestamp) {
         for Recorded { change, .. } in recorded {
@@ -56,21 +51,6 @@ impl Publisher {
         }
         if let Some(last) = recorded.last() {
             self.publish(last.number, now);
-        }
-    }
-
-    /// When [`Publisher::expire`] next has something to do.
-    pub fn next_expiry(&self) -> Option<Timestamp> {
-        let listings = self.drafts.iter().filter_map(List::next_expiry);
-        listings.chain(self.allow.values().filter_map(|until| *until)).min()
-    }
-
-    /// Drops what has ended by `now` and publishes the rest. Listings that ended are not answered in any case; this
-    /// frees their memory, and ends what the allowlist held for a time only.
-    pub fn expire(&mut self, now: Timestamp) {
-        if self.next_expiry().is_some_and(|next| next <= now) {
-            self.allow_changed(now);
-            self.store(now);
         }
     }
 
@@ -238,7 +218,7 @@ mod tests {
             at: NOW,
             cause: EndCause::Expired,
         };
-        publisher.apply(&Recorded { number: 2, change: order }, NOW);
+        publisher.apply_all(&[Recorded { number: 2, change: order }], NOW);
         check(&lists, "127.0.0.2", NOW, [&[0], &[0]]);
 
         load(&mut publisher, [], [], 2);
@@ -264,7 +244,7 @@ mod tests {
             (Change::Unbanned { prefix, jail, at: late, cause: EndCause::Expired }, late, gone),
         ];
         for (number, (change, now, expected)) in (1..).zip(steps) {
-            publisher.apply(&Recorded { number, change }, now);
+            publisher.apply_all(&[Recorded { number, change }], now);
             check(&lists, "192.0.2.1", now, expected);
             assert_eq!(lists.latest(1).serial(), (u32::MAX - 1).wrapping_add(number as u32));
         }
@@ -280,24 +260,23 @@ mod tests {
             until: None,
         };
         load(&mut publisher, [ban("192.0.2.1", "imap", Some(2000))], [], 1);
-        publisher.apply(&Recorded { number: 2, change: extended }, NOW);
+        publisher.apply_all(&[Recorded { number: 2, change: extended }], NOW);
         let list = lists.latest(0);
         let listing = list.get("192.0.2.1".parse().unwrap(), "imap").unwrap();
         assert_eq!((listing.since, listing.until), (NOW, None));
     }
 
     #[test]
-    fn what_ends_is_dropped_in_time() {
+    fn what_has_ended_is_dropped_with_the_next_change() {
         let (mut publisher, lists) = publisher();
         let bans = [ban("192.0.2.1", "imap", Some(3000)), ban("192.0.2.2", "imap", None)];
         load(&mut publisher, bans, [allow("192.0.2.2", Some(2000))], 1);
-        assert_eq!(publisher.next_expiry(), Some(Timestamp::from_secs(2000)));
-        check(&lists, "192.0.2.2", Timestamp::from_secs(1999), [&[], &[]]);
-        publisher.expire(Timestamp::from_secs(2000));
-        check(&lists, "192.0.2.2", Timestamp::from_secs(2000), [&[0], &[1]]);
-        assert_eq!(publisher.next_expiry(), Some(Timestamp::from_secs(3000)));
-        publisher.expire(Timestamp::from_secs(3000));
-        assert_eq!(publisher.next_expiry(), None);
+        let end = Timestamp::from_secs(3000);
+        check(&lists, "192.0.2.1", end, [&[], &[]]);
+        check(&lists, "192.0.2.2", end, [&[], &[]]);
+        let change = Change::Disallowed { prefix: "192.0.2.2".parse().unwrap(), at: end };
+        publisher.apply_all(&[Recorded { number: 2, change }], end);
+        check(&lists, "192.0.2.2", end, [&[0], &[1]]);
         // The ban without an end and the test point.
         assert_eq!(lists.latest(0).len(), 2);
     }

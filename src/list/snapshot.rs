@@ -137,11 +137,6 @@ impl List {
         before - self.count
     }
 
-    /// When the next listing ends by itself.
-    pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.ends.get_min().map(|(end, _)| *end)
-    }
-
     /// Replaces the allowlist, whose addresses are never found. 127.0.0.1 is always on it.
     pub fn set_allow(&mut self, allow: Arc<PrefixSet>) {
         self.allow = if allow.covers(NEVER.into()) {
