@@ -35,6 +35,20 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The full hour in UTC that this lies in.
+    pub const fn start_of_hour(self) -> Self {
+        self.round_down(3600)
+    }
+
+    /// The midnight in UTC that the day of this began with.
+    pub const fn start_of_day(self) -> Self {
+        self.round_down(86_400)
+    }
+
+    const fn round_down(self, seconds: i64) -> Self {
+        Self::from_secs(self.as_secs().div_euclid(seconds) * seconds)
+    }
+
     /// The time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -136,5 +150,7 @@ mod tests {
         assert_eq!((time + Duration::MAX).as_millis(), i64::MAX);
         assert_eq!(time.since(time + Duration::from_secs(1)), Duration::ZERO);
         assert_eq!(Timestamp::from_millis(-1).as_secs(), -1);
+        assert_eq!(time.start_of_hour().to_string(), "2026-11-22T08:00:00Z");
+        assert_eq!(time.start_of_day().to_string(), "2026-11-22T00:00:00Z");
     }
 }

@@ -345,12 +345,6 @@ fn own_addresses() -> PrefixSet {
     }
 }
 
-/// What no zone ever lists: what the configuration allows, and this host, unless a jail may ban it.
-fn never(config: &Config, own: &PrefixSet) -> PrefixSet {
-    let own_is_safe = config.jails.iter().all(|jail| jail.ignore_self);
-    config.allow.iter().chain(own.iter().filter(|_| own_is_safe)).collect()
-}
-
 fn zones(config: &Config) -> Result<Arc<Zones>> {
     let zones = config.zones.iter().cloned().map(Zone::new).collect::<Result<Vec<_>, _>>()?;
     Ok(Arc::new(Zones::new(zones)?))
@@ -371,7 +365,8 @@ impl Loaded {
         let zones = zones(config)?;
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;
-        let publisher = writer::filled(&store, &zones, never(config, &own), clock)?;
+        let publisher =
+            writer::filled(&store, &zones, jail::never_listed(&config.jails, &config.allow, &own), clock)?;
         let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());
         restore(&mut jails, &store, &kept)?;
         let writer = Writer {

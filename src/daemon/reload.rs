@@ -7,9 +7,9 @@ use tracing::{info, warn};
 use super::pipeline::{self, jails_by_source};
 use super::sources::{Running, stop_all};
 use super::steering::{Steering, lock, send_when_free};
-use super::{never, own_addresses, writer, zones};
+use super::{own_addresses, writer, zones};
 use crate::config::{self, Config};
-use crate::jail::Readers;
+use crate::jail::{Readers, never_listed};
 use crate::store::Reader;
 
 /// Reads the configuration again and puts it in force, or says in one line each why not.
@@ -41,7 +41,7 @@ impl Prepared {
         };
         let lists = writer::Reconfiguration {
             zones: zones(&config).map_err(|failed| one(&failed))?,
-            never: never(&config, &own),
+            never: never_listed(&config.jails, &config.allow, &own),
             store: config.store.clone(),
         };
         Ok(Self { config, jails, lists })

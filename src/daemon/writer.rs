@@ -140,8 +140,8 @@ impl Writer {
     }
 
     /// Tries until the database takes it, whatever the error: ending the process would end the answers, which go on from
-    /// what is published. `None` when told to stop meanwhile; then
-    /// nothing of it was committed, and the lines are read again at the next start.
+    /// what is published. `None` when told to stop meanwhile; then nothing of it was committed, and the lines are read
+    /// again at the next start.
     fn commit_at_last(&mut self, works: &[Work]) -> Option<Vec<Recorded>> {
         let mut wait = RETRY.0;
         loop {

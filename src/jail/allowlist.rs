@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use super::{Allow, Refusal};
+use super::{Allow, Refusal, Settings};
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet};
 
 /// The set is built anew with every entry; more than this would make that slow.
 const MAX_ENTRIES: usize = 100_000;
+
+/// What no jail of these bans and no zone lists: what the configuration allows, and this host's `own` addresses, unless a
+/// jail may ban those.
+pub fn never_listed(jails: &[Settings], allow: &PrefixSet, own: &PrefixSet) -> PrefixSet {
+    let own_is_safe = jails.iter().all(|jail| jail.ignore_self);
+    allow.iter().chain(own.iter().filter(|_| own_is_safe)).collect()
+}
 
 /// The allowlist. It wins over every ban.
 #[derive(Debug, Default)]

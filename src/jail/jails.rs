@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::allowlist::Allowlist;
+use super::allowlist::{Allowlist, never_listed};
 use super::bans::{Active, Bans, Offender};
 use super::counting::{Attempt, Counter, Counters};
 use super::{
@@ -63,10 +63,7 @@ impl Jails {
         for jail in self.jails.values_mut() {
             jail.settings = None;
         }
-        // An own address inside a banned network is left out as well, unless some jail may ban own addresses.
-        let own_is_safe = settings.iter().all(|settings| settings.ignore_self);
-        let safe = own.iter().filter(|_| own_is_safe);
-        self.allowlist.configure(allow.iter().chain(safe).collect());
+        self.allowlist.configure(never_listed(&settings, &allow, &own));
         self.own = own;
         for settings in settings {
             self.jail_mut(&Arc::clone(&settings.name)).configure(settings);
@@ -124,7 +121,7 @@ impl Jails {
         };
         let jail = self.jail_mut(&name);
         jail.total_failed += 1;
-        *effects.failures.entry((Arc::clone(&name), hour_of(failure.time), address)).or_default() += 1;
+        *effects.failures.entry((Arc::clone(&name), failure.time.start_of_hour(), address)).or_default() += 1;
         jail.counters.expire(now);
         let line = cut(failure.line, MAX_EVIDENCE);
         let retry = jail.counters.add(prefix, &Attempt { time: failure.time, weight, line });
@@ -488,10 +485,6 @@ fn ends_later(new: Option<Timestamp>, old: Option<Timestamp>) -> bool {
         (None, Some(_)) => true,
         (Some(new), Some(old)) => new > old,
     }
-}
-
-fn hour_of(time: Timestamp) -> Timestamp {
-    Timestamp::from_secs(time.as_secs().div_euclid(3600) * 3600)
 }
 
 /// The start of `text`, at most `limit` bytes of it.

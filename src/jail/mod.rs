@@ -13,7 +13,7 @@ mod order;
 mod readers;
 mod settings;
 
-pub use allowlist::Allowlist;
+pub use allowlist::{Allowlist, never_listed};
 pub use bans::{Active, Offender};
 pub use change::{Allow, Ban, Change, EndCause, Origin};
 pub use counting::Counter;

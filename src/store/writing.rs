@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
+use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
 
 use super::row::Json;
 use super::{Change, EndCause, Recorded, Work};
@@ -102,7 +102,7 @@ impl Writing<'_> {
         count: u32,
     ) -> rusqlite::Result<()> {
         let jail = self.jail(jail)?;
-        let day = Timestamp::from_secs(hour.as_secs().div_euclid(86_400) * 86_400);
+        let day = hour.start_of_day();
         let (address, length) = prefix.to_bytes();
         self.execute(
             "UPDATE jails SET total_failed = total_failed + ?2 WHERE id = ?1",
@@ -190,13 +190,12 @@ impl Writing<'_> {
         let active = Active { since: ban.since, until: ban.until };
         self.offender(jail, ban.prefix, Offender::of(active, ban.count))?;
         self.execute("UPDATE jails SET total_banned = total_banned + 1 WHERE id = ?1", [jail])?;
-        let hour = Timestamp::from_secs(ban.since.as_secs().div_euclid(3600) * 3600);
         self.execute(
             "INSERT INTO failures_by_hour (hour, jail, bans) VALUES (?1, ?2, 1)
              ON CONFLICT DO UPDATE SET bans = bans + 1",
-            params![hour, jail],
+            params![ban.since.start_of_hour(), jail],
         )?;
-        self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(json(&ban.origin)?))
+        self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(&Json(&ban.origin)))
     }
 
     fn extended(
@@ -232,7 +231,7 @@ impl Writing<'_> {
              WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL",
             params![jail, address, length, at, Json(cause)],
         )?;
-        self.record("unbanned", at, Some(jail), prefix, None, Some(json(cause)?))
+        self.record("unbanned", at, Some(jail), prefix, None, Some(&Json(cause)))
     }
 
     fn offender(&self, jail: i64, prefix: Prefix, offender: Offender) -> rusqlite::Result<()> {
@@ -262,7 +261,7 @@ impl Writing<'_> {
         jail: Option<i64>,
         prefix: Prefix,
         until: Option<Timestamp>,
-        cause: Option<String>,
+        cause: Option<&dyn ToSql>,
     ) -> rusqlite::Result<()> {
         let (address, length) = prefix.to_bytes();
         self.execute(
@@ -271,8 +270,4 @@ impl Writing<'_> {
         )?;
         Ok(())
     }
-}
-
-fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
