@@ -125,6 +125,7 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
         ignoreregex: values(&written.ignoreregex),
         datepattern: values(&written.datepattern),
         timezone: written.timezone.as_ref().map(|at| at.value.clone()),
+        ..Settings::default()
     };
     if settings.failregex.is_empty() {
         return None;

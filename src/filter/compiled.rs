@@ -3,13 +3,14 @@
 //! Patterns are tried in the order they are written; the first that matches with a proper address is the failure,
 //! and it is none after all if an ignoreregex matches too. Matching takes time linear in the text.
 
-use std::net::IpAddr;
+use std::borrow::Cow;
 use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
 
 use super::tag::{self, Expanded};
 use super::{Error, Place, Settings, address, literal};
+use crate::ip::Prefix;
 
 /// The memory one compiled pattern may take, in bytes: far above what any sensible pattern needs, and it stops
 /// repetitions of repetitions from eating the machine.
@@ -30,7 +31,7 @@ pub struct Filter {
 }
 
 /// What a filter says of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<'t> {
     /// No failregex matches.
     Miss,
@@ -45,15 +46,37 @@ pub enum Verdict<'t> {
     Failure(Failure<'t>),
 }
 
-/// Who failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a pattern found.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure<'t> {
-    /// The address the pattern found; never an IPv4 address written as IPv6.
-    pub address: IpAddr,
+    /// Who failed.
+    pub who: Who,
     /// The user, if the pattern has one and it is not empty.
-    pub user: Option<&'t str>,
+    pub user: Option<Cow<'t, str>>,
     /// Which failregex, from 0.
     pub failregex: usize,
+    /// The lines before this one that are part of the same failure, oldest first.
+    pub earlier: Vec<String>,
+}
+
+/// Who failed, as far as a line tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// An address, or a network where the filter says so; never an IPv4 address written as IPv6.
+    Prefix(Prefix),
+    /// A host name, whose addresses failed.
+    Name(String),
+    /// An identification that is no address, and that nothing can be listed for.
+    Id(String),
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Prefix(prefix) => prefix.fmt(f),
+            Self::Name(text) | Self::Id(text) => text.fmt(f),
+        }
+    }
 }
 
 impl Filter {
@@ -143,9 +166,10 @@ impl Pattern {
         let address = self.addresses.iter().find_map(|&group| captures.get(group))?;
         let users = self.users.iter().filter_map(|&group| captures.get(group));
         Some(Failure {
-            address: address::read(text, address.range())?,
-            user: users.map(|user| user.as_str()).find(|user| !user.is_empty()),
+            who: Who::Prefix(Prefix::host(address::read(text, address.range())?)),
+            user: users.map(|user| user.as_str()).find(|user| !user.is_empty()).map(Cow::Borrowed),
             failregex,
+            earlier: Vec::new(),
         })
     }
 }
@@ -215,6 +239,7 @@ fn too_big(place: Place, error: &regex::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
     use std::sync::LazyLock;
 
     use proptest::prelude::*;
@@ -234,7 +259,7 @@ mod tests {
     /// The address that `pattern` finds in `text`, as text; empty for a miss.
     fn address(pattern: &str, text: &str) -> String {
         match filter(&[pattern], &[]).unwrap().check(text) {
-            Verdict::Failure(failure) => failure.address.to_string(),
+            Verdict::Failure(failure) => failure.who.to_string(),
             _ => String::new(),
         }
     }
@@ -340,8 +365,12 @@ mod tests {
             &["user=x", "192.0.2.1$"],
         )
         .unwrap();
-        let failure =
-            |address: &str, user, failregex| Failure { address: address.parse().unwrap(), user, failregex };
+        let failure = |address: &str, user: Option<&'static str>, failregex| Failure {
+            who: Who::Prefix(address.parse().unwrap()),
+            user: user.map(Cow::Borrowed),
+            failregex,
+            earlier: Vec::new(),
+        };
         let cases = [
             ("bad joe 192.0.2.7", Verdict::Failure(failure("192.0.2.7", Some("joe"), 0))),
             ("bad  192.0.2.7", Verdict::Failure(failure("192.0.2.7", None, 0))),
@@ -423,7 +452,7 @@ mod tests {
             let Verdict::Failure(failure) = FILTER.check(&text) else {
                 return Err(TestCaseError::fail(text));
             };
-            prop_assert_eq!(failure.address, address.to_canonical());
+            prop_assert_eq!(failure.who, Who::Prefix(Prefix::host(address)));
         }
     }
 

@@ -14,8 +14,8 @@ mod matcher;
 mod settings;
 mod tag;
 
-pub use compiled::{Failure, Filter, Verdict};
+pub use compiled::{Failure, Filter, Verdict, Who};
 pub use date::{DATE_FORMATS, Date, Dates, cut, line_time};
 pub use error::{Error, Place};
 pub use matcher::{Candidates, Matcher};
-pub use settings::Settings;
+pub use settings::{Dialect, Settings, UseDns};

@@ -1,7 +1,6 @@
 //! What goes into the jails and what comes out.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Change, Counter};
@@ -12,7 +11,7 @@ use crate::ip::Prefix;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure<'a> {
     /// Who failed.
-    pub address: IpAddr,
+    pub prefix: Prefix,
     /// When, by the line's own date where it can be believed.
     pub time: Timestamp,
     /// The line.

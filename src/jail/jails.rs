@@ -105,7 +105,7 @@ impl Jails {
         let Some((name, settings)) = self.settings(jail) else {
             return;
         };
-        let address = Prefix::host(failure.address);
+        let address = failure.prefix;
         if self.refusal(settings, address).is_some() {
             self.jail_mut(&name).ignored += 1;
             return;

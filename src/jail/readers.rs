@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Failure, Settings};
 use crate::clock::Timestamp;
-use crate::filter::{Dates, Error, Filter, Matcher, Verdict, cut, line_time};
+use crate::filter::{Dates, Error, Filter, Matcher, Verdict, Who, cut, line_time};
 
 /// The readers of all logs, by source.
 #[derive(Debug, Default)]
@@ -139,8 +139,10 @@ impl Group {
         let Some(matcher) = &self.matcher else { return };
         for candidate in matcher.candidates(text).iter() {
             let (jail, filter) = &self.filters[candidate];
-            if let Verdict::Failure(failure) = filter.check(text) {
-                found(jail, Failure { address: failure.address, time, line }, now);
+            if let Verdict::Failure(failure) = filter.check(text)
+                && let Who::Prefix(prefix) = failure.who
+            {
+                found(jail, Failure { prefix, time, line }, now);
             }
         }
     }

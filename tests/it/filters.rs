@@ -68,6 +68,7 @@ fn compile(path: &Path) -> Filter {
         ignoreregex: file.ignoreregex,
         datepattern: file.datepattern,
         timezone: file.timezone,
+        ..Settings::default()
     };
     Filter::compile(&settings).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -130,12 +131,12 @@ impl<'t> Expected<'t> {
         Some(Self::Failure { address: address.trim(), at, user })
     }
 
-    fn is(&self, time_found: Option<Timestamp>, verdict: Verdict<'_>) -> bool {
+    fn is(&self, time_found: Option<Timestamp>, verdict: &Verdict<'_>) -> bool {
         match (self, verdict) {
             (Self::None, verdict) => !matches!(verdict, Verdict::Failure(_)),
             (Self::Failure { address, at, user }, Verdict::Failure(failure)) => {
-                failure.address.to_string() == *address
-                    && failure.user == *user
+                failure.who.to_string() == *address
+                    && failure.user.as_deref() == *user
                     && time_found == Some(time(at))
             }
             _ => false,
@@ -166,7 +167,7 @@ fn samples_are_found() {
         for (expected, line) in samples(&data(name, "log")) {
             let mut scratch = String::new();
             let (time, verdict) = check(filter, &mut dates, line, &mut scratch);
-            if !expected.is(time, verdict) {
+            if !expected.is(time, &verdict) {
                 findings.push(format!("{name}: {line}\n    {expected:?}, but {time:?} {verdict:?}"));
             }
         }
@@ -314,7 +315,7 @@ impl Template {
             let Verdict::Failure(failure) = filter.check(text) else {
                 return None;
             };
-            let wrong = failure.address.to_string() != REAL || (!self.fails && *name == self.filter);
+            let wrong = failure.who.to_string() != REAL || (!self.fails && *name == self.filter);
             wrong.then(|| format!("{name}: {failure:?}\n{line}"))
         })
     }
@@ -393,7 +394,7 @@ trait IsFailure {
 
 impl IsFailure for Verdict<'_> {
     fn is_failure_of(&self, address: &str) -> bool {
-        matches!(self, Verdict::Failure(failure) if failure.address.to_string() == address)
+        matches!(self, Verdict::Failure(failure) if failure.who.to_string() == address)
     }
 }
 

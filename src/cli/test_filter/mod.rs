@@ -110,7 +110,8 @@ impl Args {
                 (Verdict::Miss, None)
             } else {
                 let (verdict, time, dated) = run.line(line, &mut scratch);
-                (verdict, (dated || verdict != Verdict::Miss).then_some(time))
+                let counts = dated || verdict != Verdict::Miss;
+                (verdict, counts.then_some(time))
             };
             Ok(writeln!(out, "{}", object(number, verdict, time))?)
         })
@@ -170,9 +171,9 @@ fn object(line: u64, verdict: Verdict<'_>, time: Option<Timestamp>) -> serde_jso
     json!({
         "line": line,
         "outcome": outcome,
-        "ip": failure.map(|failure| failure.address),
+        "ip": failure.as_ref().map(|failure| failure.who.to_string()),
         "time": time.map(|time| time.to_string()),
-        "user": failure.and_then(|failure| failure.user),
+        "user": failure.as_ref().and_then(|failure| failure.user.as_deref()),
         "failregex": failure.map(|failure| failure.failregex + 1),
     })
 }

@@ -127,7 +127,7 @@ impl Report {
         kept.add(line);
         hits.count += 1;
         if self.verbose {
-            hits.found.push(format!("{}  {time}", failure.address));
+            hits.found.push(format!("{}  {time}", failure.who));
         }
     }
 

@@ -52,7 +52,7 @@ fn run(jails: &mut Jails, failures: &[(i64, &str)]) -> Vec<String> {
     for (second, address) in failures {
         let now = at(*second);
         jails.expire(now, &mut effects);
-        let failure = Failure { address: address.parse().unwrap(), time: now, line: "line" };
+        let failure = Failure { prefix: address.parse().unwrap(), time: now, line: "line" };
         jails.failure("sasl", &failure, now, &mut effects);
     }
     effects.changes.iter().map(show).collect()
@@ -220,7 +220,7 @@ fn orders_are_carried_out_or_refused_with_the_reason() {
 fn lines_older_than_the_findtime_are_left_out() {
     let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }]);
     let mut effects = Effects::default();
-    let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(0), line: "line" };
+    let failure = Failure { prefix: "192.0.2.1".parse().unwrap(), time: at(0), line: "line" };
     jails.failure("sasl", &failure, at(601), &mut effects);
     assert!(effects.is_empty());
     jails.failure("sasl", &failure, at(600), &mut effects);
@@ -243,7 +243,7 @@ fn effects_hold_counters_and_failures_by_hour() {
     let mut jails = jails(vec![settings("sasl")]);
     let mut effects = Effects::default();
     for (second, line) in [(3599, "one"), (3600, "two"), (3601, "three")] {
-        let failure = Failure { address: "192.0.2.1".parse().unwrap(), time: at(second), line };
+        let failure = Failure { prefix: "192.0.2.1".parse().unwrap(), time: at(second), line };
         jails.failure("sasl", &failure, at(second), &mut effects);
     }
     jails.finish(&mut effects);
