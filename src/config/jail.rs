@@ -70,11 +70,16 @@ impl Resolver<'_> {
             bantime: own.bantime.or(defaults.bantime).unwrap_or(BANTIME),
             increment: increment.and_then(Option::as_ref).map(increment_settings),
             ignore: own.ignoreip.iter().chain(&defaults.ignoreip).copied().collect(),
+            ignore_names: Vec::new(),
+            ignore_files: Vec::new(),
+            ignore_command: None,
             ignore_self: own.ignoreself.or(defaults.ignoreself).unwrap_or(true),
             ipv6_prefix,
             escalate: self.escalate(own.escalate.as_ref().or(defaults.escalate.as_ref()), ipv6_prefix),
             max_matches: own.max_matches.or(defaults.max_matches).unwrap_or(MAX_MATCHES),
             allow_reserved: jail.allow_reserved.iter().copied().collect(),
+            encoding: None,
+            counts_bans: false,
         }
     }
 

@@ -21,4 +21,4 @@ pub use effects::{Effects, Failure, Status};
 pub use jails::Jails;
 pub use order::{BanOrder, MANUAL, Order, Refusal};
 pub use readers::{Pace, Reader, Readers};
-pub use settings::{BanTime, Escalate, Increment, Settings};
+pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, Settings};

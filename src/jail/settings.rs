@@ -1,7 +1,10 @@
 //! What a jail is told by the configuration.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+use encoding_rs::Encoding;
 
 use crate::clock::Timestamp;
 use crate::ip::PrefixSet;
@@ -104,6 +107,12 @@ pub struct Settings {
     pub increment: Option<Increment>,
     /// Addresses that never fail here.
     pub ignore: PrefixSet,
+    /// Host names whose addresses never fail here.
+    pub ignore_names: Vec<String>,
+    /// Files of addresses that never fail here.
+    pub ignore_files: Vec<PathBuf>,
+    /// A command that excuses a failure by ending with 0.
+    pub ignore_command: Option<IgnoreCommand>,
     /// Whether the host's own addresses never fail here.
     pub ignore_self: bool,
     /// IPv6 addresses that share this many bits are counted and banned as one; 128 counts each by itself.
@@ -114,6 +123,30 @@ pub struct Settings {
     pub max_matches: usize,
     /// Reserved ranges that may be banned here all the same.
     pub allow_reserved: PrefixSet,
+    /// The encoding of the logs; absent: UTF-8.
+    pub encoding: Option<&'static Encoding>,
+    /// Whether each ban by another jail is a failure here (fail2ban's `recidive`).
+    pub counts_bans: bool,
+}
+
+/// fail2ban's `ignorecommand` and `ignorecache`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoreCommand {
+    /// For the shell, with tags such as `<ip>`.
+    pub command: String,
+    /// How its answers are remembered.
+    pub cache: Option<IgnoreCache>,
+}
+
+/// Answers of a command that are remembered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoreCache {
+    /// What an answer is remembered by, with tags such as `<ip>`.
+    pub key: String,
+    /// So many answers at the most.
+    pub max_count: usize,
+    /// For so long.
+    pub max_time: Duration,
 }
 
 #[cfg(test)]

@@ -29,6 +29,11 @@ fn settings(name: &str) -> Settings {
         escalate: None,
         max_matches: 3,
         allow_reserved: PrefixSet::default(),
+        ignore_names: Vec::new(),
+        ignore_files: Vec::new(),
+        ignore_command: None,
+        encoding: None,
+        counts_bans: false,
     }
 }
 
