@@ -64,13 +64,24 @@ impl Reader {
         &mut self,
         line: &[u8],
         pace: Pace,
+        found: impl FnMut(&Arc<str>, Failure<'_>, Timestamp),
+    ) {
+        self.read_timed(line, None, pace, found);
+    }
+
+    /// The same for a line whose source may know when it was written: then it is not searched for a date.
+    pub fn read_timed(
+        &mut self,
+        line: &[u8],
+        known: Option<Timestamp>,
+        pace: Pace,
         mut found: impl FnMut(&Arc<str>, Failure<'_>, Timestamp),
     ) {
         // What is not UTF-8 becomes U+FFFD, so that one odd byte can't hide a line from `.`.
         // Most lines are UTF-8, and finding that out alone is faster.
         let line = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
         for group in &mut self.groups {
-            group.read(&line, pace, &mut found);
+            group.read(&line, known, pace, &mut found);
         }
     }
 
@@ -114,22 +125,29 @@ impl Group {
         self.matcher = Some(Matcher::new(&filters));
     }
 
-    fn read(&mut self, line: &str, pace: Pace, found: &mut impl FnMut(&Arc<str>, Failure<'_>, Timestamp)) {
+    fn read(
+        &mut self,
+        line: &str,
+        known: Option<Timestamp>,
+        pace: Pace,
+        found: &mut impl FnMut(&Arc<str>, Failure<'_>, Timestamp),
+    ) {
         let now = match pace {
             Pace::Following { now, .. } => now,
             Pace::Replaying { before } => before,
         };
-        let date = self.dates.find(line, now);
+        let date = if known.is_some() { None } else { self.dates.find(line, now) };
+        let written = known.or(date.as_ref().map(|date| date.time));
         let (time, now) = match pace {
             Pace::Following { now, live } => {
-                (line_time(date.as_ref().map(|date| date.time), self.last, now, live), now)
+                (line_time(written, self.last, now, live), now)
             }
             Pace::Replaying { before } => {
-                let time = date.as_ref().map(|date| date.time).or(self.last).unwrap_or(before);
+                let time = written.or(self.last).unwrap_or(before);
                 (time, time.max(self.last.unwrap_or(time)))
             }
         };
-        if date.is_some() {
+        if written.is_some() {
             self.last = Some(time);
         }
         let text = match &date {

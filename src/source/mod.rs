@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES};
+pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES, Receipt};
 pub use counters::Counters;
 pub use once::{Once, read_once};
 
