@@ -60,12 +60,7 @@ pub enum Pace {
 impl Reader {
     /// Reads one line without its newline, and hands each failure in it to `found`, with the jail it counts in and the
     /// time it is for that jail.
-    pub fn read(
-        &mut self,
-        line: &[u8],
-        pace: Pace,
-        found: impl FnMut(&Arc<str>, Failure<'_>, Timestamp),
-    ) {
+    pub fn read(&mut self, line: &[u8], pace: Pace, found: impl FnMut(&Arc<str>, Failure<'_>, Timestamp)) {
         self.read_timed(line, None, pace, found);
     }
 
@@ -139,9 +134,7 @@ impl Group {
         let date = if known.is_some() { None } else { self.dates.find(line, now) };
         let written = known.or(date.as_ref().map(|date| date.time));
         let (time, now) = match pace {
-            Pace::Following { now, live } => {
-                (line_time(written, self.last, now, live), now)
-            }
+            Pace::Following { now, live } => (line_time(written, self.last, now, live), now),
             Pace::Replaying { before } => {
                 let time = written.or(self.last).unwrap_or(before);
                 (time, time.max(self.last.unwrap_or(time)))

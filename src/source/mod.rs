@@ -4,6 +4,7 @@
 mod batch;
 mod counters;
 mod file;
+mod journal;
 mod once;
 mod stream;
 
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES, Receipt};
 pub use counters::Counters;
+pub use journal::{Entry, Export, Malformed};
 pub use once::{Once, read_once};
 
 /// Where log lines come from. One thread drives it: it reads, has the batch's effects and positions committed in one
@@ -38,6 +40,10 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether a [`Settings::path`] means this kind.
     pub matches: fn(&str) -> bool,
+    /// Whether such a path names files: then it is relative to something, and what it matches is read once.
+    pub is_files: bool,
+    /// Whether such a path can be opened as far as it itself says.
+    pub check: fn(&str) -> Result<(), Error>,
     /// Opens it where the kept positions say.
     pub open: fn(&Settings, Vec<Position>) -> Opened,
 }
@@ -47,15 +53,32 @@ pub type Opened = Result<Box<dyn LogSource>, Error>;
 
 /// The kinds of sources; the first that matches a path opens it.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "standard input", matches: |path| path == "-", open: stream::open },
-    Kind { name: "files", matches: |_| true, open: file::open },
+    Kind {
+        name: "standard input",
+        matches: |path| path == "-",
+        is_files: false,
+        check: |_| Ok(()),
+        open: stream::open,
+    },
+    Kind {
+        name: "the systemd journal",
+        matches: journal::is_journal,
+        is_files: false,
+        check: journal::check,
+        open: journal::open,
+    },
+    Kind { name: "files", matches: |_| true, is_files: true, check: file::check, open: file::open },
 ];
+
+/// What a path means.
+pub fn kind(path: &str) -> &'static Kind {
+    let kind = KINDS.iter().find(|kind| (kind.matches)(path));
+    kind.expect("the last kind takes every path")
+}
 
 /// Opens a source. `kept` are its committed positions; without any this is its first start, and `settings.start` rules.
 pub fn open(settings: &Settings, kept: Vec<Position>) -> Opened {
-    let kind = KINDS.iter().find(|kind| (kind.matches)(&settings.path));
-    let kind = kind.expect("the last kind takes every path");
-    (kind.open)(settings, kept)
+    (kind(&settings.path).open)(settings, kept)
 }
 
 /// Why a source cannot be opened or read.
@@ -68,6 +91,14 @@ pub enum Error {
         pattern: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// It is not how this kind of source is written.
+    #[error("{path}: {reason}")]
+    Path {
+        /// As configured.
+        path: String,
+        /// What is wrong with it, and how to write it.
+        reason: String,
     },
     /// The system refused.
     #[error("{path}: cannot be read ({error}); {remedy}")]
@@ -95,7 +126,7 @@ pub enum Start {
 /// What to read: one entry of a jail's `logpath`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// A path, a glob, or `-` for standard input. It also names the source in positions, counters and jails.
+    /// A path, a glob, or what else one of [`KINDS`] takes. It also names the source in positions, counters and jails.
     pub path: Arc<str>,
     /// Where to begin in a file without a kept position.
     pub start: Start,
@@ -113,7 +144,8 @@ pub struct Fingerprint {
 /// How far a file has been read. Kept in the store by source, device and inode, and given back when the source is
 /// opened again.
 ///
-/// Device and inode 0 mark that the source was opened once, even if there was no file yet.
+/// Device and inode 0 mark that the source was opened once, even if there was no file yet; of a journal, the path is the
+/// cursor of the last entry handed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// [`Settings::path`] of the source.
@@ -131,6 +163,26 @@ pub struct Position {
     pub fingerprint: Fingerprint,
     /// The file is gone or replaced: its row can be dropped.
     pub finished: bool,
+}
+
+impl Position {
+    /// Says that a source was opened once, and how far it was read if it is no file.
+    fn marker(source: &Arc<str>, place: PathBuf) -> Self {
+        Self {
+            source: source.clone(),
+            path: place,
+            device: 0,
+            inode: 0,
+            offset: 0,
+            fingerprint: Fingerprint::default(),
+            finished: false,
+        }
+    }
+
+    /// Whether it is such a marker.
+    fn is_marker(&self) -> bool {
+        (self.device, self.inode) == (0, 0)
+    }
 }
 
 /// How many bytes of a file's start tell it from others: two lines of a log, with their time in them.
@@ -168,8 +220,8 @@ mod tests {
 
     #[test]
     fn every_path_has_a_kind() {
-        let kind = |path: &str| KINDS.iter().find(|kind| (kind.matches)(path)).map(|kind| kind.name);
-        assert_eq!(kind("-"), Some("standard input"));
-        assert_eq!(kind("/var/log/mail.log"), Some("files"));
+        assert_eq!(kind("-").name, "standard input");
+        assert_eq!(kind("/var/log/mail.log").name, "files");
+        assert_eq!(kind("journal:_COMM=sshd").name, "the systemd journal");
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::listing::{Pattern, explain};
 use self::record::{Progress, Record};
-use super::{Batch, Counters, Error, Fingerprint, LogSource, Opened, Position, Settings, Start};
+use super::{Batch, Counters, Error, LogSource, Opened, Position, Settings, Start};
 use crate::sys::watch::Watch;
 
 /// How long a rotated file must be quiet until a last line without newline is handed on and the file is closed.
@@ -44,6 +44,11 @@ pub(super) fn open(settings: &Settings, kept: Vec<Position>) -> Opened {
     // What is there when the source is opened is old; what is written from now on is not.
     source.look(Instant::now());
     Ok(Box::new(source))
+}
+
+/// Whether this is a path or a glob.
+pub(super) fn check(path: &str) -> Result<(), Error> {
+    Pattern::parse(path).map(|_| ())
 }
 
 /// Lines that waited longer than this until they could be read were not written now.
@@ -258,25 +263,13 @@ impl FileSource {
         self.gone.retain(|gone| !known(gone));
         let mut positions: Vec<Position> = self.gone.drain(..).collect();
         if self.started && std::mem::take(&mut self.unmarked) {
-            positions.push(marker(&self.source));
+            // Files that appear from now on are read from their first line.
+            positions.push(Position::marker(&self.source, PathBuf::new()));
         }
         for record in self.records.iter_mut().filter(|record| record.changed) {
             record.changed = false;
             positions.push(record.position(&self.source, false));
         }
         positions
-    }
-}
-
-/// Says that the source was opened once: files that appear from now on are read from their first line.
-fn marker(source: &Arc<str>) -> Position {
-    Position {
-        source: source.clone(),
-        path: PathBuf::new(),
-        device: 0,
-        inode: 0,
-        offset: 0,
-        fingerprint: Fingerprint::default(),
-        finished: false,
     }
 }
