@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod env;
 mod filters;
+mod journal;
 mod kill;
 mod operation;
 mod peers;
