@@ -7,9 +7,10 @@ mod file;
 mod journal;
 mod once;
 mod stream;
+mod syslog;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES, Receipt};
 pub use counters::Counters;
 pub use journal::{Entry, Export, Malformed};
 pub use once::{Once, read_once};
+pub use syslog::{Frames, MESSAGE_BYTES, write_line};
 
 /// Where log lines come from. One thread drives it: it reads, has the batch's effects and positions committed in one
 /// transaction, and reads again. What was not committed is read again after a restart.
@@ -44,8 +46,8 @@ pub struct Kind {
     pub is_files: bool,
     /// Whether such a path can be opened as far as it itself says.
     pub check: fn(&str) -> Result<(), Error>,
-    /// Opens it where the kept positions say.
-    pub open: fn(&Settings, Vec<Position>) -> Opened,
+    /// Opens it where the kept positions say. The path is the folder for what was received and is not counted yet.
+    pub open: fn(&Settings, &Path, Vec<Position>) -> Opened,
 }
 
 /// An opened source, or why there is none.
@@ -58,16 +60,29 @@ pub const KINDS: &[Kind] = &[
         matches: |path| path == "-",
         is_files: false,
         check: |_| Ok(()),
-        open: stream::open,
+        open: |settings, _, kept| stream::open(settings, kept),
     },
     Kind {
         name: "the systemd journal",
         matches: journal::is_journal,
         is_files: false,
         check: journal::check,
-        open: journal::open,
+        open: |settings, _, kept| journal::open(settings, kept),
     },
-    Kind { name: "files", matches: |_| true, is_files: true, check: file::check, open: file::open },
+    Kind {
+        name: "syslog",
+        matches: syslog::is_syslog,
+        is_files: false,
+        check: syslog::check,
+        open: syslog::open,
+    },
+    Kind {
+        name: "files",
+        matches: |_| true,
+        is_files: true,
+        check: file::check,
+        open: |settings, _, kept| file::open(settings, kept),
+    },
 ];
 
 /// What a path means.
@@ -76,9 +91,15 @@ pub fn kind(path: &str) -> &'static Kind {
     kind.expect("the last kind takes every path")
 }
 
+/// Whether a path means a kind of source that receives, and so needs a place for what it received.
+pub fn needs_spool(path: &str) -> bool {
+    syslog::is_syslog(path)
+}
+
 /// Opens a source. `kept` are its committed positions; without any this is its first start, and `settings.start` rules.
-pub fn open(settings: &Settings, kept: Vec<Position>) -> Opened {
-    (kind(&settings.path).open)(settings, kept)
+/// `spool` is the folder for what was received and is not counted yet.
+pub fn open(settings: &Settings, spool: &Path, kept: Vec<Position>) -> Opened {
+    (kind(&settings.path).open)(settings, spool, kept)
 }
 
 /// Why a source cannot be opened or read.
@@ -99,6 +120,17 @@ pub enum Error {
         path: String,
         /// What is wrong with it, and how to write it.
         reason: String,
+    },
+    /// There is no place for what is received.
+    #[error(
+        "{}: cannot be written ({error}); it holds what syslog brings: give it to banzone's user, or set `spool` in [store]",
+        path.display()
+    )]
+    Spool {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        error: io::Error,
     },
     /// The system refused.
     #[error("{path}: cannot be read ({error}); {remedy}")]
@@ -222,6 +254,7 @@ mod tests {
     fn every_path_has_a_kind() {
         assert_eq!(kind("-").name, "standard input");
         assert_eq!(kind("/var/log/mail.log").name, "files");
+        assert_eq!(kind("syslog:udp://127.0.0.1:5514").name, "syslog");
         assert_eq!(kind("journal:_COMM=sshd").name, "the systemd journal");
     }
 }

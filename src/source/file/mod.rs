@@ -55,7 +55,7 @@ pub(super) fn check(path: &str) -> Result<(), Error> {
 const STALL: Duration = Duration::from_secs(30);
 
 /// The files of one pattern.
-struct FileSource {
+pub(super) struct FileSource {
     source: Arc<str>,
     start: Start,
     pattern: Pattern,
@@ -100,12 +100,25 @@ impl LogSource for FileSource {
 
 impl FileSource {
     fn new(settings: &Settings, kept: Vec<Position>, watch: Watch) -> Result<Self, Error> {
+        let pattern = Pattern::parse(&settings.path)?;
+        Ok(Self::of(settings.path.clone(), pattern, settings.start, kept, watch))
+    }
+
+    /// Follows one file for another kind of source. That has made the file itself, so that nothing in it is old.
+    pub(super) fn made_by_us(source: Arc<str>, path: PathBuf, kept: Vec<Position>) -> Self {
+        let mut files = Self::of(source, Pattern::Path(path), Start::Head, kept, Watch::new());
+        files.started = true;
+        files.look(Instant::now());
+        files
+    }
+
+    fn of(source: Arc<str>, pattern: Pattern, start: Start, kept: Vec<Position>, watch: Watch) -> Self {
         let started = !kept.is_empty();
-        let is_file = |position: &Position| position.inode != 0 && !position.finished;
-        Ok(Self {
-            source: settings.path.clone(),
-            start: settings.start,
-            pattern: Pattern::parse(&settings.path)?,
+        let is_file = |position: &Position| !position.is_marker() && !position.finished;
+        Self {
+            source,
+            start,
+            pattern,
             records: kept.into_iter().filter(is_file).map(Record::kept).collect(),
             gone: Vec::new(),
             watch,
@@ -119,7 +132,7 @@ impl FileSource {
             look_again: false,
             grace: GRACE,
             turn: 0,
-        })
+        }
     }
 
     fn next_batch(&mut self, wait: Duration) -> Option<Batch> {
