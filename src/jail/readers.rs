@@ -132,7 +132,7 @@ impl Group {
             Pace::Replaying { before } => before,
         };
         let date = if known.is_some() { None } else { self.dates.find(line, now) };
-        let written = known.or(date.as_ref().map(|date| date.time));
+        let written = known.or_else(|| date.as_ref().map(|date| date.time));
         let (time, now) = match pace {
             Pace::Following { now, live } => (line_time(written, self.last, now, live), now),
             Pace::Replaying { before } => {

@@ -12,4 +12,5 @@ mod kill;
 mod operation;
 mod peers;
 mod reload;
+mod syslog;
 mod tidy;

@@ -165,7 +165,7 @@ impl Listener {
             !ready[index] || self.hear(connection)
         });
         if ready[0] {
-            self.accept(listener, connections);
+            accept(listener, connections);
         }
         self.write();
         Ok(())
@@ -188,27 +188,6 @@ impl Listener {
         *heard = Instant::now();
         frames.feed(&piece[..got], |message| self.message(message, sender));
         true
-    }
-
-    fn accept(&mut self, listener: &TcpListener, connections: &mut Vec<Connection>) {
-        for _ in 0..MAX_CONNECTIONS {
-            let (stream, peer) = match listener.accept() {
-                Ok(accepted) => accepted,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(_) => {
-                    // Most likely there are too many open files: others may be closed soon.
-                    thread::sleep(PATIENCE / 10);
-                    return;
-                }
-            };
-            if make_room(connections) && stream.set_nonblocking(true).is_ok() {
-                let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
-                // Without it, one that is gone is only noticed when its place is needed.
-                let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
-                let (frames, heard) = (Frames::default(), Instant::now());
-                connections.push(Connection { stream, sender: name(peer.ip()), frames, heard });
-            }
-        }
     }
 
     fn message(&mut self, message: &[u8], sender: &str) {
@@ -237,6 +216,27 @@ impl Listener {
             unwritten(&error, dropped)
         });
         self.hinder(&self.source.join("spool"), problem);
+    }
+}
+
+fn accept(listener: &TcpListener, connections: &mut Vec<Connection>) {
+    for _ in 0..MAX_CONNECTIONS {
+        let (stream, peer) = match listener.accept() {
+            Ok(accepted) => accepted,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(_) => {
+                // Most likely there are too many open files: others may be closed soon.
+                thread::sleep(PATIENCE / 10);
+                return;
+            }
+        };
+        if make_room(connections) && stream.set_nonblocking(true).is_ok() {
+            let keepalive = TcpKeepalive::new().with_time(KEEPALIVE);
+            // Without it, one that is gone is only noticed when its place is needed.
+            let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+            let (frames, heard) = (Frames::default(), Instant::now());
+            connections.push(Connection { stream, sender: name(peer.ip()), frames, heard });
+        }
     }
 }
 

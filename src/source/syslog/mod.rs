@@ -138,7 +138,7 @@ impl LogSource for Syslog {
         }
         if Instant::now() >= self.next_tidy {
             self.next_tidy = Instant::now() + TIDY_INTERVAL;
-            done = done.and(self.tidy());
+            done = done.and_then(|()| self.tidy());
         }
         let problem = done.err().map(|error| format!("the spool is out of order ({error})"));
         self.files.counters().set_hindrance(&self.folder.current(), problem);
