@@ -153,7 +153,9 @@ impl Group {
             if let Verdict::Failure(failure) = filter.check(text)
                 && let Who::Prefix(prefix) = failure.who
             {
-                found(jail, Failure { prefix, time, line }, now);
+                // As evidence, a line that bears no time of its own is worth less.
+                let dated = known.map(|known| format!("{known} {line}"));
+                found(jail, Failure { prefix, time, line: dated.as_deref().unwrap_or(line) }, now);
             }
         }
     }

@@ -180,6 +180,11 @@ fn a_jail_reads_a_file_once() {
         "['/x/a.log', '/x/./a.log']",
         "banzone.toml:3:24: logpath: `/x/./a.log` is named twice: name it once",
     );
+    check_logpath(
+        "'journal:sshd'",
+        "banzone.toml:3:11: logpath: journal:sshd: `sshd` is no match: write FIELD=VALUE",
+    );
+    check_logpath("'syslog:514'", "banzone.toml:3:11: logpath: syslog:514: write syslog:udp://ADDRESS:PORT");
     check_logpath("['-', '-']", "banzone.toml:3:17: logpath: `-` is named twice");
     check_logpath("['/x/*', '/x/*']", "banzone.toml:3:20: logpath: `/x/*` is named twice");
     let through =
