@@ -454,6 +454,7 @@ fn a_filter_in_a_folder_wins_over_the_one_in_the_program() {
 fn an_empty_configuration_has_sane_defaults() {
     let config = load(&[("banzone.toml", "zones = 'z.toml'"), ("z.toml", ZONE)]).unwrap();
     assert_eq!(config.store.path, Path::new("/var/lib/banzone/banzone.db"));
+    assert_eq!(config.spool, Path::new("/var/lib/banzone/spool"));
     assert_eq!(config.http.control, Path::new(config::DEFAULT_SOCKET));
     assert_eq!(config.http.listen, None);
     assert_eq!(config.dns.listen.len(), 2);
