@@ -15,7 +15,7 @@ mod settings;
 mod tag;
 
 pub use compiled::{Failure, Filter, Verdict, Who};
-pub use date::{DATE_FORMATS, Date, Dates, cut, line_time};
+pub use date::{DATE_FORMATS, Date, DateFound, DateReading, Dates, Detector, cut, line_time};
 pub use error::{Error, Place};
 pub use matcher::{Candidates, Matcher};
 pub use settings::{Dialect, Settings, UseDns};
