@@ -19,7 +19,7 @@ mod source;
 mod tag;
 
 pub use compiled::{Failure, Filter, Line, Verdict, Who};
-pub use date::{DATE_FORMATS, Date, Dates, cut, line_time};
+pub use date::{DATE_FORMATS, Date, DateFound, DateReading, Dates, Detector, cut, line_time};
 pub use error::{Error, Place};
 pub use fail2ban::State;
 pub use matcher::{Candidates, Matcher};
