@@ -9,7 +9,7 @@ use super::document::Document;
 use super::error::{At, Errors, Place, Report, did_you_mean};
 use super::load::resolve;
 use super::{file, keys, shipped};
-use crate::filter::{self, Dates, Filter, Settings};
+use crate::filter::{self, Dates, Dialect, Filter, Settings};
 
 /// The extension of filter files.
 const EXTENSION: &str = "toml";
@@ -130,14 +130,26 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
     if settings.failregex.is_empty() {
         return None;
     }
-    let compiled = Filter::compile(&settings).map(drop);
-    let dates = Dates::new(&settings.datepattern, settings.timezone.as_deref()).map(drop);
-    for error in [compiled.err(), dates.err()].into_iter().flatten() {
+    for error in problems(&settings) {
         let whole = Place::file(path);
         let place = place_of(&written, error.place).unwrap_or(&whole);
         report.add(place, format!("{}: {}; {}", error.place, error.reason, error.remedy));
     }
     Some(settings)
+}
+
+/// Why a filter cannot be used.
+pub(super) fn problems(settings: &Settings) -> impl Iterator<Item = filter::Error> + use<> {
+    let errors = match settings.dialect {
+        Dialect::Banzone => {
+            let compiled = Filter::compile(settings).map(drop);
+            let dates = Dates::new(&settings.datepattern, settings.timezone.as_deref()).map(drop);
+            [compiled.err(), dates.err()]
+        }
+        // The one place where patterns in fail2ban's language would be compiled.
+        Dialect::Fail2ban => [None, None],
+    };
+    errors.into_iter().flatten()
 }
 
 /// Where the part of a filter stands that an error speaks of.

@@ -173,7 +173,7 @@ impl Resolver<'_> {
 }
 
 /// Whether `path` is no pattern and stands for a file that `pattern` finds.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     // As files are found: `*` ends at a slash.
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     let is_pattern = |path: &str| path.contains(['*', '?', '[']);

@@ -108,6 +108,7 @@ impl<'a> Loader<'a> {
             zones: zone::settings_of_all(&zones, self.report),
             allow: main.defaults.ignoreip.iter().copied().collect(),
             files,
+            notices: Vec::new(),
         })
     }
 

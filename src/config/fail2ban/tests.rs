@@ -1,0 +1,1 @@
+//! Small folders of fail2ban's configuration, and what is made of them.
