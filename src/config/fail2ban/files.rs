@@ -123,7 +123,7 @@ impl Files {
             return Ok(());
         };
         for (name, place) in names.lines().filter(|(name, _)| !name.is_empty()) {
-            let included = file.parent().unwrap_or(Path::new("")).join(name);
+            let included = file.parent().unwrap_or_else(|| Path::new("")).join(name);
             self.note_missing(option, &included, place);
             chain.push((identity(file), place.clone()));
             self.collect(vec![included], chain, ordered)?;

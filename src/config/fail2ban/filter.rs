@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::super::error::{Error, Errors, Place};
+use super::super::filter::problems;
 use super::files::{Files, Merged, is_conditional};
 use super::parser::{Options, option_name};
 use super::tags;
@@ -54,9 +55,14 @@ impl Loaded {
         place.unwrap_or(&places.whole)
     }
 
-    /// Where its `prefregex` stands.
-    pub fn prefregex_place(&self) -> &Place {
-        self.places.prefregex.as_ref().unwrap_or(&self.places.whole)
+    /// Whether `settings`, which are its own with what the jail adds, can be used; or everything that is wrong.
+    pub(in super::super) fn problems(&self, settings: &filter::Settings) -> Result<(), Errors> {
+        let error = |problem: filter::Error| {
+            let message = format!("{}: {}; {}", problem.place, problem.reason, problem.remedy);
+            Error { place: self.place(problem.place).clone(), message }
+        };
+        let errors: Vec<_> = problems(settings).map(error).collect();
+        if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }
     }
 }
 

@@ -4,10 +4,13 @@
 use super::super::error::{Error, Errors};
 use super::files::{KNOWN, Merged};
 use super::parser::{DEFAULT, Options, option_name};
-use super::text::{Builder, Text};
+use super::text::{Builder, Reading, Text};
 
 /// Python gives up beyond this.
 const DEEPEST: usize = 10;
+
+/// What stands for the name of the section in which a value is looked up.
+const SECTION_NAME: &str = "__name__";
 
 /// No value is longer in earnest; it bounds what values cost that name others again and again.
 const LONGEST: usize = 1 << 20;
@@ -116,83 +119,66 @@ struct Expansion<'a> {
 
 impl Expansion<'_> {
     fn push(&mut self, value: &Text, depth: usize) -> Result<(), Error> {
-        let text = value.as_str();
-        let outermost = depth == 1;
-        if depth > DEEPEST && text.contains('%') {
-            return Err(self.error(
-                value,
-                0,
-                &format!("names go on in names more than {DEEPEST} times: is it its own value?"),
-            ));
+        let mut reading = Reading::new(value, depth == 1);
+        if depth > DEEPEST && reading.rest().contains('%') {
+            let problem = format!("names go on in names more than {DEEPEST} times: is it its own value?");
+            return Err(self.error(&reading, &problem));
         }
-        let mut at = 0;
-        while let Some(next) = text[at..].find('%').map(|found| at + found) {
-            self.push_part(value, at..next, outermost)?;
-            at = match text[next + 1..].chars().next() {
-                Some('%') => {
-                    self.built.push_percent(value.place_at(next), outermost);
-                    next + 2
+        while let Some(length) = reading.rest().find('%') {
+            self.push_part(&mut reading, length)?;
+            match reading.rest().as_bytes().get(1) {
+                Some(b'%') => {
+                    reading.skip(1);
+                    self.push_part(&mut reading, 1)?;
                 }
-                Some('(') => self.push_reference(value, next, depth)?,
+                Some(b'(') => self.push_reference(&mut reading, depth)?,
                 _ => {
-                    return Err(self.error(
-                        value,
-                        next,
-                        "`%` stands alone: write `%%` for a percent sign, or `%(name)s` for a value",
-                    ));
+                    let problem =
+                        "`%` stands alone: write `%%` for a percent sign, or `%(name)s` for a value";
+                    return Err(self.error(&reading, problem));
                 }
-            };
-        }
-        self.push_part(value, at..text.len(), outermost)
-    }
-
-    /// Pushes what the reference at `start` stands for, and tells where it ends.
-    fn push_reference(&mut self, value: &Text, start: usize, depth: usize) -> Result<usize, Error> {
-        let rest = &value.as_str()[start + 2..];
-        let name = rest.split(')').next().unwrap_or_default();
-        if name.is_empty() || !rest[name.len()..].starts_with(")s") {
-            return Err(self.error(
-                value,
-                start,
-                "`%(` begins no name: write `%(name)s`, or `%%` for a percent sign",
-            ));
-        }
-        let Some(found) = self.scope.reference(name) else {
-            return Err(self.error(
-                value,
-                start,
-                &format!("there is no option `{name}` for `%({name})s`: set it, or remove it here"),
-            ));
-        };
-        self.scope.merged.used.borrow_mut().insert(found.place().clone());
-        self.push(found, depth + 1)?;
-        Ok(start + 2 + name.len() + 2)
-    }
-
-    fn push_part(
-        &mut self,
-        value: &Text,
-        part: std::ops::Range<usize>,
-        outermost: bool,
-    ) -> Result<(), Error> {
-        // Every step costs, so that values that name nothing but each other end as well.
-        let cost = part.len() + 1;
-        match self.left.checked_sub(cost) {
-            Some(left) => self.left = left,
-            None => {
-                return Err(self.error(
-                    value,
-                    part.start,
-                    "becomes longer than a megabyte: name fewer other options",
-                ));
             }
         }
-        self.built.push_part(value, part, outermost);
+        let length = reading.rest().len();
+        self.push_part(&mut reading, length)
+    }
+
+    /// Pushes what the reference stands for that comes next.
+    fn push_reference(&mut self, reading: &mut Reading<'_>, depth: usize) -> Result<(), Error> {
+        let rest = &reading.rest()[2..];
+        let name = rest.split(')').next().unwrap_or_default();
+        if name.is_empty() || !rest[name.len()..].starts_with(")s") {
+            let problem = "`%(` begins no name: write `%(name)s`, or `%%` for a percent sign";
+            return Err(self.error(reading, problem));
+        }
+        if option_name(name) == SECTION_NAME {
+            let section = Text::new(self.scope.section, reading.place());
+            self.push_part(&mut Reading::new(&section, depth == 1), section.as_str().len())?;
+        } else if let Some(found) = self.scope.reference(name) {
+            self.scope.merged.used.borrow_mut().insert(found.place().clone());
+            self.push(found, depth + 1)?;
+        } else {
+            let problem = format!("there is no option `{name}` for `%({name})s`: set it, or remove it here");
+            return Err(self.error(reading, &problem));
+        }
+        reading.skip("%(".len() + name.len() + ")s".len());
         Ok(())
     }
 
-    fn error(&self, value: &Text, at: usize, problem: &str) -> Error {
-        let place = value.place_at(at).clone();
+    fn push_part(&mut self, reading: &mut Reading<'_>, length: usize) -> Result<(), Error> {
+        // Every step costs, so that values that name nothing but each other end as well.
+        match self.left.checked_sub(length + 1) {
+            Some(left) => self.left = left,
+            None => {
+                return Err(self.error(reading, "becomes longer than a megabyte: name fewer other options"));
+            }
+        }
+        self.built.push(reading, length);
+        Ok(())
+    }
+
+    fn error(&self, reading: &Reading<'_>, problem: &str) -> Error {
+        let place = reading.place().clone();
         Error { place, message: format!("[{}] {}: {problem}", self.scope.section, self.option) }
     }
 }

@@ -129,7 +129,7 @@ impl<'a> Jails<'a> {
             return Err(Absent::Disabled);
         }
         let mut definition = Definition::default();
-        let (filter_name, mut reader) = match self.filter(&first)? {
+        let (filter_name, mut reader) = match self.filter(name, &first)? {
             Some((filter_name, reader)) => (Some(filter_name), Some(reader)),
             None => (None, None),
         };
@@ -154,7 +154,8 @@ impl<'a> Jails<'a> {
         definition.add(&options);
         let whole = reader.as_ref().map_or(&place, Reader::place);
         let shown = filter_name.as_deref().unwrap_or(name);
-        let filter = definition.load(shown, whole, notices)?;
+        let mut filter = definition.load(shown, whole, notices)?;
+        filter.places.timezone = options.get("logtimezone").map(|text| text.place().clone());
         Ok(Jail { name: name.to_owned(), place, options, filter_name, filter })
     }
 
@@ -164,13 +165,14 @@ impl<'a> Jails<'a> {
     }
 
     /// The filter that the jail's options name.
-    fn filter(&self, options: &Options) -> Result<Option<(String, Reader)>, Absent> {
+    fn filter(&self, jail: &str, options: &Options) -> Result<Option<(String, Reader)>, Absent> {
         let written = &options["filter"];
         if written.as_str().is_empty() {
             return Ok(None);
         }
         let skip = |message: String| {
-            let place = written.place().clone();
+            let own = self.merged.own_options(jail).and_then(|own| own.get("filter"));
+            let place = own.map_or_else(|| self.place(jail), |own| own.place().clone());
             Absent::Skipped(Error { place, message: format!("filter: {message}") })
         };
         let (name, given) = parameters::split(written.as_str()).map_err(skip)?;

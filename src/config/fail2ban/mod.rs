@@ -22,7 +22,6 @@ mod text;
 use std::path::{Path, PathBuf};
 
 use super::error::{At, Error, Errors, Place};
-use super::filter::problems;
 use crate::jail::Settings;
 use files::Files;
 use filter::{Definition, Reader};
@@ -190,6 +189,13 @@ pub fn filter_file(path: &Path, given: &[(String, String)], journal: bool) -> Re
     load(&name, reader, &Options::new(), journal)
 }
 
+/// The options in brackets behind the path of a filter.
+pub(super) fn given(written: &str) -> Result<Vec<(String, String)>, Errors> {
+    let wrong = |message: String| Error { place: Place::file(Path::new(written)), message };
+    let (_, given) = parameters::split(written).map_err(wrong)?;
+    Ok(given.into_iter().collect())
+}
+
 fn options(pairs: &[(String, String)], place: &Place) -> Options {
     pairs.iter().map(|(name, value)| (name.clone(), Text::new(value, place))).collect()
 }
@@ -216,16 +222,6 @@ fn finish(
         sources.clear();
     }
     let settings = settings::of_jail(jail, sources, notices)?;
-    let timezone = jail.options.get("logtimezone").map(Text::place);
-    let wrong: Vec<_> = problems(&settings.filter)
-        .map(|problem| {
-            let place = match problem.place {
-                crate::filter::Place::Timezone => timezone.unwrap_or(&jail.place),
-                part => jail.filter.place(part),
-            };
-            let message = format!("{}: {}; {}", problem.place, problem.reason, problem.remedy);
-            Error { place: place.clone(), message }
-        })
-        .collect();
-    if wrong.is_empty() { Ok(settings) } else { Err(Absent::Wrong(Errors(wrong))) }
+    jail.filter.problems(&settings.filter)?;
+    Ok(settings)
 }

@@ -140,7 +140,7 @@ mod tests {
         check(&[("a", "<m-<b>>"), ("b", "x"), ("m-x", "<c>"), ("c", "4")], "4");
         check(&[("a", "<HOST> < b><><b c><host>"), ("b", "3")], "<HOST> < b><><b c><host>");
         check(&[("a", "<lt_<b>/where>, <else/<c>>"), ("b", "no"), ("c", "where")], "<lt_no/where>, there");
-        check(&[("a", "(?P<x>\\d)<<b>"), ("b", "b>"), ("x", "9")], "(?P9\\d)<b>");
+        check(&[("a", "(?P<x>\\d)<<b>"), ("b", "b>"), ("x", "9")], "(?P9\\d)b>");
     }
 
     #[test]

@@ -40,28 +40,66 @@ impl Text {
         self.places.first().expect("every text has a line")
     }
 
-    /// Where the byte at `offset` stands.
-    pub(super) fn place_at(&self, offset: usize) -> &Place {
-        let line = self.text[..offset].matches('\n').count();
-        self.places.get(line).unwrap_or_else(|| self.place())
-    }
-
     /// Its lines, each with its place.
     pub(super) fn lines(&self) -> impl Iterator<Item = (&str, &Place)> {
         self.text.split('\n').zip(&self.places)
     }
 
+    /// Where the byte at `offset` stands.
+    pub(super) fn place_at(&self, offset: usize) -> &Place {
+        self.place_of_line(self.text[..offset].matches('\n').count())
+    }
+
+    /// Where the line of that number stands, counted from 0.
+    fn place_of_line(&self, line: usize) -> &Place {
+        self.places.get(line).unwrap_or_else(|| self.place())
+    }
+
     /// The same with every `pattern` replaced by `with`.
     pub(super) fn replace(&self, pattern: &str, with: &Self) -> Self {
         let mut builder = Builder::default();
-        let mut end = 0;
+        let mut reading = Reading::new(self, true);
         for (start, found) in self.text.match_indices(pattern) {
-            builder.push_part(self, end..start, true);
-            builder.push_part(with, 0..with.text.len(), false);
-            end = start + found.len();
+            let before = start - reading.at;
+            builder.push(&mut reading, before);
+            builder.push(&mut Reading::new(with, false), with.text.len());
+            reading.skip(found.len());
         }
-        builder.push_part(self, end..self.text.len(), true);
+        let rest = reading.rest().len();
+        builder.push(&mut reading, rest);
         builder.finish(self.place())
+    }
+}
+
+/// A text that is read from its start to its end.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    text: &'a Text,
+    at: usize,
+    line: usize,
+    outermost: bool,
+}
+
+impl<'a> Reading<'a> {
+    /// Begins. `outermost`: nothing of another text is around it.
+    pub(super) fn new(text: &'a Text, outermost: bool) -> Self {
+        Self { text, at: 0, line: 0, outermost }
+    }
+
+    /// What is left of it.
+    pub(super) fn rest(&self) -> &'a str {
+        &self.text.text[self.at..]
+    }
+
+    /// Where it goes on.
+    pub(super) fn place(&self) -> &'a Place {
+        self.text.place_of_line(self.line)
+    }
+
+    /// Passes over `length` bytes.
+    pub(super) fn skip(&mut self, length: usize) {
+        self.line += self.rest()[..length].matches('\n').count();
+        self.at += length;
     }
 }
 
@@ -80,28 +118,23 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Adds a part of `from`. A line belongs where its outermost part was written: the pattern that names a prefix is
-    /// what people look for, not the prefix.
-    pub(super) fn push_part(&mut self, from: &Text, part: std::ops::Range<usize>, outermost: bool) {
-        let first = from.text[..part.start].matches('\n').count();
-        for (number, piece) in from.text[part].split('\n').enumerate() {
+    /// Adds the next `length` bytes of `from`. A line belongs where its outermost part was written: the pattern that
+    /// names a prefix is what people look for, not the prefix.
+    pub(super) fn push(&mut self, from: &mut Reading<'_>, length: usize) {
+        for (number, piece) in from.rest()[..length].split('\n').enumerate() {
             if number > 0 {
                 self.text.push('\n');
                 self.places.push(None);
+                from.line += 1;
             }
             let line = self.places.last_mut().expect("it begins with one");
-            let is_better = line.as_ref().is_none_or(|(_, known)| outermost && !known);
+            let is_better = line.as_ref().is_none_or(|(_, known)| from.outermost && !known);
             if is_better && !piece.is_empty() {
-                let place = from.places.get(first + number).unwrap_or_else(|| from.place());
-                *line = Some((place.clone(), outermost));
+                *line = Some((from.place().clone(), from.outermost));
             }
             self.text.push_str(piece);
         }
-    }
-
-    /// Adds a percent sign that is part of the outermost or of another text.
-    pub(super) fn push_percent(&mut self, place: &Place, outermost: bool) {
-        self.push_part(&Text::new("%", place), 0..1, outermost);
+        from.at += length;
     }
 
     /// The text; empty lines are at `place`.
