@@ -51,6 +51,9 @@ impl Prepared {
 
     async fn put_in_force(self, daemon: &Steering) -> Result<(), String> {
         let Self { mut config, jails, lists } = self;
+        for notice in &config.notices {
+            info!("{notice}");
+        }
         warn_of_what_stays(&lock(&daemon.running), &config);
         republish(daemon, lists).await?;
         stop_sources(daemon, &config).await;
