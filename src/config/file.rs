@@ -10,7 +10,7 @@ use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
-use crate::jail::{BanTime, MANUAL};
+use crate::jail::{BanTime, Formula, MANUAL};
 use crate::source::Start;
 use crate::zone::{Name, Template};
 
@@ -68,7 +68,8 @@ pub mod keys {
     /// `escalate = { }`
     pub const ESCALATE: &[&str] = &["hosts", "ipv4", "ipv6"];
     /// `increment = { }`
-    pub const INCREMENT: &[&str] = &["factor", "multipliers", "max_time", "random_time", "overall_jails"];
+    pub const INCREMENT: &[&str] =
+        &["factor", "formula", "multipliers", "max_time", "random_time", "overall_jails"];
     /// A file of `zones`, or `[[zone]]`.
     pub const ZONE: &[&str] = &[
         "origin",
@@ -264,6 +265,7 @@ impl Value for Option<Escalate> {
 #[derive(Clone, Default)]
 pub(super) struct Increment {
     pub factor: Option<f64>,
+    pub formula: Option<Formula>,
     pub multipliers: Vec<u32>,
     pub max_time: Option<Duration>,
     pub random_time: Option<Duration>,
@@ -278,6 +280,7 @@ impl Value for Option<Increment> {
         let section = raw.section(keys::INCREMENT)?;
         Some(Some(Increment {
             factor: section.get("factor").and_then(|factor| positive(&section, factor)),
+            formula: section.get("formula"),
             multipliers: section.get("multipliers").unwrap_or_default(),
             max_time: section.get("max_time"),
             random_time: section.get("random_time"),

@@ -184,6 +184,7 @@ fn matches(pattern: &str, path: &str) -> bool {
 fn increment_settings(written: &file::Increment) -> Increment {
     Increment {
         factor: written.factor.unwrap_or(INCREMENT_FACTOR),
+        formula: written.formula.clone(),
         multipliers: written.multipliers.clone(),
         max_time: written.max_time,
         random_time: written.random_time.unwrap_or(Duration::ZERO),

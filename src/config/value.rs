@@ -9,7 +9,7 @@ use super::document::{Raw, Value};
 use super::duration;
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
-use crate::jail::BanTime;
+use crate::jail::{BanTime, Formula};
 use crate::source::Start;
 use crate::zone::{Name, Template};
 
@@ -88,6 +88,7 @@ from_string! {
     Ipv4Addr: "an IPv4 address such as \"127.0.0.2\"",
     Name: "a domain name such as \"bl.example.\"",
     Template: "a text",
+    Formula: "a formula such as \"ban.Time * (ban.Count + 1) * banFactor\"",
 }
 
 /// The errors of the standard library name neither the thing nor the remedy.

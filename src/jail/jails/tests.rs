@@ -40,6 +40,7 @@ fn settings(name: &str) -> Settings {
 fn doubling() -> Option<Increment> {
     Some(Increment {
         factor: 1.0,
+        formula: None,
         multipliers: Vec::new(),
         max_time: None,
         random_time: Duration::ZERO,
