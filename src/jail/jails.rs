@@ -115,10 +115,8 @@ impl Jails {
         if failure.time < now - findtime {
             return;
         }
-        let weight = match &settings.increment {
-            Some(increment) => Increment::weight(self.earlier_bans(&name, prefix, increment), maxretry),
-            None => 1,
-        };
+        let weight =
+            settings.increment.as_ref().map_or(1, |_| self.weight(&name, prefix, failure.time, maxretry));
         let jail = self.jail_mut(&name);
         jail.total_failed += 1;
         *effects.failures.entry((Arc::clone(&name), failure.time.start_of_hour(), address)).or_default() += 1;
@@ -160,19 +158,28 @@ impl Jails {
         let banned = self.jails.get(name).is_some_and(|jail| jail.bans.get(prefix).is_some());
         match (settings.bantime, &settings.increment) {
             (BanTime::For(base), Some(increment)) if !banned => {
-                let earlier = self.earlier_bans(name, prefix, increment);
-                BanTime::For(increment.bantime(base, earlier, random))
+                BanTime::For(increment.bantime(base, self.earlier_bans(name, prefix), random))
             }
             (bantime, _) => bantime,
         }
     }
 
-    fn earlier_bans(&self, name: &str, prefix: Prefix, increment: &Increment) -> u32 {
+    /// How much a failure at `time` weighs by the earlier bans of this jail; those of other jails never matter here.
+    fn weight(&self, name: &str, prefix: Prefix, time: Timestamp, maxretry: u32) -> u32 {
+        let offender = self.jails.get(name).and_then(|jail| jail.bans.offender(prefix));
+        let known = offender.filter(|offender| offender.was_banned_before(time));
+        Increment::weight(known.map_or(0, |offender| offender.count), maxretry)
+    }
+
+    /// How often `prefix` was banned before, as the jail `name` counts it: alone, or with all others.
+    fn earlier_bans(&self, name: &str, prefix: Prefix) -> u32 {
         let count = |jail: &Jail| jail.bans.offender(prefix).map_or(0, |offender| offender.count);
-        if increment.overall_jails {
-            self.jails.values().map(count).sum()
+        let Some(jail) = self.jails.get(name) else { return 0 };
+        let increment = jail.settings.as_ref().and_then(|settings| settings.increment.as_ref());
+        if increment.is_some_and(|increment| increment.overall_jails) {
+            self.jails.values().map(count).fold(0, u32::saturating_add)
         } else {
-            self.jails.get(name).map_or(0, count)
+            count(jail)
         }
     }
 
@@ -209,6 +216,7 @@ impl Jails {
         if active.until.is_some_and(|until| until <= now) {
             return false;
         }
+        let count = self.earlier_bans(wanted.jail, prefix).saturating_add(1);
         let jail = self.jail_mut(wanted.jail);
         let change = match jail.bans.get(prefix) {
             Some(held) if !ends_later(active.until, held.until) => return false,
@@ -222,7 +230,6 @@ impl Jails {
                 }
             }
             None => {
-                let count = jail.bans.offender(prefix).map_or(0, |offender| offender.count) + 1;
                 jail.bans.set(prefix, active);
                 jail.bans.remember(prefix, Offender::of(active, count));
                 jail.total_banned += 1;

@@ -136,7 +136,18 @@ fn bans_of_other_jails_count_when_told_to() {
     let mut jails = jails(vec![Settings { increment, ..settings("sasl") }, settings("sshd")]);
     let offender = Offender { count: 1, since: at(0), forget: None };
     jails.restore_offender(&"sshd".into(), "192.0.2.1".parse().unwrap(), offender);
-    assert_eq!(run(&mut jails, &[(9, "192.0.2.1"); 2]), ["sasl bans 192.0.2.1 at 9 until 7209 #1"]);
+    // They make the ban longer, and don't bring it nearer.
+    assert_eq!(run(&mut jails, &[(9, "192.0.2.1"); 2]), [""; 0]);
+    assert_eq!(run(&mut jails, &[(9, "192.0.2.1")]), ["sasl bans 192.0.2.1 at 9 until 7209 #2"]);
+}
+
+#[test]
+fn failures_from_before_a_ban_weigh_no_more_for_it() {
+    let mut jails = jails(vec![Settings { increment: doubling(), ..settings("sasl") }]);
+    let offender = Offender { count: 4, since: at(100), forget: None };
+    jails.restore_offender(&"sasl".into(), "192.0.2.1".parse().unwrap(), offender);
+    assert_eq!(run(&mut jails, &[(99, "192.0.2.1"), (100, "192.0.2.1")]), [""; 0]);
+    assert_eq!(run(&mut jails, &[(101, "192.0.2.1")]), ["sasl bans 192.0.2.1 at 101 until 57701 #5"]);
 }
 
 #[test]
