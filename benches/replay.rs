@@ -92,9 +92,9 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
 }
 
 fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
-    reader.read(line, Pace::Replaying { before }, |jail, failure, now| {
+    reader.read(line, Pace::Replaying { before }, |jail, found, now| {
         jails.expire(now, effects);
-        jails.failure(jail, &failure, now, effects);
+        jails.found(jail, found, now, effects);
     });
 }
 

@@ -113,6 +113,15 @@ fn is_published(config: &Config, jail: &str) -> bool {
 }
 
 fn describe_jail(jail: &jail::Settings) -> String {
+    if jail.counts_bans {
+        return format!(
+            "{}: bans of other jails; {} in {} ban for {}",
+            jail.name,
+            jail.maxretry,
+            show(jail.findtime),
+            show_bantime(jail.bantime)
+        );
+    }
     if jail.sources.is_empty() {
         return format!("{}: bans by hand, for {}", jail.name, show_bantime(jail.bantime));
     }

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use toml::de::DeValue;
 
 use super::document::{Raw, Value};
@@ -55,6 +56,18 @@ impl Value for Duration {
 impl Value for BanTime {
     fn read(raw: &Raw<'_>) -> Option<Self> {
         parse(raw, "a duration such as \"1h\", or \"permanent\"", duration::parse_bantime)
+    }
+}
+
+impl Value for &'static Encoding {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let written = raw.string("an encoding such as \"iso-8859-1\"")?;
+        match Encoding::for_label(written.as_bytes()) {
+            // Line feeds are searched for before anything is decoded.
+            Some(encoding) if encoding.is_ascii_compatible() => Some(encoding),
+            Some(_) => raw.error(format!("no lines can be found in `{written}`: convert the log to UTF-8")),
+            None => raw.error(format!("`{written}` is no known encoding: write \"utf-8\" or \"iso-8859-1\"")),
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Failure, Settings};
+use encoding_rs::Encoding;
+
+use super::{Found, Settings};
 use crate::clock::Timestamp;
-use crate::filter::{Dates, Error, Filter, Matcher, Verdict, Who, cut, line_time};
+use crate::filter::{Dates, Error, Filter, Matcher, Verdict, cut, line_time};
 
 /// The readers of all logs, by source.
 #[derive(Debug, Default)]
@@ -22,9 +24,7 @@ impl Readers {
                 readers.0.entry(Arc::clone(&source.path)).or_default().add(jail)?;
             }
         }
-        for group in readers.0.values_mut().flat_map(|reader| &mut reader.groups) {
-            group.prepare();
-        }
+        readers.0.values_mut().for_each(Reader::prepare);
         Ok(readers)
     }
 
@@ -60,27 +60,30 @@ pub enum Pace {
 impl Reader {
     /// Reads one line without its newline, and hands each failure in it to `found`, with the jail it counts in and the
     /// time it is for that jail.
-    pub fn read(
-        &mut self,
-        line: &[u8],
-        pace: Pace,
-        mut found: impl FnMut(&Arc<str>, Failure<'_>, Timestamp),
-    ) {
-        // What is not UTF-8 becomes U+FFFD, so that one odd byte can't hide a line from `.`.
-        // Most lines are UTF-8, and finding that out alone is faster.
-        let line = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
-        for group in &mut self.groups {
-            group.read(&line, pace, &mut found);
+    pub fn read(&mut self, line: &[u8], pace: Pace, mut found: impl FnMut(&Arc<str>, &Found<'_>, Timestamp)) {
+        // Groups of one encoding stand together.
+        for groups in self.groups.chunk_by_mut(|one, other| one.encoding == other.encoding) {
+            let line = decode(line, groups[0].encoding);
+            for group in groups {
+                group.read(&line, pace, &mut found);
+            }
         }
+    }
+
+    /// Puts the groups of one encoding together, so that a line is decoded once for all of them.
+    fn prepare(&mut self) {
+        self.groups.sort_by_key(|group| group.encoding.map(Encoding::name));
+        self.groups.iter_mut().for_each(Group::prepare);
     }
 
     fn add(&mut self, jail: &Settings) -> Result<(), Error> {
         let filter = Filter::compile(&jail.filter)?;
         let dating = (jail.filter.datepattern.clone(), jail.filter.timezone.clone());
-        let group = match self.groups.iter().position(|group| group.dating == dating) {
+        let is_alike = |group: &Group| group.dating == dating && group.encoding == jail.encoding;
+        let group = match self.groups.iter().position(is_alike) {
             Some(known) => known,
             None => {
-                self.groups.push(Group::new(dating)?);
+                self.groups.push(Group::new(dating, jail.encoding)?);
                 self.groups.len() - 1
             }
         };
@@ -89,9 +92,20 @@ impl Reader {
     }
 }
 
-/// The filters on one source that read dates alike.
+/// The text of a line. What is not in the encoding becomes U+FFFD, so that one odd byte can't hide a line from `.`.
+fn decode<'a>(line: &'a [u8], encoding: Option<&'static Encoding>) -> Cow<'a, str> {
+    match encoding {
+        // Most lines are UTF-8, and finding that out alone is faster.
+        None => str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed),
+        Some(encoding) => encoding.decode_without_bom_handling(line).0,
+    }
+}
+
+/// The filters on one source that read its text and its dates alike.
 #[derive(Debug)]
 struct Group {
+    /// Absent: UTF-8.
+    encoding: Option<&'static Encoding>,
     /// Date patterns and time zone.
     dating: (Vec<String>, Option<String>),
     dates: Dates,
@@ -104,9 +118,20 @@ struct Group {
 }
 
 impl Group {
-    fn new(dating: (Vec<String>, Option<String>)) -> Result<Self, Error> {
+    fn new(
+        dating: (Vec<String>, Option<String>),
+        encoding: Option<&'static Encoding>,
+    ) -> Result<Self, Error> {
         let dates = Dates::new(&dating.0, dating.1.as_deref())?;
-        Ok(Self { dating, dates, last: None, filters: Vec::new(), matcher: None, scratch: String::new() })
+        Ok(Self {
+            encoding,
+            dating,
+            dates,
+            last: None,
+            filters: Vec::new(),
+            matcher: None,
+            scratch: String::new(),
+        })
     }
 
     fn prepare(&mut self) {
@@ -114,7 +139,7 @@ impl Group {
         self.matcher = Some(Matcher::new(&filters));
     }
 
-    fn read(&mut self, line: &str, pace: Pace, found: &mut impl FnMut(&Arc<str>, Failure<'_>, Timestamp)) {
+    fn read(&mut self, line: &str, pace: Pace, found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp)) {
         let now = match pace {
             Pace::Following { now, .. } => now,
             Pace::Replaying { before } => before,
@@ -139,10 +164,8 @@ impl Group {
         let Some(matcher) = &self.matcher else { return };
         for candidate in matcher.candidates(text).iter() {
             let (jail, filter) = &self.filters[candidate];
-            if let Verdict::Failure(failure) = filter.check(text)
-                && let Who::Prefix(prefix) = failure.who
-            {
-                found(jail, Failure { prefix, time, line }, now);
+            if let Verdict::Failure(failure) = filter.check(text) {
+                found(jail, &Found { failure, time, line }, now);
             }
         }
     }
