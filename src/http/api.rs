@@ -152,6 +152,9 @@ pub struct NewBan {
     /// In the name of this jail; absent: the one jail there is, or a 422 that names the jails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jail: Option<String>,
+    /// From when on its time counts, such as the last failure; absent: from now on.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// How long; absent: as long as the jail bans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,

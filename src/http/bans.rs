@@ -79,7 +79,7 @@ pub(super) async fn ban(
     Extension(by): By,
     body: Result<Json<NewBan>, JsonRejection>,
 ) -> Answer<BanChanged> {
-    let Json(NewBan { prefix, jail, seconds, permanent, reason }) = body?;
+    let Json(NewBan { prefix, jail, since, seconds, permanent, reason }) = body?;
     check_span(seconds)?;
     let time = match (seconds, permanent) {
         (Some(_), true) => {
@@ -92,7 +92,7 @@ pub(super) async fn ban(
     };
     let jail = jail.map_or_else(|| MANUAL.into(), Arc::<str>::from);
     let by = by.0.to_string();
-    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), time, reason, by });
+    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), since, time, reason, by });
     let changed = daemon.order(order).await? > 0;
     let history = daemon.read(move |reader| reader.history(prefix)).await?;
     let in_force = history.into_iter().find(|past| past.ended.is_none() && past.ban.jail == jail);

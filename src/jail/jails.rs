@@ -1,5 +1,8 @@
 //! All jails together: failures and orders in, changes out.
 
+mod adjusting;
+mod taking_over;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,6 +36,8 @@ struct Jail {
     total_failed: u64,
     total_banned: u64,
     ignored: u64,
+    /// The entries that `settings.ignore` was made of, for those who add and remove some.
+    ignoring: Vec<Prefix>,
 }
 
 /// Every jail, and the allowlist over them.
@@ -252,6 +257,11 @@ impl Jails {
                 effects.changes.push(Change::Disallowed { prefix: *prefix, at: now });
                 Ok(1)
             }
+            Order::Fail { prefix, jail, lines, by } => {
+                self.order_failure(*prefix, jail, lines, by, now, effects)
+            }
+            Order::Adjust { jail, adjustment } => self.adjust(jail, adjustment),
+            Order::TakeOver(known) => self.take_over(known, now, effects),
         }
     }
 
@@ -262,7 +272,20 @@ impl Jails {
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
         let BanOrder { prefix, time, .. } = *order;
-        let (name, settings) = self.settings(&order.jail).ok_or_else(|| self.unknown_jail(&order.jail))?;
+        let (name, settings) = self.bannable(&order.jail, prefix)?;
+        let since = order.since.map_or(now, |since| since.min(now));
+        let active = Active { since, until: time.unwrap_or(settings.bantime).until(since) };
+        let evidence = order.reason.iter().map(|reason| cut(reason, MAX_EVIDENCE).into()).collect();
+        let origin = Origin::Order(order.by.clone());
+        let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
+        let changed = self.ban(wanted, now, effects);
+        self.escalate(&name, prefix, active, now, effects);
+        Ok(usize::from(changed))
+    }
+
+    /// The jail of an order that bans `prefix`, if that may be.
+    fn bannable(&self, jail: &str, prefix: Prefix) -> Result<(Arc<str>, &Settings), Refusal> {
+        let (name, settings) = self.settings(jail).ok_or_else(|| self.unknown_jail(jail))?;
         check_width(prefix)?;
         if let Some(refusal) = self.refusal(settings, prefix) {
             return Err(refusal);
@@ -271,13 +294,7 @@ impl Jails {
             let entry = format!("`ignoreip` or `ignoreself` of the jail `{name}`, in part");
             return Err(Refusal::Allowlisted { prefix, entry });
         }
-        let active = Active { since: now, until: time.unwrap_or(settings.bantime).until(now) };
-        let evidence = order.reason.iter().map(|reason| cut(reason, MAX_EVIDENCE).into()).collect();
-        let origin = Origin::Order(order.by.clone());
-        let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
-        let changed = self.ban(wanted, now, effects);
-        self.escalate(&name, prefix, active, now, effects);
-        Ok(usize::from(changed))
+        Ok((name, settings))
     }
 
     fn order_unban(
@@ -440,10 +457,12 @@ impl Jail {
             total_failed: 0,
             total_banned: 0,
             ignored: 0,
+            ignoring: Vec::new(),
         }
     }
 
     fn configure(&mut self, settings: Settings) {
+        self.ignoring = settings.ignore.iter().collect();
         self.counters.reconfigure(settings.findtime, settings.max_matches);
         self.bans.set_escalate(settings.escalate);
         self.settings = Some(settings);

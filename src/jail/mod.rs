@@ -19,6 +19,6 @@ pub use change::{Allow, Ban, Change, EndCause, Origin};
 pub use counting::Counter;
 pub use effects::{Effects, Failure, Status};
 pub use jails::Jails;
-pub use order::{BanOrder, MANUAL, Order, Refusal};
+pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, Order, Refusal};
 pub use readers::{Pace, Reader, Readers};
 pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, Settings};
