@@ -58,7 +58,8 @@ pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Ans
     }))
 }
 
-fn unknown_jail(name: &str) -> Refused {
+/// Why nothing is known of a jail.
+pub(super) fn unknown_jail(name: &str) -> Refused {
     Refused::new(StatusCode::NOT_FOUND, format!("there is no jail `{name}`; `banzone status` lists them"))
 }
 
@@ -100,7 +101,8 @@ pub(super) async fn ban(
     Ok(Json(BanChanged { changed, ban: shown(in_force.ok_or_else(gone)?) }))
 }
 
-fn check_span(seconds: Option<u64>) -> Result<(), Refused> {
+/// Whether a span of time is one that anybody means.
+pub(super) fn check_span(seconds: Option<u64>) -> Result<(), Refused> {
     if seconds.is_some_and(|seconds| seconds > LONGEST) {
         let detail = format!("`seconds` is longer than 100 years, which are {LONGEST}");
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));

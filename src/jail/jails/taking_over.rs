@@ -42,6 +42,11 @@ impl Jails {
         Ok(1)
     }
 
+    /// Whether `jail` holds a ban of exactly `prefix`.
+    pub fn is_banned(&self, jail: &str, prefix: Prefix) -> bool {
+        self.jails.get(jail).is_some_and(|jail| jail.bans.get(prefix).is_some())
+    }
+
     /// Puts a ban that another program made in force, if it is not over; and remembers how often it banned. What is known
     /// already changes nothing, so that handing over twice is as good as once.
     pub(super) fn take_over(
