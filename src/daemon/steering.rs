@@ -147,6 +147,7 @@ impl Control for Arc<Steering> {
         DaemonSettings {
             database: running.store.path.display().to_string(),
             history_retention: running.store.history_retention.as_secs(),
+            max_matches: running.jails.iter().map(|jail| jail.max_matches).max().unwrap_or(0),
             log_level: running.log.level.name().to_owned(),
         }
     }

@@ -313,6 +313,8 @@ pub struct DaemonSettings {
     pub database: String,
     /// For how many seconds bans that ended are kept.
     pub history_retention: u64,
+    /// The most lines that any jail keeps as evidence for a ban.
+    pub max_matches: usize,
     /// Messages below this are not written: `error`, `warn`, `info`, `debug` or `trace`.
     pub log_level: String,
 }

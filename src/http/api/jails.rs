@@ -67,8 +67,6 @@ impl JailSettings {
     /// What `settings` say, with the list of addresses that are ignored as it is now.
     pub fn of(settings: &Settings, ignored: &[Prefix]) -> Self {
         let filter = &settings.filter;
-        let names = settings.ignore_names.iter().cloned();
-        let files = settings.ignore_files.iter().map(|file| format!("file:{}", file.display()));
         Self {
             jail: settings.name.to_string(),
             bantime: seconds(settings.bantime),
@@ -82,7 +80,7 @@ impl JailSettings {
             findtime: settings.findtime.as_secs(),
             maxretry: settings.maxretry,
             maxmatches: settings.max_matches,
-            ignoreip: ignored.iter().map(ToString::to_string).chain(names).chain(files).collect(),
+            ignoreip: ignored_in_order(settings, ignored),
             ignoreself: settings.ignore_self,
             ignorecommand: settings.ignore_command.as_ref().map(|ignore| ignore.command.clone()),
             logencoding: settings.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
@@ -96,6 +94,15 @@ impl JailSettings {
             datepattern: filter.datepattern.clone(),
         }
     }
+}
+
+/// In fail2ban's order: single addresses come last.
+fn ignored_in_order(settings: &Settings, ignored: &[Prefix]) -> Vec<String> {
+    let (hosts, networks): (Vec<&Prefix>, Vec<&Prefix>) = ignored.iter().partition(|prefix| prefix.is_host());
+    let names = settings.ignore_names.iter().cloned();
+    let files = settings.ignore_files.iter().map(|file| format!("file:{}", file.display()));
+    let networks = networks.into_iter().map(ToString::to_string);
+    networks.chain(names).chain(files).chain(hosts.into_iter().map(ToString::to_string)).collect()
 }
 
 fn seconds(time: BanTime) -> Option<u64> {
