@@ -12,6 +12,7 @@ mod client;
 mod completions;
 mod fail2ban_client;
 mod global;
+mod import;
 mod lookup;
 mod man;
 mod printable;
@@ -73,6 +74,7 @@ commands! {
     Unban => unban,
     Allow => allow,
     Reload => reload,
+    Import => import,
     Fail2banClient => fail2ban_client,
     Completions => completions,
     Man => man,

@@ -1,7 +1,7 @@
 //! `get`: what the server and the jails are set to.
 
 use super::{Answer, Call, Nok, bans, layout, python, refused, server};
-use crate::http::api::JailSettings;
+use crate::http::api::{IncrementSettings, JailSettings};
 
 /// One property of a jail.
 struct Property {
@@ -13,12 +13,18 @@ struct Property {
 enum Read {
     /// From the jail's settings.
     Setting(fn(&JailSettings) -> String),
+    /// From how bans grow, if they do.
+    Grown(fn(&IncrementSettings) -> Option<String>),
     /// Otherwise, from the jail and further words.
     Asked(fn(&Call<'_>, &str, &[&str]) -> Answer),
 }
 
 const fn setting(name: &'static str, read: fn(&JailSettings) -> String) -> Property {
     Property { name, answer: Read::Setting(read) }
+}
+
+const fn grown(name: &'static str, read: fn(&IncrementSettings) -> Option<String>) -> Property {
+    Property { name, answer: Read::Grown(read) }
 }
 
 const fn asked(name: &'static str, ask: fn(&Call<'_>, &str, &[&str]) -> Answer) -> Property {
@@ -46,25 +52,15 @@ const PROPERTIES: &[Property] = &[
     setting("datepattern", date_pattern),
     setting("journalmatch", |_| "No journal match filter set".to_owned()),
     setting("actions", |jail| format!("No actions for jail {}", jail.jail)),
-    setting("bantime.increment", |jail| jail.increment.as_ref().map_or_else(none, |_| "True".to_owned())),
-    setting("bantime.factor", |jail| jail.increment.as_ref().map_or_else(none, |by| by.factor.to_string())),
-    setting("bantime.maxtime", |jail| {
-        let limit = jail.increment.as_ref().and_then(|increment| increment.maxtime);
-        limit.map_or_else(none, |seconds| seconds.to_string())
+    grown("bantime.increment", |_| Some(python::truth(true).to_owned())),
+    grown("bantime.factor", |by| (by.factor != 1.0).then(|| by.factor.to_string())),
+    grown("bantime.maxtime", |by| by.maxtime.map(|seconds| seconds.to_string())),
+    grown("bantime.rndtime", |by| (by.rndtime > 0).then(|| by.rndtime.to_string())),
+    grown("bantime.multipliers", |by| {
+        let shown: Vec<String> = by.multipliers.iter().map(ToString::to_string).collect();
+        (!shown.is_empty()).then(|| shown.join(" "))
     }),
-    setting("bantime.rndtime", |jail| {
-        jail.increment.as_ref().map_or_else(none, |increment| increment.rndtime.to_string())
-    }),
-    setting("bantime.multipliers", |jail| {
-        let multipliers = jail.increment.iter().flat_map(|increment| &increment.multipliers);
-        let shown: Vec<String> = multipliers.map(ToString::to_string).collect();
-        if shown.is_empty() { none() } else { shown.join(" ") }
-    }),
-    setting("bantime.overalljails", |jail| {
-        jail.increment
-            .as_ref()
-            .map_or_else(none, |increment| python::truth(increment.overalljails).to_owned())
-    }),
+    grown("bantime.overalljails", |by| by.overalljails.then(|| python::truth(true).to_owned())),
 ];
 
 /// `get NAME` of the server, or `get JAIL PROPERTY ...`
@@ -76,6 +72,9 @@ pub(super) fn get(call: &Call<'_>, words: &[&str]) -> Answer {
     let (property, rest) = rest.split_first().ok_or_else(Nok::invalid)?;
     match PROPERTIES.iter().find(|known| known.name == *property) {
         Some(Property { answer: Read::Setting(read), .. }) => Ok(read(&call.settings(name)?)),
+        Some(Property { answer: Read::Grown(read), .. }) => {
+            Ok(call.settings(name)?.increment.as_ref().and_then(*read).unwrap_or_else(none))
+        }
         Some(Property { answer: Read::Asked(ask), .. }) => ask(call, name, rest),
         None => Err(refused::get(property).unwrap_or_else(|| {
             Nok::Server("Invalid command (no get action or not yet implemented)".to_owned())
