@@ -1,5 +1,6 @@
 //! Settings that change while a jail runs. They last until the configuration is read again or the program starts anew.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Jail, Jails};
@@ -61,12 +62,8 @@ impl Jail {
     }
 
     fn ignore(&mut self, prefixes: &[Prefix]) -> Result<usize, Refusal> {
-        let mut added: Vec<Prefix> = Vec::new();
-        for prefix in prefixes {
-            if !self.ignoring.contains(prefix) && !added.contains(prefix) {
-                added.push(*prefix);
-            }
-        }
+        let mut known: HashSet<Prefix> = self.ignoring.iter().copied().collect();
+        let added: Vec<Prefix> = prefixes.iter().copied().filter(|prefix| known.insert(*prefix)).collect();
         if self.ignoring.len() + added.len() > MAX_IGNORED {
             return Err(Refusal::IgnoresFull(Arc::clone(&self.name), self.ignoring.len()));
         }
