@@ -57,7 +57,7 @@ fn adjustment(change: JailChange) -> Result<Adjustment, Refused> {
         JailChange::Bantime(Some(seconds)) => Adjustment::BanTime(BanTime::For(span(seconds)?)),
         JailChange::Findtime(seconds) => Adjustment::FindTime(span(seconds)?),
         JailChange::Maxretry(failures) => Adjustment::MaxRetry(failures),
-        JailChange::Maxmatches(lines) => Adjustment::MaxMatches(lines.into()),
+        JailChange::Maxmatches(lines) => Adjustment::MaxMatches(usize::from(lines).min(MAX_LINES)),
         JailChange::Ignoreself(own) => Adjustment::IgnoreSelf(own),
         JailChange::AddIgnoreip(prefixes) => Adjustment::Ignore(prefixes),
         JailChange::DelIgnoreip(prefix) => Adjustment::Heed(prefix),

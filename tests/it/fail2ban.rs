@@ -15,27 +15,9 @@ use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::env::{self, BASE, Daemon, Env, PUBLISH, until};
+use crate::env::{self, Daemon, Env, PUBLISH, until};
 
-/// Two jails of banzone on the logs that fail2ban reads too.
-const JAILS: &str = "
-[jail.app]
-filter = 'login'
-logpath = 'log/app.log'
-maxretry = 3
-bantime = '10m'
-max_matches = 5
-ignoreip = ['192.0.2.200', '203.0.113.0/24']
-[jail.shop]
-filter = 'login'
-logpath = ['log/shop.log', 'log/shop2.log']
-maxretry = 3
-bantime = '1h'
-max_matches = 5
-increment = true
-";
-
-/// The same two for fail2ban.
+/// Two jails of fail2ban's, which banzone runs as well.
 const JAIL_CONF: &str = "
 [DEFAULT]
 enabled = true
@@ -69,19 +51,21 @@ fn is_installed() -> bool {
     false
 }
 
-/// banzone on logs of its own, with the jails above.
-fn banzone() -> (Env, Daemon) {
+/// A folder for logs, a fail2ban on them, and a banzone that runs the same configuration.
+fn both(action: impl FnOnce(&Env) -> String) -> (Env, Daemon, Fail2ban) {
     let env = Env::new("");
-    let folder = env.path("filters");
-    fs::create_dir(&folder).unwrap();
-    fs::write(folder.join("login.toml"), "failregex = ['^\\s*login failed from <HOST>$']\n").unwrap();
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-    env.configure_as(&format!("filters = ['filters']\n{BASE}"), &format!("{JAILS}{PUBLISH}"));
     for log in ["app.log", "shop.log", "shop2.log"] {
         env.log(log).append("");
     }
+    let fail2ban = Fail2ban::start(&env, &action(&env));
+    let folder = fail2ban.folder.path().join("conf");
+    env.configure(&format!("[fail2ban]\ndir = '{}'\n{PUBLISH}", folder.display()));
     let daemon = env.start();
-    (env, daemon)
+    (env, daemon, fail2ban)
+}
+
+fn nothing(_: &Env) -> String {
+    "nothing".to_owned()
 }
 
 fn login(address: &str) -> String {
@@ -98,6 +82,8 @@ impl Fail2ban {
     /// Starts it on the logs of `env`.
     fn start(env: &Env, action: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // banzone reads it as an ordinary user when it reloads.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let at = |name: &str| folder.path().join(name);
         let config = |name: &str, text: String| {
             let path = at("conf").join(name);
@@ -203,8 +189,7 @@ fn the_words_are_answered_as_fail2ban_client_does() {
     if !is_installed() {
         return;
     }
-    let (env, _daemon) = banzone();
-    let fail2ban = Fail2ban::start(&env, "nothing");
+    let (env, _daemon, fail2ban) = both(nothing);
     check_same(&env, &fail2ban, "status\n status app\n banned\n get app banip\n get app banned");
     let failures =
         [&login("198.51.100.7").repeat(3)[..], &login("198.51.100.8"), &login("2001:db8::7")].concat();
@@ -262,8 +247,7 @@ fn settings_are_shown_and_changed_as_fail2ban_client_does() {
     if !is_installed() {
         return;
     }
-    let (env, _daemon) = banzone();
-    let fail2ban = Fail2ban::start(&env, "nothing");
+    let (env, _daemon, fail2ban) = both(nothing);
     for jail in ["app", "shop"] {
         for property in [
             "bantime findtime maxretry maxmatches maxlines usedns logencoding logpath ignoreip ignoreself",
@@ -345,8 +329,7 @@ fn its_database_is_taken_over() {
     if !is_installed() {
         return;
     }
-    let (env, daemon) = banzone();
-    let fail2ban = Fail2ban::start(&env, "nothing");
+    let (env, daemon, fail2ban) = both(nothing);
     fail2ban.says(&[
         "set",
         "shop",
@@ -427,10 +410,9 @@ fn its_bans_are_handed_over_by_the_action() {
     if !is_installed() {
         return;
     }
-    let (env, daemon) = banzone();
     let program = env!("CARGO_BIN_EXE_banzone");
-    let action = format!("banzone[banzone=\"{program} --config {}\"]", env.config().display());
-    let mut fail2ban = Fail2ban::start(&env, &action);
+    let action = |env: &Env| format!("banzone[banzone=\"{program} --config {}\"]", env.config().display());
+    let (env, daemon, mut fail2ban) = both(action);
     fail2ban.says(&["set", "app", "banip", "192.0.2.31", "2001:db8::31"]);
     until("the bans are published", || daemon.lists("192.0.2.31") && daemon.lists("2001:db8::31"));
     let answer = env::ask_listing(daemon.dns(), "192.0.2.31", RecordType::TXT).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::duration;
+use crate::config::fail2ban;
 
 /// A string as Python's `repr` shows it.
 pub(super) fn repr(text: &str) -> String {
@@ -57,33 +57,17 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Reads a span of time: parts with units, joined by nothing, by blanks, or by the signs `+` and `-`.
-pub(super) fn seconds(written: &str) -> Result<Seconds, duration::ParseDurationError> {
-    let mut rest = written.trim();
-    let mut sum = Seconds { value: 0.0, is_float: false };
-    let mut is_first = true;
-    while is_first || !rest.is_empty() {
-        let (sign, behind) = match rest.strip_prefix('-') {
-            Some(behind) => (-1.0, behind),
-            None => (1.0, rest.strip_prefix('+').unwrap_or(rest)),
-        };
-        let part = &behind[..behind.find(['+', '-']).unwrap_or(behind.len())];
-        let time = duration::parse(part).map_err(|wrong| match wrong {
-            duration::ParseDurationError::Form(_) => duration::ParseDurationError::Form(written.to_owned()),
-            wrong => wrong,
-        })?;
-        sum.value += sign * time.as_secs_f64();
-        sum.is_float |= is_float(part);
-        rest = &behind[part.len()..];
-        is_first = false;
-    }
-    Ok(sum)
+/// Reads a span of time as fail2ban has Python compute it.
+pub(super) fn seconds(written: &str) -> Result<Seconds, String> {
+    Ok(Seconds { value: fail2ban::seconds(written)?, is_float: is_float(written) })
 }
 
-/// fail2ban takes a year as 365.25 days and a month as its twelfth.
-fn is_float(part: &str) -> bool {
-    let part = part.to_lowercase();
-    part.contains('.') || part.contains('y') && !part.contains("day") || part.contains("mo")
+/// Fractions and quotients are floats, and so are years of 365.25 days and months, which are their twelfth.
+fn is_float(written: &str) -> bool {
+    let written = written.to_lowercase();
+    let unit = |word: &str| word.starts_with('y') || word.starts_with("mo");
+    let mut words = written.split(|c: char| !c.is_ascii_alphabetic());
+    written.contains('.') || written.replace("//", "").contains('/') || words.any(unit)
 }
 
 #[cfg(test)]
@@ -115,10 +99,12 @@ mod tests {
             ("1year-6mo", "15778800.0"),
             ("-1", "-1"),
             ("2h-30m", "5400"),
+            ("2*1h", "7200"),
+            ("1h/2", "1800.0"),
         ] {
             assert_eq!(seconds(written).unwrap().to_string(), shown, "{written}");
         }
-        for wrong in ["", "x", "-", "1h+", "--1", "1h*2"] {
+        for wrong in ["", "x", "-", "1h+"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }
     }

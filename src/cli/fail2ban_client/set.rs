@@ -69,7 +69,7 @@ fn ignore_self(call: &Call<'_>, jail: &str, words: &[&str]) -> Answer {
 
 fn seconds(words: &[&str]) -> Result<i64, Nok> {
     let word = words.first().ok_or_else(Nok::invalid)?;
-    Ok(python::seconds(word).map_err(|wrong| Nok::Server(wrong.to_string()))?.whole())
+    Ok(python::seconds(word).map_err(Nok::Server)?.whole())
 }
 
 /// Less than nothing is for good.

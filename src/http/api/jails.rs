@@ -133,7 +133,7 @@ pub enum JailChange {
     Findtime(u64),
     /// At least 1.
     Maxretry(NonZeroU32),
-    /// How many lines are kept as evidence.
+    /// How many lines are kept as evidence, at most [`MAX_LINES`].
     Maxmatches(u16),
     /// Whether the host's own addresses never fail here.
     Ignoreself(bool),
