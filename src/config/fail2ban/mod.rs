@@ -30,6 +30,7 @@ use parser::Options;
 use sources::Reading;
 use text::Text;
 
+pub use expression::seconds;
 pub use filter::Loaded;
 
 /// Where the system keeps its journals.
