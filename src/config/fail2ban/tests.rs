@@ -267,7 +267,7 @@ fn what_cannot_be_honoured_is_named() {
 fn jails_read_what_their_backend_says() {
     let files = |options: &str, filter: &str| {
         let text = format!("[web]\nenabled = true\nfilter = f\n{options}\n");
-        let filter = format!("[Definition]\nfailregex = <logtype>\n{filter}\n");
+        let filter = format!("[Definition]\nfailregex = <logtype> <HOST>\n{filter}\n");
         let folder = folder(&[("jail.conf", &text), ("filter.d/f.conf", &filter), ("there.log", "")]);
         let mut directory = Directory::new(folder.path());
         directory.journal = true;
@@ -308,7 +308,11 @@ fn jails_read_what_their_backend_says() {
         ("logpath = /nowhere/a\nskip_if_nologs = true", "", "", None),
     ] {
         let found = files(options, filter);
-        assert_eq!(found, (sources.to_owned(), logtype.map(str::to_owned)), "{options}");
+        assert_eq!(
+            found,
+            (sources.to_owned(), logtype.map(|logtype| format!("{logtype} <HOST>"))),
+            "{options}"
+        );
     }
 }
 
@@ -324,8 +328,8 @@ fn what_has_no_effect_is_noticed_once() {
             "[DEFAULT]\nenabled = true\ntoken = 1\nmaxrety = 3\ndestemail = root@example.com\nlogpath = /a\n[a]\nfilter = f\nport = 2\n[b]\nfilter = f\nport = 2\n[c]\nfilter = missing\n[recidive]\nfilter = recidive\n",
         ),
         ("fail2ban.local", "[Definition]\nallowipv6 = auto\n"),
-        ("filter.d/f.conf", "[Definition]\nfailregex = a\n"),
-        ("filter.d/recidive.conf", "[Definition]\nfailregex = a\n"),
+        ("filter.d/f.conf", "[Definition]\nfailregex = a <HOST>\n"),
+        ("filter.d/recidive.conf", "[Definition]\nfailregex = a <HOST>\n"),
     ]);
     let found = found.unwrap();
     let names: Vec<_> = found.enabled.iter().map(|jail| (&*jail.name, jail.counts_bans)).collect();
