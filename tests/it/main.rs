@@ -7,6 +7,7 @@ mod cli;
 mod config;
 mod env;
 mod fail2ban;
+mod fail2ban_config;
 mod filters;
 mod journal;
 mod kill;
