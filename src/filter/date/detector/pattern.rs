@@ -17,7 +17,7 @@ pub(super) enum Pattern {
 /// Where a pattern and each of its groups fitted, in bytes of the line; the first is the whole.
 pub(super) type Spans = Vec<Option<Range<usize>>>;
 
-/// Fits exactly where both bounds do: not between two characters of one word.
+/// Fits where both bounds do, before or behind any character: not between two characters of one word.
 const NO_WORD_INSIDE: &str = r"(?:\b{start-half}|\b{end-half})";
 
 /// What goes before the number of a copy of a group, in its name.
@@ -31,8 +31,10 @@ impl Pattern {
         }
         let simple = without_reference(python).unwrap_or_else(|| python.to_owned());
         let simple = simple.replace(WORD_BEGINS, NO_WORD_INSIDE).replace(WORD_ENDS, NO_WORD_INSIDE);
-        if let Ok(regex) = regex::Regex::new(&simple) {
-            return Ok(Self::Linear(regex));
+        match regex::Regex::new(&simple) {
+            // What fits nothing at all may do so at the end of a line, where the bounds are not quite the same.
+            Ok(regex) if !regex.is_match("") => return Ok(Self::Linear(regex)),
+            _ => {}
         }
         fancy_regex::Regex::new(python).map(Self::Backtracking).map_err(|error| error.to_string())
     }

@@ -168,12 +168,6 @@ impl Template {
     pub(super) fn anchored(&self) -> bool {
         self.begins_line || self.ends_line
     }
-
-    /// The regular expression, in Python's syntax.
-    #[cfg(test)]
-    pub(super) fn regex(&self) -> &str {
-        &self.regex
-    }
 }
 
 impl Compiled {
