@@ -173,8 +173,7 @@ impl Template {
 impl Compiled {
     fn new(regex: &str) -> Result<Self, String> {
         let pattern = Pattern::new(regex)?;
-        let fields = pattern.names().into_iter();
-        let fields = fields.filter_map(|(group, name)| Some((Field::named(&name)?, group))).collect();
+        let fields = pattern.names().filter_map(|(group, name)| Some((Field::named(name)?, group))).collect();
         Ok(Self { pattern, fields })
     }
 }
