@@ -9,6 +9,7 @@ mod env;
 mod filters;
 mod kill;
 mod operation;
+mod outside;
 mod peers;
 mod reload;
 mod tidy;
