@@ -139,8 +139,8 @@ pub(super) fn time(
 ) -> Result<Timestamp, Fault> {
     let text = |group: usize| groups.get(group).cloned().flatten().map(|span| &line[span]);
     match kind {
-        Kind::Epoch { group, long } => epoch(text(group).ok_or(Fault::Fatal)?, long),
-        Kind::Tai64n => tai64n(text(1).ok_or(Fault::Fatal)?),
+        Kind::Epoch { group, long } => epoch(text(group).ok_or(Fault::Fatal)?, long).map(latest),
+        Kind::Tai64n => tai64n(text(1).ok_or(Fault::Fatal)?).map(latest),
         Kind::Fields => {
             let fields = compiled.fields.iter().filter_map(|&(field, group)| Some((field, text(group)?)));
             let halves = compiled.fields.iter().filter(|(field, _)| *field == Field::Half);
@@ -163,6 +163,11 @@ fn epoch(text: &str, long: bool) -> Result<Timestamp, Fault> {
         }
     };
     Ok(Timestamp::from_millis(millis))
+}
+
+/// No later than the calendar goes.
+fn latest(time: Timestamp) -> Timestamp {
+    time.min(Timestamp::from_secs(LAST))
 }
 
 /// The seconds of a label, without its first digit and without regard to leap seconds.
