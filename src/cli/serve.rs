@@ -9,7 +9,7 @@ use anyhow::Result;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Global};
-use crate::config::{self, Level, Log, LogFormat};
+use crate::config::{self, Log, LogFormat};
 use crate::daemon;
 use crate::dns;
 use crate::http::Steered;
@@ -33,6 +33,9 @@ impl Args {
     pub(super) fn run(self, global: &Global, _out: &mut dyn Write) -> Result<Exit> {
         let config = config::load(&global.config)?;
         start_log(config.log)?;
+        for notice in &config.notices {
+            tracing::info!("{notice}");
+        }
         let origin = config.zones.first().map(|zone| zone.origin.to_string());
         daemon::run(&global.config, config, |reached, daemon| {
             let server = reached.dns.first().copied();
@@ -48,13 +51,7 @@ impl Args {
 }
 
 fn start_log(log: Log) -> Result<()> {
-    let level = match log.level {
-        Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "info",
-        Level::Debug => "debug",
-        Level::Trace => "trace",
-    };
+    let level = log.level.name();
     let libraries = dns::LIBRARY_LOG_TARGETS.map(|target| format!("{target}=warn")).join(",");
     let directives = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| format!("{level},{libraries}"));
     let filter = EnvFilter::try_new(directives)?;

@@ -7,6 +7,7 @@
 mod document;
 pub mod duration;
 mod error;
+pub mod fail2ban;
 mod file;
 mod filter;
 mod jail;
@@ -56,6 +57,8 @@ pub struct Config {
     pub allow: PrefixSet,
     /// Every file that was read, in that order.
     pub files: Vec<PathBuf>,
+    /// What is accepted and has no effect.
+    pub notices: Vec<Error>,
 }
 
 /// The process itself.
@@ -88,6 +91,19 @@ pub enum Level {
     Debug,
     /// Everything.
     Trace,
+}
+
+impl Level {
+    /// As it is written in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
 }
 
 /// How messages are written.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::api::DaemonSettings;
 use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
@@ -24,6 +25,21 @@ pub struct SourceView {
     pub jails: Vec<Arc<str>>,
     /// What it has read, and what is wrong with it.
     pub counters: Arc<source::Counters>,
+}
+
+/// Questions of one kind that failures wait for outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideView {
+    /// Which kind.
+    pub kind: &'static str,
+    /// How many were asked.
+    pub asked: u64,
+    /// How many had no answer: unknown hosts, commands that failed.
+    pub failed: u64,
+    /// How many found no room, so that their failures were not counted.
+    pub dropped: u64,
+    /// How many wait now.
+    pub waiting: u64,
 }
 
 /// Whether the daemon does all of its work.
@@ -70,6 +86,9 @@ pub trait Control: Send + Sync + 'static {
     /// The sources as they are read now.
     fn sources(&self) -> Vec<SourceView>;
 
+    /// What failures wait for outside, by kind.
+    fn outside(&self) -> Vec<OutsideView>;
+
     /// The zones in service, and what DNS has answered and dropped.
     fn dns(&self) -> &dns::Service;
 
@@ -78,6 +97,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Where the database is, for look-ups beside the writer.
     fn database(&self) -> PathBuf;
+
+    /// What it was told about itself.
+    fn settings(&self) -> DaemonSettings;
 
     /// When the daemon started.
     fn started(&self) -> Timestamp;

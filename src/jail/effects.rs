@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Change, Counter};
+use super::{Ask, Change, Counter, Offender};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -14,6 +14,10 @@ pub struct Failure<'a> {
     pub prefix: Prefix,
     /// When, by the line's own date where it can be believed.
     pub time: Timestamp,
+    /// The user, if known.
+    pub user: Option<&'a str>,
+    /// The lines before this one that are part of the same failure, oldest first.
+    pub earlier: &'a [String],
     /// The line.
     pub line: &'a str,
 }
@@ -27,16 +31,21 @@ pub struct Effects {
     pub counters: Vec<(Arc<str>, Prefix, Option<Counter>)>,
     /// Whose earlier bans are forgotten, by jail and network.
     pub forgiven: Vec<(Arc<str>, Prefix)>,
+    /// Whose earlier bans are known now without a new one: what another program knew of them.
+    pub remembered: Vec<(Arc<str>, Prefix, Offender)>,
     /// Failures by jail, full hour and address.
     pub failures: BTreeMap<(Arc<str>, Timestamp, Prefix), u32>,
+    /// Failures that wait for an answer from outside; nothing of them is committed yet.
+    pub asks: Vec<Ask>,
 }
 
 impl Effects {
-    /// Whether nothing happened.
+    /// Whether nothing happened that is to be committed.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
             && self.counters.is_empty()
             && self.forgiven.is_empty()
+            && self.remembered.is_empty()
             && self.failures.is_empty()
     }
 }
@@ -54,6 +63,8 @@ pub struct Status {
     pub total_banned: u64,
     /// Failures that the allowlist, an ignoreip or a reserved range excused since the start.
     pub ignored: u64,
+    /// Failures since the start that nothing can be listed for: of unknown hosts, and of things that are no address.
+    pub without_address: u64,
     /// The bans in force, in order.
     pub banned: Vec<Prefix>,
 }

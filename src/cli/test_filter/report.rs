@@ -122,11 +122,16 @@ impl Report {
             Verdict::Ignored { failure, ignoreregex } => {
                 (&mut self.ignored, &mut self.ignoreregex[ignoreregex], failure)
             }
-            Verdict::Failure(failure) => (&mut self.matched, &mut self.failregex[failure.failregex], failure),
+            // As fail2ban-regex counts them.
+            Verdict::Noted { failregex } => (&mut self.ignored, &mut self.failregex[failregex], None),
+            Verdict::Pending { failregex } => (&mut self.matched, &mut self.failregex[failregex], None),
+            Verdict::Failure(failure) => {
+                (&mut self.matched, &mut self.failregex[failure.failregex], Some(failure))
+            }
         };
         kept.add(line);
         hits.count += 1;
-        if self.verbose {
+        if let Some(failure) = failure.filter(|_| self.verbose) {
             hits.found.push(format!("{}  {time}", failure.who));
         }
     }
@@ -173,11 +178,12 @@ impl Report {
 }
 
 fn write_dates(run: &Run, out: &mut dyn Write) -> io::Result<()> {
-    let Some(dates) = &run.dates else {
+    if run.known.is_some() {
         return Ok(());
-    };
+    }
     writeln!(out, "Date template hits:")?;
-    let hits: Vec<_> = dates.templates().filter(|(_, hits)| *hits > 0).collect();
+    let mut hits = run.timing.templates();
+    hits.retain(|(_, hits)| *hits > 0);
     if !hits.is_empty() {
         writeln!(out, "|- [# of hits] date format")?;
         hits.iter().try_for_each(|(name, hits)| writeln!(out, "|  [{hits}] {name}"))?;

@@ -14,6 +14,10 @@ pub(super) struct Zone {
     hours: [Option<Hour>; 2],
     /// The last quarter of an hour asked for, and its year.
     year: Option<(i64, i16)>,
+    /// The last quarter of an hour asked for, and how far the zone was off UTC in it.
+    offset: Option<(i64, i64)>,
+    /// The last hour that clocks showed and that was asked for, and how far the zone was off UTC in all of it.
+    shown: Option<(i64, i64)>,
 }
 
 /// An hour in which the zone's offset stays the same.
@@ -26,6 +30,9 @@ struct Hour {
     /// Seconds since the epoch at its start.
     start: i64,
 }
+
+/// In seconds.
+const HOUR: i64 = 60 * 60;
 
 /// In seconds. No zone is off UTC by anything finer, so the year does not change within one.
 const QUARTER_HOUR: i64 = 15 * 60;
@@ -41,7 +48,7 @@ impl Zone {
     }
 
     fn of(zone: TimeZone) -> Self {
-        Self { zone, hours: [None; 2], year: None }
+        Self { zone, hours: [None; 2], year: None, offset: None, shown: None }
     }
 
     /// Seconds since the epoch at `civil` in `year`, or none if there is no such time. Where the clocks go forward, a
@@ -71,6 +78,42 @@ impl Zone {
         let second = civil.second.min(59);
         let time = DateTime::new(year, civil.month, civil.day, civil.hour, civil.minute, second, 0).ok()?;
         Some(Err(self.zone.to_timestamp(time).ok()?.as_second()))
+    }
+
+    /// What the clocks in this zone show, `seconds` after the epoch, in seconds from the beginning of 1970 there.
+    pub(super) fn wall_clock(&mut self, seconds: i64) -> Option<i64> {
+        let quarter = seconds.div_euclid(QUARTER_HOUR);
+        let offset = match self.offset {
+            Some((known, offset)) if known == quarter => offset,
+            _ => {
+                let time = jiff::Timestamp::from_second(seconds).ok()?;
+                let offset = i64::from(self.zone.to_offset(time).seconds());
+                self.offset = Some((quarter, offset));
+                offset
+            }
+        };
+        Some(seconds + offset)
+    }
+
+    /// The time when clocks in this zone show `seconds` from the beginning of 1970 there, by the rules of
+    /// [`Zone::seconds`].
+    pub(super) fn when_shown(&mut self, seconds: i64) -> Option<i64> {
+        let hour = seconds.div_euclid(HOUR);
+        if let Some((known, offset)) = self.shown
+            && known == hour
+        {
+            return Some(seconds - offset);
+        }
+        let at = |seconds: i64| {
+            let time = jiff::Timestamp::from_second(seconds).ok()?;
+            Some(self.zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(time)))
+        };
+        let (first, last) = (at(hour * HOUR)?, at(hour * HOUR + HOUR - 1)?);
+        let steady =
+            matches!(first.offset(), AmbiguousOffset::Unambiguous { .. }) && first.offset() == last.offset();
+        let time = at(seconds)?.compatible().ok()?.as_second();
+        self.shown = steady.then_some((hour, seconds - time));
+        Some(time)
     }
 
     /// The year in this zone, `seconds` after the epoch.
