@@ -6,6 +6,7 @@ mod answers;
 mod cli;
 mod config;
 mod env;
+mod fail2ban_bans;
 mod fail2ban_samples;
 mod filters;
 mod kill;
