@@ -144,6 +144,7 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
 fn place_of(written: &file::Filter, part: filter::Place) -> Option<&Place> {
     let at = match part {
         filter::Place::Daemon => written.daemon.as_ref(),
+        filter::Place::Prefregex => None,
         filter::Place::Timezone => written.timezone.as_ref(),
         filter::Place::Failregex(index) => written.failregex.get(index),
         filter::Place::Ignoreregex(index) => written.ignoreregex.get(index),

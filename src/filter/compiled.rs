@@ -1,33 +1,23 @@
 //! A compiled filter: text in, verdict out.
-//!
-//! Patterns are tried in the order they are written; the first that matches with a proper address is the failure,
-//! and it is none after all if an ignoreregex matches too. Matching takes time linear in the text.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::fmt;
 
-use regex::{Regex, RegexBuilder};
-
-use super::tag::{self, Expanded};
-use super::{Error, Place, Settings, address, literal};
+use super::{Dialect, Error, Place, Settings, State, fail2ban, native};
+use crate::clock::Timestamp;
 use crate::ip::Prefix;
-
-/// The memory one compiled pattern may take, in bytes: far above what any sensible pattern needs, and it stops
-/// repetitions of repetitions from eating the machine.
-const COMPILED_LIMIT: usize = 4 << 20;
-
-/// The memory the states of one pattern may take while it matches, in bytes. Beyond it they are made anew, which is
-/// slower and nothing else.
-const CACHE_LIMIT: usize = 2 << 20;
 
 /// A filter that is ready to look at lines. It is the same for all threads.
 #[derive(Debug)]
 pub struct Filter {
     settings: Settings,
-    fail: Vec<Pattern>,
-    ignore: Vec<Regex>,
-    /// One of these is in every text that a failregex matches.
-    literals: Option<Vec<Vec<u8>>>,
+    rules: Rules,
+}
+
+#[derive(Debug)]
+enum Rules {
+    Banzone(native::Rules),
+    Fail2ban(Box<fail2ban::Rules>),
 }
 
 /// What a filter says of a line.
@@ -35,12 +25,22 @@ pub struct Filter {
 pub enum Verdict<'t> {
     /// No failregex matches.
     Miss,
-    /// The line would be a failure, but this ignoreregex matches as well.
+    /// This ignoreregex matches.
     Ignored {
-        /// What it would have been.
-        failure: Failure<'t>,
+        /// What the line would have been, if a failregex was asked.
+        failure: Option<Failure<'t>>,
         /// Which ignoreregex, from 0.
         ignoreregex: usize,
+    },
+    /// The line is no failure by itself; what it says counts for later lines of the same connection.
+    Noted {
+        /// Which failregex matches, from 0.
+        failregex: usize,
+    },
+    /// Somebody failed, and a later line of the same connection will tell who.
+    Pending {
+        /// Which failregex matches, from 0.
+        failregex: usize,
     },
     /// Somebody failed.
     Failure(Failure<'t>),
@@ -53,6 +53,8 @@ pub struct Failure<'t> {
     pub who: Who,
     /// The user, if the pattern has one and it is not empty.
     pub user: Option<Cow<'t, str>>,
+    /// Every user that was tried on the same connection, if the pattern follows connections; in order.
+    pub users: Vec<String>,
     /// Which failregex, from 0.
     pub failregex: usize,
     /// The lines before this one that are part of the same failure, oldest first.
@@ -70,13 +72,23 @@ pub enum Who {
     Id(String),
 }
 
-impl std::fmt::Display for Who {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// As logged, but addresses in their shortest form.
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prefix(prefix) => prefix.fmt(f),
             Self::Name(text) | Self::Id(text) => text.fmt(f),
         }
     }
+}
+
+/// A line without its line feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'t> {
+    /// It without its date: what the patterns see.
+    pub text: &'t str,
+    /// It as it stands in the log.
+    pub whole: &'t str,
 }
 
 impl Filter {
@@ -86,39 +98,21 @@ impl Filter {
     ///
     /// The first value that is wrong.
     pub fn compile(settings: &Settings) -> Result<Self, Error> {
-        let filter = Self::compile_unnamed(settings);
-        filter.map_err(|error| error.of(&settings.name))
+        let rules = Rules::compile(settings).map_err(|error| error.of(&settings.name))?;
+        Ok(Self { settings: settings.clone(), rules })
     }
 
-    fn compile_unnamed(settings: &Settings) -> Result<Self, Error> {
-        let prefix = prefix(settings)?;
-        if settings.failregex.is_empty() {
-            let remedy = "write at least one failregex, with the tag <HOST> where the address stands";
-            return Err(Error::new(Place::Failregex(0), "there is none", remedy));
-        }
-        let fail = settings.failregex.iter().enumerate();
-        let ignore = settings.ignoreregex.iter().enumerate();
-        Ok(Self {
-            settings: settings.clone(),
-            fail: fail
-                .map(|(index, pattern)| Pattern::compile(pattern, &prefix, Place::Failregex(index)))
-                .collect::<Result<_, _>>()?,
-            ignore: ignore
-                .map(|(index, pattern)| Ok(compile(pattern, &prefix, Place::Ignoreregex(index))?.1))
-                .collect::<Result<_, Error>>()?,
-            literals: literals(&settings.failregex, &prefix),
-        })
-    }
-
-    /// Looks for a failure in `text`, a line without its date and its line feed.
+    /// Looks for a failure in `text`, a line without its date and its line feed, as if it were all of a log.
     pub fn check<'t>(&self, text: &'t str) -> Verdict<'t> {
-        let mut patterns = self.fail.iter().enumerate();
-        let Some(failure) = patterns.find_map(|(index, pattern)| pattern.failure(text, index)) else {
-            return Verdict::Miss;
-        };
-        match self.ignore.iter().position(|regex| regex.is_match(text)) {
-            Some(ignoreregex) => Verdict::Ignored { failure, ignoreregex },
-            None => Verdict::Failure(failure),
+        let line = Line { text, whole: text };
+        self.follow(line, &mut State::default(), Timestamp::default())
+    }
+
+    /// Looks for a failure in the next line of a log, at `now`. `state` is what the lines before left behind.
+    pub fn follow<'t>(&self, line: Line<'t>, state: &mut State, now: Timestamp) -> Verdict<'t> {
+        match &self.rules {
+            Rules::Banzone(rules) => rules.check(line.text),
+            Rules::Fail2ban(rules) => rules.follow(line, state, now),
         }
     }
 
@@ -132,109 +126,35 @@ impl Filter {
         &self.settings
     }
 
-    /// Literals one of which is in every text with a failure; none if any text may have one.
+    /// The patterns that were stopped because they took too many steps in a text, and how often.
+    pub fn exhausted(&self) -> Vec<(Place, u64)> {
+        match &self.rules {
+            Rules::Banzone(_) => Vec::new(),
+            Rules::Fail2ban(rules) => rules.exhausted(),
+        }
+    }
+
+    /// Literals one of which is in every text that is no [`Verdict::Miss`]; none if any text may be one, or if every
+    /// text has to be seen.
     pub(super) fn literals(&self) -> Option<&[Vec<u8>]> {
-        self.literals.as_deref()
+        match &self.rules {
+            Rules::Banzone(rules) => rules.literals(),
+            Rules::Fail2ban(rules) => rules.literals(),
+        }
     }
 }
 
-/// A failregex.
-#[derive(Debug)]
-struct Pattern {
-    regex: Regex,
-    /// The groups of its address tags and of its user tags.
-    addresses: Vec<usize>,
-    users: Vec<usize>,
-}
-
-impl Pattern {
-    fn compile(pattern: &str, prefix: &str, place: Place) -> Result<Self, Error> {
-        let (expanded, regex) = compile(pattern, prefix, place)?;
-        if expanded.addresses == 0 {
-            let remedy = "put <HOST> where the address stands";
-            return Err(Error::new(place, "it has no address", remedy).at(0..pattern.len()));
+impl Rules {
+    fn compile(settings: &Settings) -> Result<Self, Error> {
+        if settings.failregex.is_empty() {
+            let remedy = "write at least one failregex, with the tag <HOST> where the address stands";
+            return Err(Error::new(Place::Failregex(0), "there is none", remedy));
         }
-        Ok(Self { addresses: groups(&regex, tag::ADDRESS), users: groups(&regex, tag::USER), regex })
-    }
-
-    /// The failure in `text`. Asking for a match alone first spares most lines the memory for the groups.
-    fn failure<'t>(&self, text: &'t str, failregex: usize) -> Option<Failure<'t>> {
-        if !self.regex.is_match(text) {
-            return None;
-        }
-        let captures = self.regex.captures(text)?;
-        let address = self.addresses.iter().find_map(|&group| captures.get(group))?;
-        let users = self.users.iter().filter_map(|&group| captures.get(group));
-        Some(Failure {
-            who: Who::Prefix(Prefix::host(address::read(text, address.range())?)),
-            user: users.map(|user| user.as_str()).find(|user| !user.is_empty()).map(Cow::Borrowed),
-            failregex,
-            earlier: Vec::new(),
+        Ok(match settings.dialect {
+            Dialect::Banzone => Self::Banzone(native::Rules::compile(settings)?),
+            Dialect::Fail2ban => Self::Fail2ban(Box::new(fail2ban::Rules::compile(settings)?)),
         })
     }
-}
-
-fn groups(regex: &Regex, name: &str) -> Vec<usize> {
-    let names = regex.capture_names().enumerate();
-    let named = names.filter(|(_, group)| group.is_some_and(|group| tag::is_numbered(group, name)));
-    named.map(|(index, _)| index).collect()
-}
-
-/// What the texts that match must contain. What all lines of a program contain tells little: so the literals of the
-/// prefix count only where the rest of a pattern has none.
-fn literals(failregex: &[String], prefix: &str) -> Option<Vec<Vec<u8>>> {
-    let required =
-        |pattern: &String, prefix: &str| literal::required(&tag::expand(pattern, prefix).ok()?.regex);
-    let each =
-        failregex.iter().map(|pattern| required(pattern, ANYTHING).or_else(|| required(pattern, prefix)));
-    Some(each.collect::<Option<Vec<_>>>()?.concat())
-}
-
-/// Stands in for the prefix, where only the rest of a pattern is of interest.
-const ANYTHING: &str = "(?s:.*)";
-
-/// What the tag `<PREFIX>` stands for in a filter.
-fn prefix(settings: &Settings) -> Result<String, Error> {
-    if let Some(daemon) = &settings.daemon {
-        // By itself first: an unbalanced parenthesis would otherwise reach into what surrounds it.
-        build(&Expanded::verbatim(daemon), Place::Daemon)?;
-    }
-    Ok(tag::prefix(settings.daemon.as_deref()))
-}
-
-fn compile(pattern: &str, prefix: &str, place: Place) -> Result<(Expanded, Regex), Error> {
-    let expanded = tag::expand(pattern, prefix)
-        .map_err(|error| Error::new(place, error.reason, error.remedy).at(error.span))?;
-    let regex = build(&expanded, place)?;
-    Ok((expanded, regex))
-}
-
-/// It is parsed by itself first, since only the parser says where an error is.
-fn build(expanded: &Expanded, place: Place) -> Result<Regex, Error> {
-    regex_syntax::parse(&expanded.regex).map_err(|error| syntax(place, expanded, &error))?;
-    RegexBuilder::new(&expanded.regex)
-        .size_limit(COMPILED_LIMIT)
-        .dfa_size_limit(CACHE_LIMIT)
-        .build()
-        .map_err(|error| too_big(place, &error))
-}
-
-fn syntax(place: Place, expanded: &Expanded, error: &regex_syntax::Error) -> Error {
-    let (reason, span) = match error {
-        regex_syntax::Error::Parse(error) => (error.kind().to_string(), error.span()),
-        regex_syntax::Error::Translate(error) => (error.kind().to_string(), error.span()),
-        _ => return Error::new(place, error.to_string(), SYNTAX_REMEDY),
-    };
-    let span: Range<usize> = span.start.offset..span.end.offset;
-    Error::new(place, reason, SYNTAX_REMEDY).at(expanded.written(span))
-}
-
-/// Where the syntax is described, and what most often goes wrong.
-const SYNTAX_REMEDY: &str = "patterns are in the syntax of Rust's regex crate, which has no look-around and no \
-                             back-references, and wants `[` inside a class written `\\[`";
-
-fn too_big(place: Place, error: &regex::Error) -> Error {
-    Error::new(place, error.to_string(), "use smaller counts in its repetitions")
 }
 
 #[cfg(test)]
@@ -368,6 +288,7 @@ mod tests {
         let failure = |address: &str, user: Option<&'static str>, failregex| Failure {
             who: Who::Prefix(address.parse().unwrap()),
             user: user.map(Cow::Borrowed),
+            users: Vec::new(),
             failregex,
             earlier: Vec::new(),
         };
@@ -377,7 +298,7 @@ mod tests {
             ("bad joe - from 192.0.2.8", Verdict::Failure(failure("192.0.2.8", Some("joe"), 1))),
             (
                 "bad joe 192.0.2.1",
-                Verdict::Ignored { failure: failure("192.0.2.1", Some("joe"), 0), ignoreregex: 1 },
+                Verdict::Ignored { failure: Some(failure("192.0.2.1", Some("joe"), 0)), ignoreregex: 1 },
             ),
             ("good joe 192.0.2.7", Verdict::Miss),
             ("", Verdict::Miss),

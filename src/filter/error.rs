@@ -23,6 +23,8 @@ pub struct Error {
 pub enum Place {
     /// `daemon`.
     Daemon,
+    /// `prefregex`.
+    Prefregex,
     /// One of `failregex`.
     Failregex(usize),
     /// One of `ignoreregex`.
@@ -66,6 +68,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Daemon => write!(f, "daemon"),
+            Self::Prefregex => write!(f, "prefregex"),
             Self::Failregex(index) => write!(f, "failregex {}", index + 1),
             Self::Ignoreregex(index) => write!(f, "ignoreregex {}", index + 1),
             Self::Datepattern(index) => write!(f, "datepattern {}", index + 1),

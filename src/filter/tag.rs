@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::address;
+use super::source::Source;
 
 /// What stands in the text of a line before the program's own message, with `DAEMON` for the program's name.
 ///
@@ -44,21 +45,13 @@ pub(super) fn prefix(daemon: Option<&str>) -> String {
 /// A pattern whose tags are replaced.
 #[derive(Default)]
 pub(super) struct Expanded {
-    /// The source of the regular expression.
-    pub(super) regex: String,
+    /// The regular expression.
+    pub(super) source: Source,
     /// How many address tags there are.
     pub(super) addresses: usize,
     users: usize,
     /// Where the `<F-USER>` stand that are not closed yet.
     open: Vec<Range<usize>>,
-    pieces: Vec<Piece>,
-}
-
-/// A stretch of the regular expression and the stretch of the pattern it stands for.
-struct Piece {
-    start: usize,
-    written: Range<usize>,
-    verbatim: bool,
 }
 
 /// What is wrong with a tag.
@@ -74,11 +67,11 @@ pub(super) fn expand(pattern: &str, prefix: &str) -> Result<Expanded, TagError> 
     let mut expanded = Expanded::default();
     let mut copied = 0;
     for span in tags(pattern) {
-        expanded.copy(pattern, copied..span.start);
+        expanded.source.copy(pattern, copied..span.start);
         copied = span.end;
         expanded.replace(pattern, span, prefix)?;
     }
-    expanded.copy(pattern, copied..pattern.len());
+    expanded.source.copy(pattern, copied..pattern.len());
     match expanded.open.pop() {
         None => Ok(expanded),
         Some(span) => Err(TagError {
@@ -90,43 +83,6 @@ pub(super) fn expand(pattern: &str, prefix: &str) -> Result<Expanded, TagError> 
 }
 
 impl Expanded {
-    /// A regular expression that has no tags.
-    pub(super) fn verbatim(regex: &str) -> Self {
-        let mut expanded = Self::default();
-        expanded.copy(regex, 0..regex.len());
-        expanded
-    }
-
-    /// The bytes of the written pattern behind these bytes of the regular expression.
-    pub(super) fn written(&self, regex: Range<usize>) -> Range<usize> {
-        self.place(regex.start, true)..self.place(regex.end, false)
-    }
-
-    fn place(&self, at: usize, is_start: bool) -> usize {
-        let after = self.pieces.partition_point(|piece| piece.start <= at);
-        let Some(piece) = self.pieces[..after].last() else {
-            return 0;
-        };
-        match (piece.verbatim, is_start) {
-            (true, _) => (piece.written.start + at - piece.start).min(piece.written.end),
-            (false, true) => piece.written.start,
-            (false, false) => piece.written.end,
-        }
-    }
-
-    fn copy(&mut self, pattern: &str, span: Range<usize>) {
-        let text = &pattern[span.clone()];
-        self.push(text, span, true);
-    }
-
-    fn push(&mut self, regex: &str, written: Range<usize>, verbatim: bool) {
-        if !regex.is_empty() {
-            let start = self.regex.len();
-            self.pieces.push(Piece { start, written, verbatim });
-            self.regex.push_str(regex);
-        }
-    }
-
     fn replace(&mut self, pattern: &str, span: Range<usize>, prefix: &str) -> Result<(), TagError> {
         let regex = match &pattern[span.clone()] {
             "<HOST>" | "<ADDR>" => self.address(address::any),
@@ -141,7 +97,7 @@ impl Expanded {
             "</F-USER>" if self.open.pop().is_some() => ")".to_owned(),
             tag => return Err(unknown(tag, span)),
         };
-        self.push(&regex, span, false);
+        self.source.push(&regex, span);
         Ok(())
     }
 
@@ -154,15 +110,15 @@ impl Expanded {
     /// `.*` before an address would take all it can of it, and `2001:db8:1::5` is still an address when cut down to
     /// `1::5`: so it first tries to end in a character that no address has.
     fn keep_wildcard_off_address(&mut self) {
-        let Some(before) = [".*", ".+"].iter().find_map(|any| self.regex.strip_suffix(any)) else {
+        let Some(before) = [".*", ".+"].iter().find_map(|any| self.source.regex.strip_suffix(any)) else {
             return;
         };
         let escapes = before.bytes().rev().take_while(|&byte| byte == b'\\').count();
         if escapes % 2 == 0 {
-            let any = self.regex.split_off(before.len());
+            let any = self.source.regex.split_off(before.len());
             let optional = if any == ".*" { "?" } else { "" };
             let delimited = format!("(?:(?:.*[^0-9A-Fa-f:.]){optional}|{any})");
-            self.regex.push_str(&delimited);
+            self.source.regex.push_str(&delimited);
         }
     }
 
@@ -270,15 +226,15 @@ mod tests {
             [r"from=<>", r"(?P<NAME>x)", r"(?<NAME>x)", r"\<HOST>", "<a b>", "<[^>]*>", "<é>", "<", r"\"]
         {
             let expanded = expand(pattern, "");
-            assert_eq!(expanded.unwrap().regex, pattern);
+            assert_eq!(expanded.unwrap().source.regex, pattern);
         }
     }
 
     #[test]
     fn groups_are_numbered() {
         let expanded = expand("<F-USER/> <F-USER>x</F-USER>|<HOST> <IP6>", "").unwrap();
-        assert!(expanded.regex.starts_with(r"(?P<user>\S*) (?P<user2>x)|"));
-        assert!(expanded.regex.contains("<address>") && expanded.regex.contains("<address2>"));
+        assert!(expanded.source.regex.starts_with(r"(?P<user>\S*) (?P<user2>x)|"));
+        assert!(expanded.source.regex.contains("<address>") && expanded.source.regex.contains("<address2>"));
         assert_eq!(expanded.addresses, 2);
     }
 
@@ -295,9 +251,9 @@ mod tests {
     fn bytes_lead_back_to_what_was_written() {
         let pattern = "ab<PREFIX>cd";
         let expanded = expand(pattern, "12345678901234567890").unwrap();
-        let at = expanded.regex.find("cd").unwrap();
-        assert_eq!(&pattern[expanded.written(at..at + 1)], "c");
-        assert_eq!(&pattern[expanded.written(5..7)], "<PREFIX>");
-        assert_eq!(expanded.written(0..2).start, 0);
+        let at = expanded.source.regex.find("cd").unwrap();
+        assert_eq!(&pattern[expanded.source.written(at..at + 1)], "c");
+        assert_eq!(&pattern[expanded.source.written(5..7)], "<PREFIX>");
+        assert_eq!(expanded.source.written(0..2).start, 0);
     }
 }

@@ -163,17 +163,23 @@ fn is_passed_over(line: &str) -> bool {
 }
 
 fn object(line: u64, verdict: Verdict<'_>, time: Option<Timestamp>) -> serde_json::Value {
-    let (outcome, failure) = match verdict {
-        Verdict::Miss => ("miss", None),
-        Verdict::Ignored { failure, .. } => ("ignored", Some(failure)),
-        Verdict::Failure(failure) => ("match", Some(failure)),
+    let (outcome, reason, failure) = match verdict {
+        Verdict::Miss => ("miss", None, None),
+        Verdict::Ignored { failure, .. } => ("ignored", Some("ignoreregex"), failure),
+        Verdict::Noted { .. } => ("ignored", Some("no failure by itself"), None),
+        Verdict::Pending { .. } => ("ignored", Some("not known whose failure"), None),
+        Verdict::Failure(failure) => ("match", None, Some(failure)),
     };
+    let failure = failure.as_ref();
     json!({
         "line": line,
         "outcome": outcome,
-        "ip": failure.as_ref().map(|failure| failure.who.to_string()),
+        "reason": reason,
+        "ip": failure.map(|failure| failure.who.to_string()),
         "time": time.map(|time| time.to_string()),
-        "user": failure.as_ref().and_then(|failure| failure.user.as_deref()),
+        "user": failure.and_then(|failure| failure.user.as_deref()),
+        "users": failure.map(|failure| &failure.users),
+        "attempts": failure.map(|failure| failure.earlier.len() + 1),
         "failregex": failure.map(|failure| failure.failregex + 1),
     })
 }

@@ -122,11 +122,16 @@ impl Report {
             Verdict::Ignored { failure, ignoreregex } => {
                 (&mut self.ignored, &mut self.ignoreregex[ignoreregex], failure)
             }
-            Verdict::Failure(failure) => (&mut self.matched, &mut self.failregex[failure.failregex], failure),
+            // As fail2ban-regex counts them.
+            Verdict::Noted { failregex } => (&mut self.ignored, &mut self.failregex[failregex], None),
+            Verdict::Pending { failregex } => (&mut self.matched, &mut self.failregex[failregex], None),
+            Verdict::Failure(failure) => {
+                (&mut self.matched, &mut self.failregex[failure.failregex], Some(failure))
+            }
         };
         kept.add(line);
         hits.count += 1;
-        if self.verbose {
+        if let Some(failure) = failure.filter(|_| self.verbose) {
             hits.found.push(format!("{}  {time}", failure.who));
         }
     }

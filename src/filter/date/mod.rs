@@ -6,6 +6,7 @@
 //! date of a line that has one.
 
 mod custom;
+mod detector;
 mod format;
 mod time;
 mod zone;
@@ -15,6 +16,7 @@ use std::ops::Range;
 use super::{Error, Place};
 use crate::clock::Timestamp;
 use custom::Custom;
+pub use detector::{Detector, Found as DateFound, Reading as DateReading};
 pub use format::NAMES as DATE_FORMATS;
 use format::{Format, Found};
 pub use time::line_time;

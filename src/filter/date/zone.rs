@@ -14,6 +14,8 @@ pub(super) struct Zone {
     hours: [Option<Hour>; 2],
     /// The last quarter of an hour asked for, and its year.
     year: Option<(i64, i16)>,
+    /// The last quarter of an hour asked for, and how far the zone was off UTC in it.
+    offset: Option<(i64, i64)>,
 }
 
 /// An hour in which the zone's offset stays the same.
@@ -41,7 +43,7 @@ impl Zone {
     }
 
     fn of(zone: TimeZone) -> Self {
-        Self { zone, hours: [None; 2], year: None }
+        Self { zone, hours: [None; 2], year: None, offset: None }
     }
 
     /// Seconds since the epoch at `civil` in `year`, or none if there is no such time. Where the clocks go forward, a
@@ -71,6 +73,21 @@ impl Zone {
         let second = civil.second.min(59);
         let time = DateTime::new(year, civil.month, civil.day, civil.hour, civil.minute, second, 0).ok()?;
         Some(Err(self.zone.to_timestamp(time).ok()?.as_second()))
+    }
+
+    /// What the clocks in this zone show, `seconds` after the epoch, in seconds from the beginning of 1970 there.
+    pub(super) fn wall_clock(&mut self, seconds: i64) -> Option<i64> {
+        let quarter = seconds.div_euclid(QUARTER_HOUR);
+        let offset = match self.offset {
+            Some((known, offset)) if known == quarter => offset,
+            _ => {
+                let time = jiff::Timestamp::from_second(seconds).ok()?;
+                let offset = i64::from(self.zone.to_offset(time).seconds());
+                self.offset = Some((quarter, offset));
+                offset
+            }
+        };
+        Some(seconds + offset)
     }
 
     /// The year in this zone, `seconds` after the epoch.

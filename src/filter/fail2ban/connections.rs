@@ -1,0 +1,199 @@
+//! Lines of one connection, merged by the id that `<F-MLFID>` finds.
+//!
+//! A line may tell who connects, another one that a login failed, and a third that one succeeded after all. What the
+//! earlier ones said is kept for a while under the connection's id, and a failure is what all of them say together.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::groups::Groups;
+use crate::clock::Timestamp;
+
+/// So many connections are known at a time.
+const MOST: usize = 100;
+
+/// So long is a connection known from its first line on.
+const REMEMBERED: Duration = Duration::from_secs(5 * 60);
+
+/// So many lines and users are kept of a connection.
+const MOST_LINES: usize = 50;
+const MOST_USERS: usize = 50;
+
+/// A line is kept as evidence up to this many bytes.
+const LONGEST_LINE: usize = 1000;
+
+/// The connections whose lines were seen lately, the oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Connections(Vec<Known>);
+
+#[derive(Debug)]
+struct Known {
+    id: String,
+    /// When its first line was seen.
+    since: Timestamp,
+    connection: Connection,
+}
+
+/// What is known of a connection, or of a line that belongs to none.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connection {
+    pub(super) groups: Groups,
+    pub(super) users: BTreeSet<String>,
+    /// The lines that are part of the failure.
+    pub(super) lines: Vec<String>,
+    /// The lines that were no failures by themselves.
+    noted: Vec<String>,
+    /// There was a failure, and nobody known whose.
+    pending: bool,
+}
+
+/// What a line is by itself.
+#[derive(Clone, Copy, Debug, Default)]
+struct Signs {
+    no_failure: bool,
+    gained: bool,
+    forget: bool,
+}
+
+impl Connections {
+    /// Merges a line, of which `groups` matched and which is part of `lines`, into what is known of its connection
+    /// `id`.
+    pub(super) fn merge(
+        &mut self,
+        id: &str,
+        mut groups: Groups,
+        lines: &[String],
+        now: Timestamp,
+    ) -> Connection {
+        let mut signs = Signs::take(&mut groups);
+        let (since, mut merged) = match self.take(id, now) {
+            Some(Known { since, connection, .. }) => (since, connection.continued(groups, signs)),
+            None if signs.forget => (now, Connection { groups, ..Connection::default() }),
+            None => (now, Connection { groups, ..Connection::default() }.with_user()),
+        };
+        merged.judge(&mut signs);
+        merged.add(lines, signs);
+        if !signs.forget {
+            self.keep(Known { id: id.to_owned(), since, connection: merged.clone() }, now);
+        }
+        merged
+    }
+
+    /// Says that a connection has failed and nobody knows yet who it is.
+    pub(super) fn set_pending(&mut self, id: &str) {
+        if let Some(known) = self.0.iter_mut().find(|known| known.id == id) {
+            known.connection.pending = true;
+        }
+    }
+
+    fn take(&mut self, id: &str, now: Timestamp) -> Option<Known> {
+        let known = self.0.remove(self.0.iter().position(|known| known.id == id)?);
+        known.is_remembered(now).then_some(known)
+    }
+
+    /// Puts a connection where its age wants it.
+    fn keep(&mut self, known: Known, now: Timestamp) {
+        if self.0.len() >= MOST {
+            let forgotten = self.0.iter().take_while(|known| !known.is_remembered(now)).count() + 1;
+            self.0.drain(..forgotten.min(self.0.len()));
+        }
+        let place = self.0.partition_point(|other| other.since <= known.since);
+        self.0.insert(place, known);
+    }
+}
+
+impl Known {
+    fn is_remembered(&self, now: Timestamp) -> bool {
+        self.since + REMEMBERED > now
+    }
+}
+
+impl Signs {
+    fn take(groups: &mut Groups) -> Self {
+        let gained = groups.filled("mlfgained").map(str::to_owned);
+        if let Some(gained) = &gained
+            && groups.filled("nofail").is_none()
+        {
+            groups.set("nofail", gained.clone());
+        }
+        Self {
+            no_failure: groups.filled("nofail").is_some(),
+            gained: gained.is_some(),
+            forget: groups.take("mlfforget").is_some_and(|forget| !forget.is_empty()),
+        }
+    }
+}
+
+impl Connection {
+    /// A line that belongs to no connection.
+    pub(super) fn alone(groups: Groups, lines: &[String]) -> Self {
+        Self { groups, lines: lines.to_vec(), ..Self::default() }
+    }
+
+    /// Whether the last line is no failure, as far as known.
+    pub(super) fn is_no_failure(&self) -> bool {
+        self.groups.filled("nofail").is_some()
+    }
+
+    /// What is known with another line of the connection.
+    fn continued(mut self, groups: Groups, signs: Signs) -> Self {
+        let was_excused = ["nofail", "mlfgained"]
+            .map(|group| self.groups.take(group).is_some_and(|value| !value.is_empty()))
+            .contains(&true);
+        if signs.gained {
+            self.pending = false;
+        }
+        // The lines of an earlier failure were handed out with it.
+        if !was_excused && !self.pending {
+            self.lines.clear();
+        }
+        self.groups.update(groups.clone());
+        self.add_user(groups.filled("user"));
+        self
+    }
+
+    /// What is known with the user of its first line.
+    fn with_user(mut self) -> Self {
+        let user = self.groups.filled("user").map(str::to_owned);
+        self.add_user(user.as_deref());
+        self
+    }
+
+    fn add_user(&mut self, user: Option<&str>) {
+        if let Some(user) = user
+            && self.users.len() < MOST_USERS
+        {
+            self.users.insert(user.to_owned());
+        }
+    }
+
+    /// Who has failed before, or tries several users, is not excused by what looks like no failure.
+    fn judge(&mut self, signs: &mut Signs) {
+        if std::mem::take(&mut self.pending) || self.users.len() > 1 {
+            self.groups.take("nofail");
+            self.groups.take("mlfgained");
+            (signs.no_failure, signs.gained) = (false, false);
+        }
+    }
+
+    fn add(&mut self, lines: &[String], signs: Signs) {
+        if !signs.no_failure {
+            let mut all = std::mem::take(&mut self.noted);
+            all.append(&mut self.lines);
+            all.extend(lines.iter().map(|line| cut(line)));
+            self.lines = newest(all);
+        } else if !signs.forget {
+            self.noted.extend(lines.iter().map(|line| cut(line)));
+            self.noted = newest(std::mem::take(&mut self.noted));
+        }
+    }
+}
+
+fn cut(line: &str) -> String {
+    line[..line.floor_char_boundary(LONGEST_LINE)].to_owned()
+}
+
+fn newest(mut lines: Vec<String>) -> Vec<String> {
+    lines.drain(..lines.len().saturating_sub(MOST_LINES));
+    lines
+}

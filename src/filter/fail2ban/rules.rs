@@ -1,0 +1,320 @@
+//! The compiled patterns of a filter, and the order in which they are asked.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use memchr::memmem::Finder;
+
+use super::State;
+use super::connections::Connection;
+use super::groups::{Groups, IDENTIFIERS, Names};
+use super::tag;
+use super::window::{self, Kept, MOST_LINES, Window};
+use crate::clock::Timestamp;
+use crate::filter::python::{self, Captures, Flags, Pattern, PythonError, Texts};
+use crate::filter::{Error, Failure, Line, Place, Settings, UseDns, Verdict, Who};
+
+/// The compiled patterns of a filter.
+#[derive(Debug)]
+pub(in crate::filter) struct Rules {
+    prefix: Option<Rule>,
+    fail: Vec<Rule>,
+    ignore: Vec<Rule>,
+    /// How many lines the patterns see at once.
+    lines: usize,
+    use_dns: UseDns,
+    literals: Option<Vec<Vec<u8>>>,
+}
+
+/// One pattern.
+#[derive(Debug)]
+struct Rule {
+    place: Place,
+    pattern: Pattern,
+    names: Names,
+    /// One of these is in every text that matches.
+    finders: Option<Vec<Finder<'static>>>,
+    /// How often it was stopped for taking too many steps.
+    exhausted: AtomicU64,
+}
+
+/// A failregex that matches, and where.
+struct Match<'r, 't> {
+    rule: &'r Rule,
+    captures: Captures<'t>,
+}
+
+impl Rules {
+    /// Compiles the patterns of a filter.
+    pub(in crate::filter) fn compile(settings: &Settings) -> Result<Self, Error> {
+        let lines = settings.maxlines.clamp(1, MOST_LINES);
+        let compiler = Compiler { use_dns: settings.use_dns, lines };
+        let prefix = settings.prefregex.as_ref();
+        let prefix = prefix.map(|pattern| compiler.rule(Place::Prefregex, pattern, false)).transpose()?;
+        let fail = compiler.rules(&settings.failregex, Place::Failregex, true)?;
+        check_identified(prefix.as_ref(), &fail, settings)?;
+        let literals = if lines > 1 { None } else { literals(prefix.as_ref(), &fail) };
+        let ignore = compiler.rules(&settings.ignoreregex, Place::Ignoreregex, false)?;
+        Ok(Self { prefix, fail, ignore, lines, use_dns: settings.use_dns, literals })
+    }
+
+    /// Looks for a failure in the next line of a log.
+    pub(in crate::filter) fn follow<'t>(
+        &self,
+        line: Line<'t>,
+        state: &mut State,
+        now: Timestamp,
+    ) -> Verdict<'t> {
+        let mut text = std::mem::take(&mut state.scratch);
+        text.clear();
+        if self.lines == 1 {
+            text.push_str(line.text);
+            text.push('\n');
+        } else {
+            state.window.push(line, self.lines);
+            text.push_str(&window::joined(&state.window.lines));
+        }
+        let verdict = self.look(line, &text, state, now);
+        state.scratch = text;
+        verdict
+    }
+
+    fn look<'t>(&self, line: Line<'_>, text: &str, state: &mut State, now: Timestamp) -> Verdict<'t> {
+        // With many failregexes it pays to ask the ignoreregexes first, and it changes what they see.
+        if self.ignore.len() + 2 < self.fail.len()
+            && let Some(ignoreregex) = self.ignored(text)
+        {
+            return Verdict::Ignored { failure: None, ignoreregex };
+        }
+        let Some(prefix) = &self.prefix else {
+            return self.search(line, text, Groups::default(), state, now);
+        };
+        let Some(captures) = prefix.find(text) else {
+            return Verdict::Miss;
+        };
+        let mut groups = prefix.names.read(&captures, text);
+        match groups.take("content").filter(|content| !content.is_empty()) {
+            None => self.search(line, text, groups, state, now),
+            Some(mut content) => {
+                let seen = match self.lines {
+                    1 => Window::default(),
+                    _ => std::mem::replace(&mut state.window, Window::of(&content)),
+                };
+                content.push('\n');
+                self.search_in(line, &content, groups, &seen, state, now)
+            }
+        }
+    }
+
+    fn search<'t>(
+        &self,
+        line: Line<'_>,
+        text: &str,
+        groups: Groups,
+        state: &mut State,
+        now: Timestamp,
+    ) -> Verdict<'t> {
+        let seen = Window { lines: state.window.lines.clone() };
+        self.search_in(line, text, groups, &seen, state, now)
+    }
+
+    /// Asks the failregexes about `text`, which stands for the lines `seen`. `prefix` are the groups that the prefregex
+    /// matched.
+    fn search_in<'t>(
+        &self,
+        line: Line<'_>,
+        text: &str,
+        prefix: Groups,
+        seen: &Window,
+        state: &mut State,
+        now: Timestamp,
+    ) -> Verdict<'t> {
+        let found = self.fail.iter().find_map(|rule| Some(Match { rule, captures: rule.find(text)? }));
+        let Some(found) = found else {
+            return Verdict::Miss;
+        };
+        let mut groups = prefix;
+        groups.replace(found.rule.names.read(&found.captures, text));
+        let (matched, others) = self.split(&found, text, seen);
+        let ignored = match self.lines {
+            1 => self.ignored(text),
+            _ => self.ignored(&window::joined(&matched)),
+        };
+        if self.lines > 1 {
+            state.window.lines = others;
+        }
+        let failregex = found.rule.index();
+        if let Some(ignoreregex) = ignored {
+            let failure = groups.who(self.use_dns).map(|who| {
+                let user = groups.filled("user").map(|user| user.to_owned().into());
+                Failure { who, user, users: Vec::new(), failregex, earlier: Vec::new() }
+            });
+            return Verdict::Ignored { failure, ignoreregex };
+        }
+        let lines: Vec<String> = match self.lines {
+            1 => vec![line.whole.to_owned()],
+            _ => matched.into_iter().map(Kept::into_whole).collect(),
+        };
+        self.judge(groups, &lines, failregex, state, now)
+    }
+
+    /// What a match says, together with what is known of its connection.
+    fn judge<'t>(
+        &self,
+        groups: Groups,
+        lines: &[String],
+        failregex: usize,
+        state: &mut State,
+        now: Timestamp,
+    ) -> Verdict<'t> {
+        let id = groups.get("mlfid").map(str::to_owned);
+        let connection = match &id {
+            Some(id) => state.connections.merge(id, groups, lines, now),
+            None => Connection::alone(groups, lines),
+        };
+        if id.is_some() && connection.is_no_failure() {
+            return Verdict::Noted { failregex };
+        }
+        match connection.groups.who(self.use_dns) {
+            Some(who) => Verdict::Failure(failure(connection, who, failregex)),
+            None => {
+                if let Some(id) = &id {
+                    state.connections.set_pending(id);
+                }
+                Verdict::Pending { failregex }
+            }
+        }
+    }
+
+    fn split(&self, found: &Match<'_, '_>, text: &str, seen: &Window) -> (Vec<Kept>, Vec<Kept>) {
+        if self.lines == 1 {
+            return (Vec::new(), Vec::new());
+        }
+        let span = found.captures.span(0).unwrap_or(0..0);
+        let skipped: String = (0..)
+            .map_while(|number| found.rule.pattern.group(&format!("skiplines{number}")))
+            .filter_map(|group| found.captures.span(group))
+            .map(|span| &text[span])
+            .collect();
+        window::split(&seen.lines, text, span, &skipped)
+    }
+
+    fn ignored(&self, text: &str) -> Option<usize> {
+        self.ignore.iter().position(|rule| rule.is_match(text))
+    }
+
+    /// The patterns that were stopped, and how often.
+    pub(in crate::filter) fn exhausted(&self) -> Vec<(Place, u64)> {
+        let all = self.prefix.iter().chain(&self.fail).chain(&self.ignore);
+        let counts = all.map(|rule| (rule.place, rule.exhausted.load(Ordering::Relaxed)));
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// Literals one of which is in every text that a failregex matches.
+    pub(in crate::filter) fn literals(&self) -> Option<&[Vec<u8>]> {
+        self.literals.as_deref()
+    }
+}
+
+fn failure<'t>(connection: Connection, who: Who, failregex: usize) -> Failure<'t> {
+    let Connection { groups, users, mut lines, .. } = connection;
+    lines.pop();
+    let user = groups.filled("user").map(|user| user.to_owned().into());
+    Failure { who, user, users: users.into_iter().collect(), failregex, earlier: lines }
+}
+
+impl Rule {
+    fn find<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
+        if self.is_out_of_question(text) {
+            return None;
+        }
+        self.pattern.captures(text).unwrap_or_else(|python::Exhausted| self.exhaust(None))
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        !self.is_out_of_question(text)
+            && self.pattern.is_match(text).unwrap_or_else(|python::Exhausted| self.exhaust(false))
+    }
+
+    fn is_out_of_question(&self, text: &str) -> bool {
+        let finders = self.finders.as_ref();
+        finders.is_some_and(|finders| finders.iter().all(|finder| finder.find(text.as_bytes()).is_none()))
+    }
+
+    fn exhaust<T>(&self, none: T) -> T {
+        self.exhausted.fetch_add(1, Ordering::Relaxed);
+        none
+    }
+
+    /// Its number among its kind.
+    fn index(&self) -> usize {
+        match self.place {
+            Place::Failregex(index) | Place::Ignoreregex(index) => index,
+            _ => 0,
+        }
+    }
+}
+
+struct Compiler {
+    use_dns: UseDns,
+    lines: usize,
+}
+
+impl Compiler {
+    fn rules(
+        &self,
+        patterns: &[String],
+        place: fn(usize) -> Place,
+        multi_line: bool,
+    ) -> Result<Vec<Rule>, Error> {
+        let patterns = patterns.iter().enumerate();
+        patterns.map(|(index, pattern)| self.rule(place(index), pattern, multi_line)).collect()
+    }
+
+    /// Compiles one pattern. `multi_line`: `^` and `$` match at every line where there are several.
+    fn rule(&self, place: Place, written: &str, multi_line: bool) -> Result<Rule, Error> {
+        let source = tag::expand(written, self.use_dns);
+        if source.regex.trim_start().is_empty() {
+            return Err(Error::new(place, "it is empty", "remove it, or write a pattern"));
+        }
+        let flags = Flags { multi_line: multi_line && self.lines > 1, ..Flags::default() };
+        let texts = if self.lines > 1 { Texts::ManyLines } else { Texts::OneLine };
+        let pattern = python::compile(&source.regex, flags, texts).map_err(|error| {
+            let PythonError { span, reason } = error;
+            Error::new(place, reason, REMEDY).at(source.written(span))
+        })?;
+        let finders = pattern
+            .literals()
+            .map(|literals| literals.iter().map(|literal| Finder::new(literal).into_owned()).collect());
+        Ok(Rule { place, names: Names::of(&pattern), pattern, finders, exhausted: AtomicU64::new(0) })
+    }
+}
+
+/// Where the syntax is described.
+const REMEDY: &str = "fail2ban's patterns are in the syntax of Python's `re`, with fail2ban's tags";
+
+/// Every failregex needs a group that tells who failed, or a connection's id by which another line tells.
+fn check_identified(prefix: Option<&Rule>, fail: &[Rule], settings: &Settings) -> Result<(), Error> {
+    let identifies = |rule: &Rule| IDENTIFIERS.iter().chain(&["mlfid"]).any(|group| rule.names.has(group));
+    if prefix.is_some_and(identifies) {
+        return Ok(());
+    }
+    match fail.iter().position(|rule| !identifies(rule)) {
+        None => Ok(()),
+        Some(index) => {
+            let remedy = "put <HOST> where the address stands";
+            let whole = 0..settings.failregex[index].len();
+            Err(Error::new(Place::Failregex(index), "it has no address", remedy).at(whole))
+        }
+    }
+}
+
+/// What the lines that match must contain. What all lines of a program contain tells little: so the literals of the
+/// prefregex count only where a failregex has none.
+fn literals(prefix: Option<&Rule>, fail: &[Rule]) -> Option<Vec<Vec<u8>>> {
+    let of_prefix = || prefix.and_then(|prefix| prefix.pattern.literals());
+    let each = fail.iter().map(|rule| rule.pattern.literals().or_else(of_prefix));
+    let mut all = each.collect::<Option<Vec<_>>>()?.concat();
+    all.sort();
+    all.dedup();
+    Some(all)
+}

@@ -1,0 +1,143 @@
+//! Patterns and what they find, as Python finds it.
+
+use super::*;
+
+/// What `pattern` matches first in `text`, if anything.
+fn found(pattern: &str, text: &str) -> Option<String> {
+    found_in(pattern, text, Flags::default(), Texts::OneLine)
+}
+
+fn found_in(pattern: &str, text: &str, flags: Flags, texts: Texts) -> Option<String> {
+    let compiled = compile(pattern, flags, texts).unwrap_or_else(|error| panic!("{pattern}: {error:?}"));
+    let captures = compiled.captures(text).unwrap();
+    captures.map(|captures| text[captures.span(0).unwrap()].to_owned())
+}
+
+#[test]
+fn patterns_find_what_python_finds() {
+    let cases = [
+        ("a.c", "xabcx\n", Some("abc")),
+        ("a.c", "a\nc\n", None),
+        ("(?s)a.c", "a\nc\n", Some("a\nc")),
+        ("^[^[]*\\[x\\]", "ab[x]\n", Some("ab[x]")),
+        ("[]a]+", "]a]\n", Some("]a]")),
+        ("[^]a]+", "]ab]\n", Some("b")),
+        ("[a&&b]+", "b&&a\n", Some("b&&a")),
+        ("[!--b]+", "a-b!\n", Some("-b!")),
+        ("[~~#]+", "x~#~\n", Some("~#~")),
+        ("[\\w-]+", "a-b_c é\n", Some("a-b_c")),
+        ("[+--]+", "a,-+b\n", Some(",-+")),
+        (r"\<x\>", "<x>\n", Some("<x>")),
+        (r"x{,2}", "xxx\n", Some("xx")),
+        (r"x{,}y", "xxxy\n", Some("xxxy")),
+        (r"x{a}", "x{a}\n", Some("x{a}")),
+        (r"{x}", "{x}\n", Some("{x}")),
+        (r"x{}", "x{}\n", Some("x{}")),
+        (r"x{2", "x{2\n", Some("x{2")),
+        (r"a$", "a\n", Some("a")),
+        (r"a\Z", "a\n", None),
+        (r"a\n\Z", "a\n", Some("a\n")),
+        (r"a\s*$", "a  \n", Some("a  \n")),
+        (r"a(?:\s|$)", "a\n", Some("a\n")),
+        (r"(?i)abc", "xABC\n", Some("ABC")),
+        (r"x(?i:abc)d", "xABCd\n", Some("xABCd")),
+        (r"x(?i:abc)d", "xABCD\n", None),
+        (r"x(?i)abc", "XABC\n", Some("XABC")),
+        (r"(?i:a(?-i:b))", "Ab\n", Some("Ab")),
+        (r"(?i:a(?-i:b))", "AB\n", None),
+        ("(?x) a b # c\n c", "abc\n", Some("abc")),
+        (r"\d+", "x٣4\n", Some("٣4")),
+        (r"(?a)\d+", "x٣4\n", Some("4")),
+        (r"a\sb", "a\u{1c}b\n", Some("a\u{1c}b")),
+        (r"a\Sb", "a\u{1c}b\n", None),
+        (r"[\S]+", " a\u{1d}b\n", Some("a")),
+        (r"\w+", "½x\n", Some("½x")),
+        (r"\W+", "a -b\n", Some(" -")),
+        (r"\x41\u00e9\101\0", "AéA\0\n", Some("AéA\0")),
+        (r"[\b\n\x41-\103]+", "\u{8}ABC\n", Some("\u{8}ABC\n")),
+        (r"(a)(b)?\1", "aba\n", Some("aba")),
+        (r"(?P<q>['x])y(?P=q)", "'yx xyx\n", Some("xyx")),
+        (r"(?P<q>a)?b(?(q)c|d)", "abe abc bd\n", Some("abc")),
+        (r"^(?P<q>a)?b(?(1)c|d)$", "bd\n", Some("bd")),
+        (r"a(?=b)b", "ab\n", Some("ab")),
+        (r"a(?!b).", "ab ac\n", Some("ac")),
+        (r"(?<=x)a", "a xa\n", Some("a")),
+        (r"(?<!x)a.", "xa1 a2\n", Some("a2")),
+        (r"a*+a", "aaa\n", None),
+        (r"(?>a+)b", "aab\n", Some("aab")),
+        (r"a(?#comment)b", "ab\n", Some("ab")),
+        (r"a|b|", "c\n", Some("")),
+        (r"x\/\-\ y", "x/- y\n", Some("x/- y")),
+    ];
+    for (pattern, text, expected) in cases {
+        assert_eq!(found(pattern, text).as_deref(), expected, "{pattern} in {text:?}");
+    }
+}
+
+#[test]
+fn a_dollar_knows_the_texts_it_is_for() {
+    let many_lines = Flags { multi_line: true, ..Flags::default() };
+    let text = "a\nb\n";
+    assert_eq!(found_in("a$", text, Flags::default(), Texts::ManyLines), None);
+    assert_eq!(found_in("b$", text, Flags::default(), Texts::ManyLines).as_deref(), Some("b"));
+    assert_eq!(found_in("a$", text, many_lines, Texts::ManyLines).as_deref(), Some("a"));
+    assert_eq!(found_in("^b", text, many_lines, Texts::ManyLines).as_deref(), Some("b"));
+    assert_eq!(found_in("^b", text, Flags::default(), Texts::ManyLines), None);
+}
+
+#[test]
+fn what_is_no_pattern_is_pointed_at() {
+    let cases = [
+        ("a(b", "(b"),
+        ("a)", ")"),
+        ("a[b", "[b"),
+        ("*a", "*"),
+        ("^*", "^*"),
+        ("a**", "*"),
+        ("{2}", "{2}"),
+        (r"a\", r"\"),
+        (r"a\y", r"\y"),
+        (r"\8", r"\8"),
+        (r"\x4", r"\x"),
+        ("(?P<1>a)", "(?P<1>"),
+        ("(?P<a>x)(?P<a>y)", "(?P<a>"),
+        ("(?P=b)", "(?P=b)"),
+        (r"(a\1)", r"\1"),
+        ("(?(1)a)", "(?(1)"),
+        ("(?Xa)", "(?Xa"),
+        ("[b-a]", "-a"),
+        (r"[\w-z]", "-z"),
+        ("a{3,2}", "{3,2}"),
+        ("(?P<a", "(?P<a"),
+    ];
+    for (pattern, span) in cases {
+        let error = compile(pattern, Flags::default(), Texts::OneLine).unwrap_err();
+        assert_eq!(&pattern[error.span], span, "{pattern}: {}", error.reason);
+    }
+    let deep = "(".repeat(5000) + &")".repeat(5000);
+    assert!(compile(&deep, Flags::default(), Texts::OneLine).is_err());
+}
+
+#[test]
+fn a_pattern_that_tries_every_way_is_stopped() {
+    let pattern = compile(r"^(?:a|a?)+(?!x)$", Flags::default(), Texts::OneLine).unwrap();
+    let text = "a".repeat(2000) + "b\n";
+    assert_eq!(pattern.is_match(&text), Err(Exhausted));
+    assert_eq!(pattern.captures(&text).err(), Some(Exhausted));
+}
+
+#[test]
+fn literals_are_found_behind_what_is_left_out() {
+    let cases = [
+        (r"(?<!x)authentication failed(?= for)", Some("authentication failed")),
+        (r"(?P<q>['x])invalid(?P=q)", Some("invalid")),
+        (r"(?P<q>a)?failure(?(q)c|d)", Some("failure")),
+        (r"^[^[]*\[(?i:x)\]: SASL", Some("]: SASL")),
+        (r"\w+", None),
+    ];
+    for (pattern, expected) in cases {
+        let compiled = compile(pattern, Flags::default(), Texts::OneLine).unwrap();
+        let literals = compiled.literals().map(|literals| String::from_utf8_lossy(&literals[0]).into_owned());
+        assert_eq!(literals.as_deref(), expected, "{pattern}");
+    }
+}

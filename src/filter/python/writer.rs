@@ -1,0 +1,179 @@
+//! From the structure of a pattern to the syntax of the `regex` and `fancy-regex` crates.
+
+use super::class::literal;
+use super::node::{Assertion, Greed, Look, Node, Repeat};
+use super::parser::Parsed;
+use super::{Flags, Texts};
+
+/// A pattern written out.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) source: String,
+    /// It has parts that only an engine with backtracking understands.
+    pub(super) backtracks: bool,
+}
+
+/// Writes a pattern so that it finds the same.
+pub(super) fn exactly(parsed: &Parsed, texts: Texts) -> Written {
+    write(parsed, texts, false)
+}
+
+/// Writes a pattern that any engine understands and that finds at least the same: look-around is left out, and a
+/// group's text may be any text when it comes again.
+pub(super) fn loosely(parsed: &Parsed) -> String {
+    write(parsed, Texts::OneLine, true).source
+}
+
+fn write(parsed: &Parsed, texts: Texts, loose: bool) -> Written {
+    let mut writer = Writer { out: String::new(), flags: Flags::default(), texts, loose, backtracks: false };
+    writer.flagged(parsed.flags, &parsed.node);
+    Written { source: writer.out, backtracks: writer.backtracks }
+}
+
+struct Writer {
+    out: String,
+    /// Those in force here.
+    flags: Flags,
+    texts: Texts,
+    /// Whether it is enough to find at least the same.
+    loose: bool,
+    backtracks: bool,
+}
+
+impl Writer {
+    fn push(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    fn node(&mut self, node: &Node) {
+        match node {
+            Node::Literal(character) => self.push(&literal(*character)),
+            Node::Any => self.push(if self.flags.dot_all { "(?s:.)" } else { "." }),
+            Node::Class(class) => self.push(&class.write()),
+            Node::Shorthand(shorthand) => self.push(&shorthand.write()),
+            Node::Assertion(assertion) => self.assertion(*assertion),
+            Node::Concat(parts) => parts.iter().for_each(|part| self.node(part)),
+            Node::Alternation(branches) => self.alternation(branches),
+            Node::Repeat(repeat) => self.repeat(repeat),
+            Node::Capture { name, inner, .. } => self.capture(name.as_deref(), inner),
+            Node::Group(inner) => self.enclosed("(?:", inner),
+            Node::Flagged(flags, inner) => self.flagged(*flags, inner),
+            Node::Look { look, inner } => self.look(*look, inner),
+            Node::Atomic(inner) => self.atomic(inner),
+            Node::Backreference(group) => self.backreference(*group),
+            Node::Conditional { group, yes, no } => self.conditional(*group, yes, no),
+        }
+    }
+
+    fn enclosed(&mut self, open: &str, inner: &Node) {
+        self.push(open);
+        self.node(inner);
+        self.push(")");
+    }
+
+    fn alternation(&mut self, branches: &[Node]) {
+        for (number, branch) in branches.iter().enumerate() {
+            if number > 0 {
+                self.push("|");
+            }
+            self.node(branch);
+        }
+    }
+
+    fn capture(&mut self, name: Option<&str>, inner: &Node) {
+        match name {
+            _ if self.loose => self.enclosed("(?:", inner),
+            Some(name) => self.enclosed(&format!("(?P<{name}>"), inner),
+            None => self.enclosed("(", inner),
+        }
+    }
+
+    fn assertion(&mut self, assertion: Assertion) {
+        let text = match assertion {
+            Assertion::LineStart if self.flags.multi_line => "(?m:^)",
+            Assertion::LineStart | Assertion::TextStart => r"\A",
+            // Python's `$` also matches before the line feed that ends a text. Where there is no other, that is the same
+            // as at the end of a line.
+            Assertion::LineEnd if self.flags.multi_line || self.texts == Texts::OneLine => "(?m:$)",
+            Assertion::LineEnd => {
+                self.backtracks = true;
+                r"(?=\n?\z)"
+            }
+            Assertion::TextEnd => r"\z",
+            Assertion::WordBoundary => r"\b",
+            Assertion::NoWordBoundary => r"\B",
+        };
+        self.push(text);
+    }
+
+    fn repeat(&mut self, repeat: &Repeat) {
+        match &*repeat.inner {
+            inner @ (Node::Literal(_) | Node::Any | Node::Class(_) | Node::Shorthand(_) | Node::Group(_)) => {
+                self.node(inner);
+            }
+            inner => self.enclosed("(?:", inner),
+        }
+        let count = match (repeat.least, repeat.most) {
+            (0, None) => "*".to_owned(),
+            (1, None) => "+".to_owned(),
+            (0, Some(1)) => "?".to_owned(),
+            (least, None) => format!("{{{least},}}"),
+            (least, Some(most)) if least == most => format!("{{{least}}}"),
+            (least, Some(most)) => format!("{{{least},{most}}}"),
+        };
+        self.push(&count);
+        match repeat.greed {
+            Greed::Greedy => {}
+            Greed::Lazy => self.push("?"),
+            Greed::Possessive if self.loose => {}
+            Greed::Possessive => {
+                self.backtracks = true;
+                self.push("+");
+            }
+        }
+    }
+
+    fn flagged(&mut self, flags: Flags, inner: &Node) {
+        let outside = std::mem::replace(&mut self.flags, flags);
+        let open = match (outside.ignore_case, flags.ignore_case) {
+            (false, true) => "(?i:",
+            (true, false) => "(?-i:",
+            _ => "(?:",
+        };
+        self.enclosed(open, inner);
+        self.flags = outside;
+    }
+
+    fn look(&mut self, look: Look, inner: &Node) {
+        if self.loose {
+            return;
+        }
+        self.backtracks = true;
+        let open = match look {
+            Look::Ahead => "(?=",
+            Look::NotAhead => "(?!",
+            Look::Behind => "(?<=",
+            Look::NotBehind => "(?<!",
+        };
+        self.enclosed(open, inner);
+    }
+
+    fn atomic(&mut self, inner: &Node) {
+        self.backtracks = true;
+        self.enclosed(if self.loose { "(?:" } else { "(?>" }, inner);
+    }
+
+    fn backreference(&mut self, group: usize) {
+        self.backtracks = true;
+        self.push(&if self.loose { "(?s:.*)".to_owned() } else { format!("(?:\\{group})") });
+    }
+
+    fn conditional(&mut self, group: usize, yes: &Node, no: &Node) {
+        self.backtracks = true;
+        self.push(&if self.loose { "(?:".to_owned() } else { format!("(?({group})") });
+        self.node(yes);
+        self.push("|");
+        self.node(no);
+        self.push(")");
+    }
+}
