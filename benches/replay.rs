@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use banzone::clock::Timestamp;
 use banzone::config;
-use banzone::jail::{Change, Effects, Jails, Pace, Reader, Readers, Settings};
+use banzone::filter::{Pace, Who};
+use banzone::jail::{Change, Effects, Failure, Jails, Reader, Readers, Settings};
 use banzone::source::read_once;
 use generator::{Bots, Generator, MAIL, Stamp};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -82,7 +83,7 @@ struct Run {
 fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
     let begin = cpu_seconds(UsageWho::RUSAGE_SELF)?;
     let mut run = Run::default();
-    let mut readers = Readers::new(settings)?;
+    let mut readers = Readers::new(settings, end)?;
     let mut jails = Jails::new(settings.to_vec(), [].into_iter().collect(), [].into_iter().collect(), SEED);
     let reader = readers.get_mut(&settings[0].sources[0].path).ok_or("the jails read a log")?;
     for batch in read_once(log)? {
@@ -99,9 +100,12 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
 }
 
 fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
-    reader.read(line, Pace::Replaying { before }, |jail, failure, now| {
+    reader.read(line, None, Pace::Replaying { before }, |jail, found, now| {
         jails.expire(now, effects);
-        jails.failure(jail, &failure, now, effects);
+        if let Who::Prefix(prefix) = found.failure.who {
+            let failure = Failure { prefix, time: found.time, line: found.line };
+            jails.failure(jail, &failure, now, effects);
+        }
     });
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process;
 use std::sync::LazyLock;
 
+use banzone::clock::Timestamp;
 use banzone::config::{self, Config, Errors};
 use banzone::jail::Readers;
 use banzone::zone::{Zone, Zones};
@@ -59,7 +60,7 @@ fn leaves_folder(text: &[u8]) -> bool {
 
 /// What loads can be run.
 fn check(config: Config) {
-    Readers::new(&config.jails).expect("filters that compile");
+    Readers::new(&config.jails, Timestamp::default()).expect("filters that compile");
     let zones = config.zones.into_iter().map(|zone| Zone::new(zone).expect("a sound zone"));
     Zones::new(zones.collect()).expect("zones that go together");
     assert!(config.files.iter().all(|file| file.exists()));

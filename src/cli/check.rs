@@ -55,6 +55,9 @@ fn show_config(config: &Config, global: &Global, out: &mut dyn Write) -> anyhow:
     for zone in &config.zones {
         writeln!(out, "zone      {}", describe_zone(zone))?;
     }
+    for notice in &config.notices {
+        global.note(&format!("notice: {notice}"));
+    }
     for warning in warnings {
         global.note(&format!("warning: {warning}"));
     }
@@ -64,17 +67,7 @@ fn show_config(config: &Config, global: &Global, out: &mut dyn Write) -> anyhow:
 
 fn show_errors(errors: &Errors, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     if global.json {
-        let error = |error: &config::Error| {
-            let place = &error.place;
-            let number = |number: u32| (number > 0).then_some(number);
-            json!({
-                "file": place.file.display().to_string(),
-                "line": number(place.line),
-                "column": number(place.column),
-                "message": error.message,
-            })
-        };
-        let errors: Vec<_> = errors.0.iter().map(error).collect();
+        let errors: Vec<_> = errors.0.iter().map(finding).collect();
         return global.json(&json!({ "ok": false, "errors": errors }), out);
     }
     complain(&errors.to_string());
@@ -82,6 +75,17 @@ fn show_errors(errors: &Errors, global: &Global, out: &mut dyn Write) -> anyhow:
     let plural = if number == 1 { "" } else { "s" };
     complain(&format!("{}: {number} error{plural}", global.config.display()));
     Ok(())
+}
+
+fn finding(error: &config::Error) -> Value {
+    let place = &error.place;
+    let number = |number: u32| (number > 0).then_some(number);
+    json!({
+        "file": place.file.display().to_string(),
+        "line": number(place.line),
+        "column": number(place.column),
+        "message": error.message,
+    })
 }
 
 /// What is allowed but hardly meant.
@@ -99,7 +103,8 @@ fn warnings(config: &Config) -> Vec<String> {
         }
         for source in &jail.sources {
             let found = glob::glob(&source.path).is_ok_and(|mut paths| paths.next().is_some());
-            if &*source.path != "-" && !found {
+            // Neither standard input nor the journal is a file.
+            if source.path.starts_with('/') && !found {
                 warnings.push(format!("jail `{}`: no file `{}` exists yet", jail.name, source.path));
             }
         }
@@ -113,6 +118,16 @@ fn is_published(config: &Config, jail: &str) -> bool {
 }
 
 fn describe_jail(jail: &jail::Settings) -> String {
+    if jail.counts_bans {
+        let (findtime, bantime) = (show(jail.findtime), show_bantime(jail.bantime));
+        return format!(
+            "{}: {} bans by other jails in {findtime} ban for {bantime}",
+            jail.name, jail.maxretry
+        );
+    }
+    if jail.sources.is_empty() && *jail.name != *jail::MANUAL {
+        return format!("{}: reads nothing", jail.name);
+    }
     if jail.sources.is_empty() {
         return format!("{}: bans by hand, for {}", jail.name, show_bantime(jail.bantime));
     }
@@ -178,6 +193,7 @@ fn as_json(config: &Config, warnings: &[String]) -> Value {
         "control": { "socket": config.http.control },
         "jails": config.jails.iter().map(jail).collect::<Vec<_>>(),
         "zones": config.zones.iter().map(zone).collect::<Vec<_>>(),
+        "notices": config.notices.iter().map(finding).collect::<Vec<_>>(),
         "warnings": warnings,
     })
 }

@@ -11,9 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Exit, Global};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Config};
+use crate::filter::{Pace, Who};
 use crate::http::api;
 use crate::ip::PrefixSet;
-use crate::jail::{self, Change, Effects, Jails, Pace, Reader, Readers};
+use crate::jail::{self, Change, Effects, Failure, Jails, Reader, Readers};
 use crate::source::{self, Start, read_once};
 
 /// What the jails read instead of their own logs.
@@ -102,7 +103,7 @@ impl<'a> Replay<'a> {
         json: bool,
         out: &'a mut dyn Write,
     ) -> Result<Self> {
-        let readers = Readers::new(settings)?;
+        let readers = Readers::new(settings, Clock::System.now())?;
         // The addresses of this machine say nothing about the one that wrote the log.
         let jails = Jails::new(settings.to_vec(), allow, PrefixSet::default(), SEED);
         Ok(Self { readers, jails, json, out, totals: Totals::default() })
@@ -150,9 +151,12 @@ impl<'a> Replay<'a> {
 }
 
 fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
-    reader.read(line, Pace::Replaying { before }, |jail: &Arc<str>, failure, now| {
+    reader.read(line, None, Pace::Replaying { before }, |jail: &Arc<str>, found, now| {
         jails.expire(now, effects);
-        jails.failure(jail, &failure, now, effects);
+        if let Who::Prefix(prefix) = found.failure.who {
+            let failure = Failure { prefix, time: found.time, line: found.line };
+            jails.failure(jail, &failure, now, effects);
+        }
     });
 }
 

@@ -33,6 +33,9 @@ impl Args {
     pub(super) fn run(self, global: &Global, _out: &mut dyn Write) -> Result<Exit> {
         let config = config::load(&global.config)?;
         start_log(config.log)?;
+        for notice in &config.notices {
+            tracing::info!("{notice}");
+        }
         let origin = config.zones.first().map(|zone| zone.origin.to_string());
         daemon::run(&global.config, config, |reached, daemon| {
             let server = reached.dns.first().copied();

@@ -32,7 +32,7 @@ impl Document {
 
     /// Reads a file. `named` is where the configuration names it.
     pub(super) fn open(file: &Path, named: Option<&Place>, report: &Report) -> Option<Self> {
-        match read_bounded(file) {
+        match read_bounded(file).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other)) {
             Ok(text) => Some(Self::new(file, text)),
             Err(error) => {
                 let whole = Place::file(file);
@@ -70,13 +70,14 @@ impl Document {
     }
 }
 
-fn read_bounded(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(file)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+/// The bytes of a file of the configuration.
+pub(super) fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(file)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
         return Err(io::Error::other("it is larger than 4 MiB; is this the right path?"));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// Which file is read, and where findings go.

@@ -77,7 +77,8 @@ fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(|c| !belongs(c)).unwrap_or(text.len()))
 }
 
-fn unit_seconds(unit: &str) -> Result<f64, ParseDurationError> {
+/// How many seconds a unit has; no unit is one of seconds.
+pub(super) fn unit_seconds(unit: &str) -> Result<f64, ParseDurationError> {
     let name = unit.to_lowercase();
     let known = UNITS.iter().find(|(names, _)| names.contains(&name.as_str()));
     match known {

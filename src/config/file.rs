@@ -18,8 +18,8 @@ use crate::zone::{Name, Template};
 pub mod keys {
     /// `banzone.toml` itself.
     pub const MAIN: &[&str] = &[
-        "include", "zones", "filters", "store", "dns", "http", "control", "daemon", "log", "defaults",
-        "jail", "zone",
+        "include", "zones", "filters", "store", "dns", "http", "control", "daemon", "log", "fail2ban",
+        "defaults", "jail", "zone",
     ];
     /// A file of `include`.
     pub const INCLUDED: &[&str] = &["jail"];
@@ -35,6 +35,8 @@ pub mod keys {
     pub const DAEMON: &[&str] = &["user"];
     /// `[log]`
     pub const LOG: &[&str] = &["level", "format"];
+    /// `[fail2ban]`
+    pub const FAIL2BAN: &[&str] = &["dir"];
     /// `[defaults]`
     pub const DEFAULTS: &[&str] = &[
         "findtime",
@@ -96,6 +98,7 @@ pub mod keys {
         ("[control]", CONTROL),
         ("[daemon]", DAEMON),
         ("[log]", LOG),
+        ("[fail2ban]", FAIL2BAN),
         ("[defaults]", DEFAULTS),
         ("[jail.NAME]", JAIL),
         ("escalate", ESCALATE),
@@ -117,6 +120,7 @@ pub(super) struct Main {
     pub control_socket: Option<At<String>>,
     pub user: Option<String>,
     pub log: Log,
+    pub fail2ban: Option<At<String>>,
     pub defaults: Policy,
     pub jails: Vec<Jail>,
     pub zones: Vec<Zone>,
@@ -134,6 +138,7 @@ impl Main {
             control_socket: section.section("control", keys::CONTROL).get("socket"),
             user: section.section("daemon", keys::DAEMON).get("user"),
             log: Log::read(&section.section("log", keys::LOG)),
+            fail2ban: section.section("fail2ban", keys::FAIL2BAN).get("dir"),
             defaults: Policy::read(&section.section("defaults", keys::DEFAULTS)),
             jails: Jail::read_all(section),
             zones: section.list("zone", keys::ZONE).iter().map(Zone::read).collect(),

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::document::Document;
 use super::error::{At, Errors, Place, Report, did_you_mean};
+use super::fail2ban::{self, Directory};
 use super::load::resolve;
 use super::{file, keys, shipped};
-use crate::filter::{self, Dates, Filter, Settings};
+use crate::filter::{self, Dates, Dialect, Filter, Settings};
 
 /// The extension of filter files.
 const EXTENSION: &str = "toml";
@@ -18,6 +19,8 @@ const EXTENSION: &str = "toml";
 #[derive(Debug, Default)]
 pub struct Filters {
     folders: Vec<PathBuf>,
+    /// Asked for what is in none of them.
+    fail2ban: Option<Directory>,
     /// Each is read and compiled once; `None`: it is wrong, which was taken down.
     read: RefCell<BTreeMap<PathBuf, Option<Settings>>>,
 }
@@ -25,7 +28,17 @@ pub struct Filters {
 impl Filters {
     /// Those in `folders`, the first one winning, and those in the program.
     pub fn new(folders: Vec<PathBuf>) -> Self {
-        Self { folders, read: RefCell::default() }
+        Self { folders, ..Self::default() }
+    }
+
+    /// The same, and after them those of fail2ban's configuration.
+    pub fn with_fail2ban(self, fail2ban: Option<Directory>) -> Self {
+        Self { fail2ban, ..self }
+    }
+
+    /// fail2ban's configuration, if there is one.
+    pub(super) fn fail2ban(&self) -> Option<&Directory> {
+        self.fail2ban.as_ref()
     }
 
     /// The filter called `name`, or that of a file if `name` is a path.
@@ -38,7 +51,10 @@ impl Filters {
 
     /// Whether there is a filter called `name`.
     pub fn has(&self, name: &str) -> bool {
-        self.in_folders(name).is_some() || shipped::text(name).is_some()
+        self.in_folders(name).is_some()
+            || shipped::text(name).is_some()
+            || fail2ban_file(name).is_some_and(Path::is_file)
+            || self.fail2ban.as_ref().is_some_and(|fail2ban| fail2ban.has_filter(name))
     }
 
     /// The names of all filters in order.
@@ -62,16 +78,27 @@ impl Filters {
     /// The filter files that were read.
     pub(super) fn files(&self) -> Vec<PathBuf> {
         let read = self.read.borrow();
-        read.keys().filter(|path| path.is_file()).cloned().collect()
+        let own = read.keys().filter(|path| path.is_file()).cloned();
+        own.chain(self.fail2ban.iter().flat_map(Directory::files)).collect()
     }
 
     fn get(&self, name: &str, beside: &Path, place: &Place, report: &Report) -> Option<Settings> {
+        if let Some(file) = fail2ban_file(name) {
+            let file = resolve(beside, &file.to_string_lossy());
+            let given = fail2ban::given(name);
+            let loaded = given.and_then(|given| fail2ban::filter_file(&file, &given, false));
+            return checked(loaded, place, report);
+        }
         if is_path(name) {
             return self.load(&resolve(beside, name), None, place, report);
         }
         match (self.in_folders(name), shipped::text(name)) {
             (Some(path), _) => self.load(&path, None, place, report),
             (None, Some(text)) => self.load(&shipped::path(name), Some(text), place, report),
+            (None, None) if self.fail2ban.as_ref().is_some_and(|fail2ban| fail2ban.has_filter(name)) => {
+                let fail2ban = self.fail2ban.as_ref()?;
+                checked(fail2ban.filter(name, &[], false), place, report)
+            }
             (None, None) => {
                 report.add(place, self.unknown(name));
                 None
@@ -105,6 +132,27 @@ impl Filters {
     }
 }
 
+/// The file of fail2ban's that `name` is the path of; options in brackets may follow.
+fn fail2ban_file(name: &str) -> Option<&Path> {
+    let path = name.split('[').next().unwrap_or(name);
+    path.ends_with(".conf").then(|| Path::new(path))
+}
+
+/// The settings of a filter of fail2ban's. Errors without a line are at `place`, where it is named.
+fn checked(loaded: Result<fail2ban::Loaded, Errors>, place: &Place, report: &Report) -> Option<Settings> {
+    let errors = match loaded {
+        Ok(loaded) => match loaded.problems(&loaded.settings) {
+            Ok(()) => return Some(loaded.settings),
+            Err(errors) => errors,
+        },
+        Err(errors) => errors,
+    };
+    for error in errors.0 {
+        report.add(if error.place.line > 0 { &error.place } else { place }, error.message);
+    }
+    None
+}
+
 /// Whether `name` is meant as a path.
 fn is_path(name: &str) -> bool {
     name.contains('/') || name.ends_with(".toml")
@@ -130,14 +178,26 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
     if settings.failregex.is_empty() {
         return None;
     }
-    let compiled = Filter::compile(&settings).map(drop);
-    let dates = Dates::new(&settings.datepattern, settings.timezone.as_deref()).map(drop);
-    for error in [compiled.err(), dates.err()].into_iter().flatten() {
+    for error in problems(&settings) {
         let whole = Place::file(path);
         let place = place_of(&written, error.place).unwrap_or(&whole);
         report.add(place, format!("{}: {}; {}", error.place, error.reason, error.remedy));
     }
     Some(settings)
+}
+
+/// Why a filter cannot be used.
+pub(super) fn problems(settings: &Settings) -> impl Iterator<Item = filter::Error> + use<> {
+    let errors = match settings.dialect {
+        Dialect::Banzone => {
+            let compiled = Filter::compile(settings).map(drop);
+            let dates = Dates::new(&settings.datepattern, settings.timezone.as_deref()).map(drop);
+            [compiled.err(), dates.err()]
+        }
+        // The one place where patterns in fail2ban's language would be compiled.
+        Dialect::Fail2ban => [None, None],
+    };
+    errors.into_iter().flatten()
 }
 
 /// Where the part of a filter stands that an error speaks of.

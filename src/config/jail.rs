@@ -39,7 +39,7 @@ pub(super) struct Resolver<'a> {
 impl Resolver<'_> {
     /// The settings of `jail`; `None` if it is not enabled, or wrong, which is taken down.
     pub(super) fn settings(&self, jail: &file::Jail) -> Option<Settings> {
-        self.check_name(&jail.name);
+        check_name(&jail.name, self.report);
         if !jail.enabled {
             return None;
         }
@@ -90,18 +90,6 @@ impl Resolver<'_> {
                  remove filter and logpath, or use another name"
             );
             self.report.add(&jail.place, message);
-        }
-    }
-
-    /// Names stand in DNS texts, in addresses of the API and in shells.
-    fn check_name(&self, name: &At<String>) {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if name.value.is_empty() || name.value.len() > LONGEST_NAME || !name.value.chars().all(allowed) {
-            let message = format!(
-                "`{}` cannot be the name of a jail: use up to {LONGEST_NAME} letters, digits, `-`, `_` and `.`",
-                name.value
-            );
-            self.report.add(&name.place, message);
         }
     }
 
@@ -172,8 +160,20 @@ impl Resolver<'_> {
     }
 }
 
+/// Names stand in DNS texts, in addresses of the API and in shells.
+pub(super) fn check_name(name: &At<String>, report: &Report) {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.value.is_empty() || name.value.len() > LONGEST_NAME || !name.value.chars().all(allowed) {
+        let message = format!(
+            "`{}` cannot be the name of a jail: use up to {LONGEST_NAME} letters, digits, `-`, `_` and `.`",
+            name.value
+        );
+        report.add(&name.place, message);
+    }
+}
+
 /// Whether `path` is no pattern and stands for a file that `pattern` finds.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(super) fn matches(pattern: &str, path: &str) -> bool {
     // As files are found: `*` ends at a slash.
     let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     let is_pattern = |path: &str| path.contains(['*', '?', '[']);

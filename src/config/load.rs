@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use super::document::Document;
 use super::error::{At, Errors, Place, Report};
+use super::fail2ban::Directory;
 use super::filter::Filters;
-use super::{Config, DEFAULT_SOCKET, Daemon, Log, file, jail, keys, zone};
+use super::{Config, DEFAULT_SOCKET, Daemon, Log, fail2ban, file, jail, keys, zone};
 use crate::jail::MANUAL;
 use crate::{dns, http, store};
 
@@ -50,7 +51,7 @@ pub fn glance(path: &Path) -> Result<Glance, Errors> {
     let (report, ignored) = (Report::default(), Report::default());
     let glance = Document::open(path, None, &report).map(|document| {
         let main = document.read(keys::MAIN, &ignored, file::Main::read);
-        Glance { filters: Filters::new(folders(&main.filters)), socket: http_settings(path, &main).control }
+        Glance { filters: filters(&main), socket: http_settings(path, &main).control }
     });
     report.finish(glance)
 }
@@ -70,6 +71,11 @@ fn folders(written: &[At<String>]) -> Vec<PathBuf> {
     written.iter().map(|folder| resolve(&folder.place.file, &folder.value)).collect()
 }
 
+fn filters(main: &file::Main) -> Filters {
+    let fail2ban = main.fail2ban.as_ref().map(|dir| resolve_absolute(&dir.place.file, &dir.value));
+    Filters::new(folders(&main.filters)).with_fail2ban(fail2ban.map(Directory::new))
+}
+
 struct Loader<'a> {
     report: &'a Report,
     files: RefCell<Vec<PathBuf>>,
@@ -85,14 +91,19 @@ impl<'a> Loader<'a> {
         let mut main = document.read(keys::MAIN, self.report, file::Main::read);
         let zones = self.zones(&mut main);
         let jails = self.jails(path, &mut main);
+        let filters = filters(&main);
+        let fail2ban = self.fail2ban(&filters, &jails);
         if self.report.is_incomplete() {
             return None;
         }
-        zone::check_jails(&zones, &jails, self.report);
+        let names = jails.iter().map(|jail| &jail.name).chain(&fail2ban.names);
+        let names = names.map(|name| name.value.as_str()).collect();
+        zone::check_jails(&zones, &names, self.report);
         let http = self.http(path, &main);
-        let filters = Filters::new(folders(&main.filters));
         let resolver = jail::Resolver { defaults: &main.defaults, filters: &filters, report: self.report };
-        let jails = jails.iter().filter_map(|jail| resolver.settings(jail)).collect();
+        let own = jails.iter().filter_map(|jail| resolver.settings(jail));
+        let mut jails: Vec<_> = own.chain(fail2ban.enabled).collect();
+        jails.sort_by(|a, b| a.name.cmp(&b.name));
         let mut files = self.files.take();
         files.extend(filters.files());
         Some(Config {
@@ -108,6 +119,7 @@ impl<'a> Loader<'a> {
             zones: zone::settings_of_all(&zones, self.report),
             allow: main.defaults.ignoreip.iter().copied().collect(),
             files,
+            notices: fail2ban.notices,
         })
     }
 
@@ -156,6 +168,29 @@ impl<'a> Loader<'a> {
         // Bans by hand always have a jail.
         by_name.entry(MANUAL.to_owned()).or_insert_with(|| file::Jail::manual(path));
         by_name.into_values().collect()
+    }
+
+    /// The jails of fail2ban's configuration, none of which may have the name of one of `own`.
+    fn fail2ban(&self, filters: &Filters, own: &[file::Jail]) -> fail2ban::Jails {
+        let jails = filters.fail2ban().map_or_else(|| Ok(fail2ban::Jails::default()), Directory::jails);
+        let jails = jails.unwrap_or_else(|errors| {
+            for error in errors.0 {
+                self.report.add_unreadable(&error.place, error.message);
+            }
+            fail2ban::Jails::default()
+        });
+        let is_enabled = |name: &&At<String>| jails.enabled.iter().any(|jail| *jail.name == *name.value);
+        for name in jails.names.iter().filter(is_enabled) {
+            jail::check_name(name, self.report);
+            if let Some(own) = own.iter().find(|own| own.name.value == name.value) {
+                let message = format!(
+                    "jail `{}` is already defined in {}: rename one of them, or set enabled = false here",
+                    name.value, own.place
+                );
+                self.report.add(&name.place, message);
+            }
+        }
+        jails
     }
 
     /// The zones of the main file and of every zone file.

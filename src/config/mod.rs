@@ -7,6 +7,7 @@
 mod document;
 pub mod duration;
 mod error;
+pub mod fail2ban;
 mod file;
 mod filter;
 mod jail;
@@ -54,6 +55,8 @@ pub struct Config {
     pub allow: PrefixSet,
     /// Every file that was read, in that order.
     pub files: Vec<PathBuf>,
+    /// What is accepted and has no effect.
+    pub notices: Vec<Error>,
 }
 
 /// The process itself.

@@ -55,8 +55,7 @@ fn add(report: &Report, place: &Place, error: &zone::Error) {
 }
 
 /// Checks that every published jail exists.
-pub(super) fn check_jails(zones: &[file::Zone], jails: &[file::Jail], report: &Report) {
-    let known: BTreeSet<&str> = jails.iter().map(|jail| jail.name.value.as_str()).collect();
+pub(super) fn check_jails(zones: &[file::Zone], known: &BTreeSet<&str>, report: &Report) {
     let rules = zones.iter().flat_map(|zone| &zone.publish);
     for At { value, place } in rules.flat_map(|rule| &rule.jails) {
         if value != EVERY_OTHER_JAIL && !known.contains(value.as_str()) {

@@ -361,7 +361,7 @@ struct Loaded {
 impl Loaded {
     fn load(config: &Config, clock: &Clock) -> Result<Self> {
         let own = own_addresses();
-        let readers = Readers::new(&config.jails)?;
+        let readers = Readers::new(&config.jails, clock.now())?;
         let zones = zones(config)?;
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;

@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 
 use super::writer;
 use crate::clock::Clock;
+use crate::filter::{Pace, Who};
 use crate::http::{Failed, Look};
 use crate::ip::PrefixSet;
-use crate::jail::{self, Effects, Jails, Order, Pace, Readers};
+use crate::jail::{self, Effects, Failure, Jails, Order, Readers};
 use crate::source::Batch;
 use crate::store::Work;
 
@@ -115,8 +116,11 @@ impl Pipeline {
             return;
         };
         for line in batch.lines() {
-            reader.read(line, pace, |jail, failure, now| {
-                jails.failure(jail, &failure, now, effects);
+            reader.read(line, None, pace, |jail, found, now| {
+                if let Who::Prefix(prefix) = found.failure.who {
+                    let failure = Failure { prefix, time: found.time, line: found.line };
+                    jails.failure(jail, &failure, now, effects);
+                }
             });
         }
     }

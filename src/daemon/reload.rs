@@ -8,6 +8,7 @@ use super::pipeline::{self, jails_by_source};
 use super::sources::{Running, stop_all};
 use super::steering::{Steering, lock, send_when_free};
 use super::{own_addresses, writer, zones};
+use crate::clock::Timestamp;
 use crate::config::{self, Config};
 use crate::jail::{Readers, never_listed};
 use crate::store::Reader;
@@ -15,7 +16,8 @@ use crate::store::Reader;
 /// Reads the configuration again and puts it in force, or says in one line each why not.
 pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
     let path = daemon.path.clone();
-    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path)).await;
+    let now = daemon.clock.now();
+    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, now)).await;
     let prepared = prepared.map_err(|failed| vec![failed.to_string()])??;
     prepared.put_in_force(daemon).await.map_err(|failed| vec![failed])
 }
@@ -28,14 +30,14 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn read(path: &std::path::Path) -> Result<Self, Vec<String>> {
+    fn read(path: &std::path::Path, now: Timestamp) -> Result<Self, Vec<String>> {
         let lines = |errors: config::Errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
         let config = config::load(path).map_err(lines)?;
         let own = own_addresses();
         let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
         let jails = pipeline::Reconfiguration {
             jails: config.jails.clone(),
-            readers: Readers::new(&config.jails).map_err(|failed| one(&failed))?,
+            readers: Readers::new(&config.jails, now).map_err(|failed| one(&failed))?,
             allow: config.allow.clone(),
             own: own.clone(),
         };
@@ -49,6 +51,9 @@ impl Prepared {
 
     async fn put_in_force(self, daemon: &Steering) -> Result<(), String> {
         let Self { mut config, jails, lists } = self;
+        for notice in &config.notices {
+            info!("{notice}");
+        }
         warn_of_what_stays(&lock(&daemon.running), &config);
         republish(daemon, lists).await?;
         stop_sources(daemon, &config).await;

@@ -61,6 +61,28 @@ pub struct Failure<'t> {
     pub earlier: Vec<String>,
 }
 
+impl Verdict<'_> {
+    /// The same, on its own.
+    pub fn into_owned(self) -> Verdict<'static> {
+        match self {
+            Self::Miss => Verdict::Miss,
+            Self::Ignored { failure, ignoreregex } => {
+                Verdict::Ignored { failure: failure.map(Failure::into_owned), ignoreregex }
+            }
+            Self::Noted { failregex } => Verdict::Noted { failregex },
+            Self::Pending { failregex } => Verdict::Pending { failregex },
+            Self::Failure(failure) => Verdict::Failure(failure.into_owned()),
+        }
+    }
+}
+
+impl Failure<'_> {
+    fn into_owned(self) -> Failure<'static> {
+        let user = self.user.map(|user| Cow::Owned(user.into_owned()));
+        Failure { user, who: self.who, users: self.users, failregex: self.failregex, earlier: self.earlier }
+    }
+}
+
 /// Who failed, as far as a line tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Who {

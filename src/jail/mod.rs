@@ -20,5 +20,5 @@ pub use counting::Counter;
 pub use effects::{Effects, Failure, Status};
 pub use jails::Jails;
 pub use order::{BanOrder, MANUAL, Order, Refusal};
-pub use readers::{Pace, Reader, Readers};
+pub use readers::{Found, Reader, Readers};
 pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, Settings};

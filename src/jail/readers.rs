@@ -4,10 +4,13 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Failure, Settings};
+use encoding_rs::Encoding;
+
+use super::Settings;
 use crate::clock::Timestamp;
-use crate::filter::{Dates, Error, Filter, Matcher, Verdict, Who, cut, line_time};
+use crate::filter::{self, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict};
 
 /// The readers of all logs, by source.
 #[derive(Debug, Default)]
@@ -15,22 +18,33 @@ pub struct Readers(HashMap<Arc<str>, Reader>);
 
 impl Readers {
     /// Compiles the filters of all jails. The same filter in several jails is compiled for each source they share.
-    pub fn new(jails: &[Settings]) -> Result<Self, Error> {
+    /// `now` says which years are near.
+    pub fn new(jails: &[Settings], now: Timestamp) -> Result<Self, Error> {
         let mut readers = Self::default();
         for jail in jails {
             for source in &jail.sources {
-                readers.0.entry(Arc::clone(&source.path)).or_default().add(jail)?;
+                readers.0.entry(Arc::clone(&source.path)).or_default().add(jail, now)?;
             }
         }
-        for group in readers.0.values_mut().flat_map(|reader| &mut reader.groups) {
-            group.prepare();
-        }
+        readers.0.values_mut().for_each(Reader::prepare);
         Ok(readers)
     }
 
     /// The reader of one source.
     pub fn get_mut(&mut self, source: &str) -> Option<&mut Reader> {
         self.0.get_mut(source)
+    }
+
+    /// The patterns that took too many steps in some line: jail, pattern and how often.
+    pub fn exhausted(&self) -> Vec<(Arc<str>, filter::Place, u64)> {
+        let groups = self.0.values().flat_map(|reader| &reader.groups);
+        let followers = groups.flat_map(|group| &group.followers);
+        let of_one = |follower: &Follower| {
+            let jail = Arc::clone(&follower.jail);
+            let counts = follower.filter.exhausted().into_iter();
+            counts.map(move |(place, count)| (Arc::clone(&jail), place, count))
+        };
+        followers.flat_map(of_one).collect()
     }
 }
 
@@ -40,109 +54,134 @@ pub struct Reader {
     groups: Vec<Group>,
 }
 
-/// The time of a log that is read, and when that happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// The log of a running server, at `now`. `live`: it had been read to its end before.
-    Following {
-        /// The present time.
-        now: Timestamp,
-        /// Whether lines are read as they are written.
-        live: bool,
-    },
-    /// An old log: it is always as late as its last line says. `before`: no line is later than that.
-    Replaying {
-        /// When the log ended, at the latest; completes dates without a year.
-        before: Timestamp,
-    },
+/// A failure in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<'a> {
+    /// What the filter found.
+    pub failure: filter::Failure<'a>,
+    /// When, by the line's own date where it can be believed.
+    pub time: Timestamp,
+    /// The line.
+    pub line: &'a str,
 }
 
 impl Reader {
     /// Reads one line without its newline, and hands each failure in it to `found`, with the jail it counts in and the
-    /// time it is for that jail.
+    /// time it is for that jail. `known` is when the line was written, where the source knows it.
     pub fn read(
         &mut self,
         line: &[u8],
+        known: Option<Timestamp>,
         pace: Pace,
-        mut found: impl FnMut(&Arc<str>, Failure<'_>, Timestamp),
+        mut found: impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
-        // What is not UTF-8 becomes U+FFFD, so that one odd byte can't hide a line from `.`.
-        // Most lines are UTF-8, and finding that out alone is faster.
-        let line = str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed);
-        for group in &mut self.groups {
-            group.read(&line, pace, &mut found);
+        // Groups of one encoding stand together.
+        for groups in self.groups.chunk_by_mut(|one, other| one.alike.encoding == other.alike.encoding) {
+            let line = decode(line, groups[0].alike.encoding);
+            for group in groups {
+                group.read(&line, known, pace, &mut found);
+            }
         }
     }
 
-    fn add(&mut self, jail: &Settings) -> Result<(), Error> {
-        let filter = Filter::compile(&jail.filter)?;
-        let dating = (jail.filter.datepattern.clone(), jail.filter.timezone.clone());
-        let group = match self.groups.iter().position(|group| group.dating == dating) {
-            Some(known) => known,
+    /// Puts the groups of one encoding together, so that a line is decoded once for all of them.
+    fn prepare(&mut self) {
+        self.groups.sort_by_key(|group| group.alike.encoding.map(Encoding::name));
+        self.groups.iter_mut().for_each(Group::prepare);
+    }
+
+    fn add(&mut self, jail: &Settings, now: Timestamp) -> Result<(), Error> {
+        let alike = Alike::of(jail);
+        let follower = Follower {
+            jail: Arc::clone(&jail.name),
+            filter: Filter::compile(&jail.filter)?,
+            state: State::default(),
+            findtime: jail.findtime,
+        };
+        let known = self.groups.iter().position(|group| group.alike == alike);
+        let group = match known {
+            Some(known) => &mut self.groups[known],
             None => {
-                self.groups.push(Group::new(dating)?);
-                self.groups.len() - 1
+                let timing = Timing::new(&jail.filter, now)?;
+                self.groups.push(Group { alike, timing, followers: Vec::new(), matcher: None });
+                self.groups.last_mut().expect("a group was just pushed")
             }
         };
-        self.groups[group].filters.push((Arc::clone(&jail.name), filter));
+        group.followers.push(follower);
         Ok(())
     }
 }
 
-/// The filters on one source that read dates alike.
+/// The text of a line. What is not in the encoding becomes U+FFFD, so that one odd byte can't hide a line from `.`.
+fn decode<'a>(line: &'a [u8], encoding: Option<&'static Encoding>) -> Cow<'a, str> {
+    match encoding {
+        // Most lines are UTF-8, and finding that out alone is faster.
+        None => str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed),
+        Some(encoding) => encoding.decode_without_bom_handling(line).0,
+    }
+}
+
+/// What filters have in common that see the same texts and times.
+#[derive(Debug, PartialEq, Eq)]
+struct Alike {
+    /// Absent: UTF-8.
+    encoding: Option<&'static Encoding>,
+    dialect: Dialect,
+    datepattern: Vec<String>,
+    timezone: Option<String>,
+}
+
+impl Alike {
+    fn of(jail: &Settings) -> Self {
+        let filter::Settings { dialect, datepattern, timezone, .. } = &jail.filter;
+        let (datepattern, timezone) = (datepattern.clone(), timezone.clone());
+        Self { encoding: jail.encoding, dialect: *dialect, datepattern, timezone }
+    }
+}
+
+/// The filters on one source that read its text and its dates alike.
 #[derive(Debug)]
 struct Group {
-    /// Date patterns and time zone.
-    dating: (Vec<String>, Option<String>),
-    dates: Dates,
-    /// The time of the line before.
-    last: Option<Timestamp>,
-    filters: Vec<(Arc<str>, Filter)>,
+    alike: Alike,
+    timing: Timing,
+    followers: Vec<Follower>,
     matcher: Option<Matcher>,
-    /// Holds a line whose date was cut out of its middle.
-    scratch: String,
+}
+
+/// The filter of one jail on its way through a log.
+#[derive(Debug)]
+struct Follower {
+    jail: Arc<str>,
+    filter: Filter,
+    state: State,
+    findtime: Duration,
 }
 
 impl Group {
-    fn new(dating: (Vec<String>, Option<String>)) -> Result<Self, Error> {
-        let dates = Dates::new(&dating.0, dating.1.as_deref())?;
-        Ok(Self { dating, dates, last: None, filters: Vec::new(), matcher: None, scratch: String::new() })
-    }
-
     fn prepare(&mut self) {
-        let filters: Vec<&Filter> = self.filters.iter().map(|(_, filter)| filter).collect();
+        let filters: Vec<&Filter> = self.followers.iter().map(|follower| &follower.filter).collect();
         self.matcher = Some(Matcher::new(&filters));
     }
 
-    fn read(&mut self, line: &str, pace: Pace, found: &mut impl FnMut(&Arc<str>, Failure<'_>, Timestamp)) {
-        let now = match pace {
-            Pace::Following { now, .. } => now,
-            Pace::Replaying { before } => before,
+    fn read(
+        &mut self,
+        line: &str,
+        known: Option<Timestamp>,
+        pace: Pace,
+        found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
+    ) {
+        let (Some(timed), Some(matcher)) = (self.timing.read(line, known, pace), &self.matcher) else {
+            return;
         };
-        let date = self.dates.find(line, now);
-        let (time, now) = match pace {
-            Pace::Following { now, live } => {
-                (line_time(date.as_ref().map(|date| date.time), self.last, now, live), now)
-            }
-            Pace::Replaying { before } => {
-                let time = date.as_ref().map(|date| date.time).or(self.last).unwrap_or(before);
-                (time, time.max(self.last.unwrap_or(time)))
-            }
-        };
-        if date.is_some() {
-            self.last = Some(time);
-        }
-        let text = match &date {
-            Some(date) => cut(line, &date.span, &mut self.scratch),
-            None => line,
-        };
-        let Some(matcher) = &self.matcher else { return };
+        let Timed { text, time: Some(time), now, .. } = timed else { return };
         for candidate in matcher.candidates(text).iter() {
-            let (jail, filter) = &self.filters[candidate];
-            if let Verdict::Failure(failure) = filter.check(text)
-                && let Who::Prefix(prefix) = failure.who
-            {
-                found(jail, Failure { prefix, time, line }, now);
+            let Follower { jail, filter, state, findtime } = &mut self.followers[candidate];
+            // What is too old to count leaves no traces either.
+            if time < now - *findtime {
+                continue;
+            }
+            if let Verdict::Failure(failure) = filter.follow(Line { text, whole: line }, state, now) {
+                found(jail, &Found { failure, time, line }, now);
             }
         }
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{Exit, Global};
 use crate::clock::{Clock, Timestamp};
-use crate::filter::{Dates, Filter, Verdict, cut, line_time};
+use crate::filter::{Filter, Line, Pace, State, Timing, Verdict};
 use crate::source::read_once;
 
 use report::{Print, Report};
@@ -69,13 +69,16 @@ impl Args {
         }
         let subject = subject::find(&self, global)?;
         let filter = Filter::compile(&subject.settings)?;
-        let timezone = self.timezone.as_deref().or(subject.settings.timezone.as_deref());
-        let dates = Dates::new(&subject.settings.datepattern, timezone)?;
+        let now = self.now.unwrap_or_else(|| Clock::System.now());
+        let mut dated = subject.settings.clone();
+        dated.timezone = self.timezone.clone().or(dated.timezone);
         let mut run = Run {
-            dates: (!self.journal).then_some(dates),
-            now: self.now.unwrap_or_else(|| Clock::System.now()),
+            timing: Timing::new(&dated, now)?,
+            // Lines of the journal have no dates.
+            known: self.journal.then_some(now),
+            now,
             filter,
-            last: None,
+            state: State::default(),
         };
         if global.json {
             self.print_objects(&mut run, out)?;
@@ -91,28 +94,20 @@ impl Args {
     }
 
     fn fill(&self, run: &mut Run, report: &mut Report) -> anyhow::Result<()> {
-        let mut scratch = String::new();
         self.for_each_line(|line| {
             if !is_passed_over(line) {
-                let (verdict, time, _) = run.line(line, &mut scratch);
-                report.add(line, verdict, time);
+                let (verdict, time) = run.line(line);
+                report.add(line, verdict, time.unwrap_or(run.now));
             }
             Ok(())
         })
     }
 
     fn print_objects(&self, run: &mut Run, out: &mut dyn Write) -> anyhow::Result<()> {
-        let mut scratch = String::new();
         let mut number = 0u64;
         self.for_each_line(|line| {
             number += 1;
-            let (verdict, time) = if is_passed_over(line) {
-                (Verdict::Miss, None)
-            } else {
-                let (verdict, time, dated) = run.line(line, &mut scratch);
-                let counts = dated || verdict != Verdict::Miss;
-                (verdict, counts.then_some(time))
-            };
+            let (verdict, time) = if is_passed_over(line) { (Verdict::Miss, None) } else { run.line(line) };
             Ok(writeln!(out, "{}", object(number, verdict, time))?)
         })
     }
@@ -136,24 +131,24 @@ impl Args {
 /// One filter on its way through the lines of a log.
 struct Run {
     filter: Filter,
-    /// Absent: the lines have no dates.
-    dates: Option<Dates>,
+    state: State,
+    timing: Timing,
+    /// The time of all lines, where they have no dates.
+    known: Option<Timestamp>,
     now: Timestamp,
-    /// The time of the line before.
-    last: Option<Timestamp>,
 }
 
 impl Run {
-    /// What the filter says of `line`, and the line's time and date.
-    fn line<'t>(&mut self, line: &'t str, scratch: &'t mut String) -> (Verdict<'t>, Timestamp, bool) {
-        let date = self.dates.as_mut().and_then(|dates| dates.find(line, self.now));
-        let time = line_time(date.as_ref().map(|date| date.time), self.last, self.now, false);
-        self.last = Some(time);
-        let text = match &date {
-            Some(date) => cut(line, &date.span, scratch),
-            None => line,
+    /// What the filter says of `line`, and the line's time if it has one or matters.
+    fn line<'t>(&mut self, line: &'t str) -> (Verdict<'t>, Option<Timestamp>) {
+        let Some(timed) = self.timing.read(line, self.known, Pace::Sampling { now: self.now }) else {
+            return (Verdict::Miss, None);
         };
-        (self.filter.check(text), time, date.is_some())
+        let (time, is_dated) = (timed.time, timed.is_dated);
+        let line = Line { text: timed.text, whole: line };
+        let verdict = self.filter.follow(line, &mut self.state, self.now).into_owned();
+        let matters = is_dated || verdict != Verdict::Miss;
+        (verdict, time.filter(|_| matters))
     }
 }
 

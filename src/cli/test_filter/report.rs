@@ -178,11 +178,12 @@ impl Report {
 }
 
 fn write_dates(run: &Run, out: &mut dyn Write) -> io::Result<()> {
-    let Some(dates) = &run.dates else {
+    if run.known.is_some() {
         return Ok(());
-    };
+    }
     writeln!(out, "Date template hits:")?;
-    let hits: Vec<_> = dates.templates().filter(|(_, hits)| *hits > 0).collect();
+    let mut hits = run.timing.templates();
+    hits.retain(|(_, hits)| *hits > 0);
     if !hits.is_empty() {
         writeln!(out, "|- [# of hits] date format")?;
         hits.iter().try_for_each(|(name, hits)| writeln!(out, "|  [{hits}] {name}"))?;

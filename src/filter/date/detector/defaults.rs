@@ -68,7 +68,8 @@ impl Defaults {
 
     fn new(years: Years) -> Self {
         let original = |(core, pattern): (usize, &&str)| {
-            let template = Template::new(pattern, years).expect("the default patterns hold known directives only");
+            let template =
+                Template::new(pattern, years).expect("the default patterns hold known directives only");
             Arc::new(template.with_core(core))
         };
         let originals: Vec<_> = PATTERNS.iter().enumerate().map(original).collect();

@@ -123,9 +123,7 @@ fn regex(letters: &str, years: Years) -> String {
         "m" => "(?P<m>0?[1-9]|1[0-2])",
         "d" => r"(?P<d>[1-2]\d|[0 ]?[1-9]|3[0-1])",
         "A" => "(?P<A>monday|tuesday|wednesday|thursday|friday|saturday|sunday)",
-        "B" => {
-            "(?P<B>january|february|march|april|may|june|july|august|september|october|november|december)"
-        }
+        "B" => "(?P<B>january|february|march|april|may|june|july|august|september|october|november|december)",
         "H" => HOUR,
         "k" => r" ?(?P<H>[0-2]?\d)",
         "I" => "(?P<I>1[0-2]|0[1-9]|[1-9])",

@@ -187,7 +187,8 @@ impl Cursor<'_> {
             return None;
         }
         if dot && self.digit_at(1).is_some() {
-            let digits = self.line[self.at + 1..].iter().take(7).take_while(|byte| byte.is_ascii_digit()).count();
+            let digits =
+                self.line[self.at + 1..].iter().take(7).take_while(|byte| byte.is_ascii_digit()).count();
             self.at += 1 + digits;
             return (digits < 7).then_some(());
         }
@@ -264,8 +265,15 @@ const fn name(letters: [u8; 3]) -> u32 {
 }
 
 fn is_weekday(letters: u32) -> bool {
-    const DAYS: [u32; 7] =
-        [name(*b"mon"), name(*b"tue"), name(*b"wed"), name(*b"thu"), name(*b"fri"), name(*b"sat"), name(*b"sun")];
+    const DAYS: [u32; 7] = [
+        name(*b"mon"),
+        name(*b"tue"),
+        name(*b"wed"),
+        name(*b"thu"),
+        name(*b"fri"),
+        name(*b"sat"),
+        name(*b"sun"),
+    ];
     DAYS.contains(&letters)
 }
 

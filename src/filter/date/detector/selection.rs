@@ -69,9 +69,8 @@ const MANY: usize = 4;
 
 impl Selection {
     pub(super) fn new(templates: Vec<Arc<Template>>, defaults: Arc<Defaults>) -> Self {
-        let candidate = |template| {
-            Candidate { template, hits: 0, fitted: 0, used: Timestamp::default(), distance: FAR }
-        };
+        let candidate =
+            |template| Candidate { template, hits: 0, fitted: 0, used: Timestamp::default(), distance: FAR };
         let many = templates.iter().filter(|template| template.core.is_some()).count() >= MANY;
         Self {
             candidates: templates.into_iter().map(candidate).collect(),
@@ -137,7 +136,8 @@ impl Selection {
         let same_sign =
             |now: Option<char>, then: Option<char>| now == then && !then.is_some_and(is_alphanumeric);
         let (start, end) = (self.start.at, self.end.at);
-        let begins = text.before(start) == self.start.before || same_sign(text.char(start), self.start.behind);
+        let begins =
+            text.before(start) == self.start.before || same_sign(text.char(start), self.start.behind);
         let ends = text.char(end) == self.end.behind || same_sign(text.before(end), self.end.before);
         begins && ends
     }
