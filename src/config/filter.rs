@@ -10,7 +10,8 @@ use super::error::{At, Errors, Place, Report, did_you_mean};
 use super::fail2ban::{self, Directory};
 use super::load::resolve;
 use super::{file, keys, shipped};
-use crate::filter::{self, Dates, Dialect, Filter, Settings};
+use crate::clock::Timestamp;
+use crate::filter::{self, Filter, Settings, Timing};
 
 /// The extension of filter files.
 const EXTENSION: &str = "toml";
@@ -133,7 +134,7 @@ impl Filters {
 }
 
 /// The file of fail2ban's that `name` is the path of; options in brackets may follow.
-fn fail2ban_file(name: &str) -> Option<&Path> {
+pub(super) fn fail2ban_file(name: &str) -> Option<&Path> {
     let path = name.split('[').next().unwrap_or(name);
     path.ends_with(".conf").then(|| Path::new(path))
 }
@@ -188,16 +189,10 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
 
 /// Why a filter cannot be used.
 pub(super) fn problems(settings: &Settings) -> impl Iterator<Item = filter::Error> + use<> {
-    let errors = match settings.dialect {
-        Dialect::Banzone => {
-            let compiled = Filter::compile(settings).map(drop);
-            let dates = Dates::new(&settings.datepattern, settings.timezone.as_deref()).map(drop);
-            [compiled.err(), dates.err()]
-        }
-        // The one place where patterns in fail2ban's language would be compiled.
-        Dialect::Fail2ban => [None, None],
-    };
-    errors.into_iter().flatten()
+    let compiled = Filter::compile(settings).map(drop);
+    // Which years are near does not matter to whether a pattern is one.
+    let timing = Timing::new(settings, Timestamp::default()).map(drop);
+    [compiled.err(), timing.err()].into_iter().flatten()
 }
 
 /// Where the part of a filter stands that an error speaks of.

@@ -7,7 +7,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::bail;
 use serde_json::json;
 
 use super::{Exit, Global};
@@ -34,9 +33,9 @@ pub struct Args {
     /// A filter file, instead of FILTER
     #[arg(long, value_name = "FILE", conflicts_with_all = ["filter", "ignoreregex"])]
     filter_file: Option<PathBuf>,
-    /// An option of the filter; banzone's own filters have none
-    #[arg(long = "option", value_name = "KEY=VALUE")]
-    options: Vec<String>,
+    /// An option of a fail2ban filter, such as mode=aggressive; may be given several times
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = parse_option)]
+    options: Vec<(String, String)>,
     /// The time to take for now, such as 2026-11-22T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<Timestamp>,
@@ -61,12 +60,14 @@ fn parse_time(written: &str) -> Result<Timestamp, jiff::Error> {
     Ok(Timestamp::from_millis(time.as_millisecond()))
 }
 
+fn parse_option(written: &str) -> Result<(String, String), String> {
+    let (name, value) = written.split_once('=').ok_or("write it as KEY=VALUE, such as mode=aggressive")?;
+    Ok((name.trim().to_owned(), value.to_owned()))
+}
+
 impl Args {
     /// Reads the lines and reports.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
-        if let Some(option) = self.options.first() {
-            bail!("unknown option `{option}`: banzone's own filters have no options");
-        }
         let subject = subject::find(&self, global)?;
         let filter = Filter::compile(&subject.settings)?;
         let now = self.now.unwrap_or_else(|| Clock::System.now());

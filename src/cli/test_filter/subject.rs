@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::Args;
 use crate::cli::Global;
-use crate::config::Filters;
+use crate::config::{Filters, fail2ban};
 use crate::filter::Settings;
 
 /// A filter and how it was named.
@@ -21,15 +21,18 @@ pub(super) struct Subject {
 /// Finds the filter that the command line means.
 pub(super) fn find(args: &Args, global: &Global) -> anyhow::Result<Subject> {
     if let Some(file) = &args.filter_file {
-        return by_path(file);
+        return by_path(file, Vec::new(), args);
     }
     let written = args.filter.as_deref().context("name a filter, or write a failregex")?;
     let filters = global.glance()?.filters;
-    let mut subject = if filters.has(written) {
+    let mut subject = if let Some((file, given)) = fail2ban::path_and_options(written)? {
+        by_path(file, given, args)?
+    } else if filters.has(written) {
+        refuse_options(args)?;
         let settings = filters.find(written)?;
         Subject { settings, kind: "filter", shown: written.to_owned() }
     } else if Path::new(written).extension().is_some_and(|extension| extension == "toml") {
-        by_path(Path::new(written))?
+        by_path(Path::new(written), Vec::new(), args)?
     } else {
         by_pattern(written, &filters)?
     };
@@ -39,15 +42,27 @@ pub(super) fn find(args: &Args, global: &Global) -> anyhow::Result<Subject> {
     Ok(subject)
 }
 
-fn by_path(file: &Path) -> anyhow::Result<Subject> {
+/// The filter in a file: one of banzone's in TOML, or one of fail2ban's with the options `given` and those typed.
+fn by_path(file: &Path, mut given: Vec<(String, String)>, args: &Args) -> anyhow::Result<Subject> {
     let shown = file.display().to_string();
-    if file.extension().is_none_or(|extension| extension != "toml") {
-        bail!("`{shown}` is no filter file of banzone: their names end in .toml");
-    }
-    // Only what contains a slash is looked for as a path.
-    let path = Path::new(".").join(file);
-    let settings = Filters::default().find(&path.to_string_lossy())?;
+    let settings = if file.extension().is_some_and(|extension| extension == "toml") {
+        refuse_options(args)?;
+        // Only what contains a slash is looked for as a path.
+        Filters::default().find(&Path::new(".").join(file).to_string_lossy())?
+    } else {
+        given.extend(args.options.iter().cloned());
+        fail2ban::filter_file(file, &given, args.journal)?.settings
+    };
     Ok(Subject { settings, kind: "filter file", shown })
+}
+
+fn refuse_options(args: &Args) -> anyhow::Result<()> {
+    match args.options.first() {
+        None => Ok(()),
+        Some((name, _)) => bail!(
+            "unknown option `{name}`: banzone's own filters have none; for one of fail2ban's name its file, or write {name} in brackets behind its name"
+        ),
+    }
 }
 
 /// A word without any tag is rather a misspelt name than a pattern; the error for names says what there is.

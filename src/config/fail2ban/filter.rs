@@ -50,7 +50,8 @@ impl Loaded {
             filter::Place::Ignoreregex(index) => places.ignoreregex.get(index),
             filter::Place::Datepattern(index) => places.datepattern.get(index),
             filter::Place::Timezone => places.timezone.as_ref(),
-            filter::Place::Daemon => places.prefregex.as_ref(),
+            filter::Place::Prefregex => places.prefregex.as_ref(),
+            filter::Place::Daemon => None,
         };
         place.unwrap_or(&places.whole)
     }

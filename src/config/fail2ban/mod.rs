@@ -189,6 +189,17 @@ pub fn filter_file(path: &Path, given: &[(String, String)], journal: bool) -> Re
     load(&name, reader, &Options::new(), journal)
 }
 
+/// The file of a filter of fail2ban's that `written` is the path of, and the options in brackets behind it.
+pub fn path_and_options(written: &str) -> Result<Option<PathAndOptions<'_>>, Errors> {
+    let Some(path) = super::filter::fail2ban_file(written) else {
+        return Ok(None);
+    };
+    Ok(Some((path, given(written)?)))
+}
+
+/// A path, and names with their values.
+pub type PathAndOptions<'w> = (&'w Path, Vec<(String, String)>);
+
 /// The options in brackets behind the path of a filter.
 pub(super) fn given(written: &str) -> Result<Vec<(String, String)>, Errors> {
     let wrong = |message: String| Error { place: Place::file(Path::new(written)), message };
@@ -222,6 +233,8 @@ fn finish(
         sources.clear();
     }
     let settings = settings::of_jail(jail, sources, notices)?;
-    jail.filter.problems(&settings.filter)?;
+    if !settings.filter.failregex.is_empty() {
+        jail.filter.problems(&settings.filter)?;
+    }
     Ok(settings)
 }
