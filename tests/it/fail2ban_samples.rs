@@ -183,7 +183,8 @@ impl Score {
                 let line = String::from_utf8_lossy(&sample.line);
                 self.findings.push(format!("{context} {file}:{number}: {}\n    {line}", wrong.join(", ")));
             }
-            hits.extend(answer["failregex"].as_u64().and_then(|number| usize::try_from(number).ok()));
+            let matching = answer["matching"].as_array().into_iter().flatten().chain([&answer["failregex"]]);
+            hits.extend(matching.filter_map(|number| usize::try_from(number.as_u64()?).ok()));
         }
         hits
     }
