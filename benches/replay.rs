@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use banzone::clock::Timestamp;
 use banzone::config;
-use banzone::filter::{Pace, Who};
-use banzone::jail::{Change, Effects, Failure, Jails, Reader, Readers, Settings};
+use banzone::filter::Pace;
+use banzone::jail::{Change, Effects, Jails, Reader, Readers, Settings};
 use banzone::source::read_once;
 use generator::{Bots, Generator, MAIL, Stamp};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -102,10 +102,7 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
 fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
     reader.read(line, None, Pace::Replaying { before }, |jail, found, now| {
         jails.expire(now, effects);
-        if let Who::Prefix(prefix) = found.failure.who {
-            let failure = Failure { prefix, time: found.time, line: found.line };
-            jails.failure(jail, &failure, now, effects);
-        }
+        jails.found(jail, found, now, effects);
     });
 }
 

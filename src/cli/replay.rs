@@ -11,10 +11,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Exit, Global};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{self, Config};
-use crate::filter::{Pace, Who};
+use crate::filter::Pace;
 use crate::http::api;
 use crate::ip::PrefixSet;
-use crate::jail::{self, Change, Effects, Failure, Jails, Reader, Readers};
+use crate::jail::{self, Answer, Change, Effects, Jails, Question, Readers};
 use crate::source::{self, Start, read_once};
 
 /// What the jails read instead of their own logs.
@@ -45,8 +45,14 @@ impl Args {
         for log in &self.logs {
             replay.log(log, self.ended(log)?, !global.quiet)?;
         }
-        let Totals { lines, failures, bans } = replay.totals;
+        let Totals { lines, failures, bans, names, commands } = replay.totals;
         global.note(&format!("{lines} lines, {failures} failures, {bans} bans"));
+        if names > 0 {
+            global.note(&format!("{names} failures by host name are left out: no name was looked up"));
+        }
+        if commands > 0 {
+            global.note(&format!("{commands} failures were counted without asking `ignore_command`"));
+        }
         Ok(Exit::Done)
     }
 
@@ -59,9 +65,9 @@ impl Args {
             }
         }
         jails.retain(|jail| self.jails.is_empty() || self.jails.iter().any(|name| *jail.name == **name));
-        // A jail without sources takes bans by hand only.
-        jails.retain(|jail| !jail.sources.is_empty());
-        for jail in &mut jails {
+        // A jail without sources takes bans by hand only, or those of the others.
+        jails.retain(|jail| !jail.sources.is_empty() || jail.counts_bans);
+        for jail in jails.iter_mut().filter(|jail| !jail.sources.is_empty()) {
             jail.sources = vec![source::Settings { path: SOURCE.into(), start: Start::Head }];
         }
         Ok(jails)
@@ -85,6 +91,25 @@ struct Totals {
     lines: u64,
     failures: u64,
     bans: u64,
+    /// Failures by host name, which are not counted.
+    names: u64,
+    /// Failures that a command might have excused.
+    commands: u64,
+}
+
+impl Totals {
+    /// Answers what would be asked outside: the world is not that of the log any more.
+    fn answer(&mut self, jails: &mut Jails, now: Timestamp, effects: &mut Effects) {
+        while let Some(ask) = effects.asks.pop() {
+            match ask.question {
+                Question::Addresses { .. } => self.names += 1,
+                Question::Excused { .. } => {
+                    self.commands += 1;
+                    jails.answered(&ask, &Answer::Excused(false), now, effects);
+                }
+            }
+        }
+    }
 }
 
 /// The jails on their way through the logs.
@@ -116,9 +141,7 @@ impl<'a> Replay<'a> {
             let batch = batch?;
             let mut effects = Effects::default();
             self.totals.lines += batch.len() as u64;
-            if let Some(reader) = self.readers.get_mut(SOURCE) {
-                batch.lines().for_each(|line| read(reader, &mut self.jails, line, before, &mut effects));
-            }
+            batch.lines().for_each(|line| self.read(line, before, &mut effects));
             self.totals.failures += effects.failures.values().map(|count| u64::from(*count)).sum::<u64>();
             self.report(&effects.changes)?;
             // Drops what has been noted down for a store.
@@ -127,6 +150,16 @@ impl<'a> Replay<'a> {
         }
         progress.finish_and_clear();
         Ok(())
+    }
+
+    fn read(&mut self, line: &[u8], before: Timestamp, effects: &mut Effects) {
+        let Self { readers, jails, totals, .. } = self;
+        let Some(reader) = readers.get_mut(SOURCE) else { return };
+        reader.read(line, None, Pace::Replaying { before }, |jail: &Arc<str>, found, now| {
+            jails.expire(now, effects);
+            jails.found(jail, found, now, effects);
+            totals.answer(jails, now, effects);
+        });
     }
 
     fn report(&mut self, changes: &[Change]) -> Result<()> {
@@ -148,16 +181,6 @@ impl<'a> Replay<'a> {
         }
         Ok(())
     }
-}
-
-fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
-    reader.read(line, None, Pace::Replaying { before }, |jail: &Arc<str>, found, now| {
-        jails.expire(now, effects);
-        if let Who::Prefix(prefix) = found.failure.who {
-            let failure = Failure { prefix, time: found.time, line: found.line };
-            jails.failure(jail, &failure, now, effects);
-        }
-    });
 }
 
 /// A bar on standard error, if somebody looks at it.

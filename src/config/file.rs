@@ -4,13 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use toml::de::DeValue;
 
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
-use crate::jail::{BanTime, MANUAL};
+use crate::jail::{BanTime, Formula, MANUAL};
 use crate::source::Start;
 use crate::zone::{Name, Template};
 
@@ -44,10 +45,13 @@ pub mod keys {
         "bantime",
         "ignoreip",
         "ignoreself",
+        "ignore_command",
+        "ignore_cache",
         "ipv6_prefix",
         "escalate",
         "increment",
         "max_matches",
+        "encoding",
         "start",
     ];
     /// `[jail.NAME]`
@@ -56,21 +60,28 @@ pub mod keys {
         "filter",
         "logpath",
         "allow_reserved",
+        "counts_bans",
         "findtime",
         "maxretry",
         "bantime",
         "ignoreip",
         "ignoreself",
+        "ignore_command",
+        "ignore_cache",
         "ipv6_prefix",
         "escalate",
         "increment",
         "max_matches",
+        "encoding",
         "start",
     ];
     /// `escalate = { }`
     pub const ESCALATE: &[&str] = &["hosts", "ipv4", "ipv6"];
     /// `increment = { }`
-    pub const INCREMENT: &[&str] = &["factor", "multipliers", "max_time", "random_time", "overall_jails"];
+    pub const INCREMENT: &[&str] =
+        &["factor", "formula", "multipliers", "max_time", "random_time", "overall_jails"];
+    /// `ignore_cache = { }`
+    pub const IGNORE_CACHE: &[&str] = &["key", "max_count", "max_time"];
     /// A file of `zones`, or `[[zone]]`.
     pub const ZONE: &[&str] = &[
         "origin",
@@ -103,6 +114,7 @@ pub mod keys {
         ("[jail.NAME]", JAIL),
         ("escalate", ESCALATE),
         ("increment", INCREMENT),
+        ("ignore_cache", IGNORE_CACHE),
         ("[[zone]]", ZONE),
         ("[[publish]]", PUBLISH),
         ("filters/NAME.toml", FILTER),
@@ -198,12 +210,15 @@ pub(super) struct Policy {
     pub findtime: Option<Duration>,
     pub maxretry: Option<u32>,
     pub bantime: Option<BanTime>,
-    pub ignoreip: Vec<Prefix>,
+    pub ignoreip: Vec<At<Spared>>,
     pub ignoreself: Option<bool>,
+    pub ignore_command: Option<String>,
+    pub ignore_cache: Option<IgnoreCache>,
     pub ipv6_prefix: Option<u8>,
     pub escalate: Option<At<Option<Escalate>>>,
     pub increment: Option<Option<Increment>>,
     pub max_matches: Option<usize>,
+    pub encoding: Option<&'static Encoding>,
     pub start: Option<Start>,
 }
 
@@ -222,10 +237,13 @@ impl Policy {
             }),
             ignoreip: section.get("ignoreip").unwrap_or_default(),
             ignoreself: section.get("ignoreself"),
+            ignore_command: section.get("ignore_command"),
+            ignore_cache: section.get("ignore_cache"),
             ipv6_prefix: narrow(section.number("ipv6_prefix", 16, 128)),
             escalate: section.get("escalate"),
             increment: section.get("increment"),
             max_matches: narrow(section.number("max_matches", 0, MOST_MATCHES)),
+            encoding: section.get("encoding"),
             start: section.get("start"),
         }
     }
@@ -269,6 +287,7 @@ impl Value for Option<Escalate> {
 #[derive(Clone, Default)]
 pub(super) struct Increment {
     pub factor: Option<f64>,
+    pub formula: Option<Formula>,
     pub multipliers: Vec<u32>,
     pub max_time: Option<Duration>,
     pub random_time: Option<Duration>,
@@ -283,11 +302,65 @@ impl Value for Option<Increment> {
         let section = raw.section(keys::INCREMENT)?;
         Some(Some(Increment {
             factor: section.get("factor").and_then(|factor| positive(&section, factor)),
+            formula: section.get("formula"),
             multipliers: section.get("multipliers").unwrap_or_default(),
             max_time: section.get("max_time"),
             random_time: section.get("random_time"),
             overall_jails: section.get("overall_jails"),
         }))
+    }
+}
+
+/// One entry of `ignoreip`: somebody who never fails.
+#[derive(Clone)]
+pub(super) enum Spared {
+    Prefix(Prefix),
+    /// The addresses of a host.
+    Name(String),
+    /// The entries of a file.
+    File(String),
+}
+
+impl Value for Spared {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let written = raw.string("an address, a network, a host name, or \"file:\" with a path")?;
+        if let Some(path) = written.strip_prefix("file:") {
+            return Some(Self::File(path.to_owned()));
+        }
+        if is_host_name(written) {
+            return Some(Self::Name(written.to_owned()));
+        }
+        Prefix::read(raw).map(Self::Prefix)
+    }
+}
+
+/// Whether `written` can be the name of a host, and no address.
+fn is_host_name(written: &str) -> bool {
+    /// No name is longer (RFC 1035, section 2.3.4).
+    const LONGEST: usize = 253;
+    written.len() <= LONGEST
+        && written.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && written.chars().any(|c| c.is_ascii_alphabetic())
+}
+
+/// `ignore_cache = { key = "<ip>" }`
+#[derive(Clone)]
+pub(super) struct IgnoreCache {
+    pub key: Option<String>,
+    pub max_count: Option<usize>,
+    pub max_time: Option<Duration>,
+}
+
+impl Value for IgnoreCache {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        /// Answers are kept in memory.
+        const MOST_ANSWERS: u64 = 1_000_000;
+        let section = raw.section(keys::IGNORE_CACHE)?;
+        Some(Self {
+            key: section.get("key"),
+            max_count: narrow(section.number("max_count", 1, MOST_ANSWERS)),
+            max_time: section.get("max_time"),
+        })
     }
 }
 
@@ -307,6 +380,8 @@ pub(super) struct Jail {
     /// Where the section begins.
     pub place: Place,
     pub allow_reserved: Vec<Prefix>,
+    /// Whether the bans of other jails are what it reads.
+    pub counts_bans: bool,
     pub policy: Policy,
 }
 
@@ -321,6 +396,7 @@ impl Jail {
             logpath: Vec::new(),
             place,
             allow_reserved: Vec::new(),
+            counts_bans: false,
             policy: Policy::default(),
         }
     }
@@ -339,6 +415,7 @@ impl Jail {
             logpath: section.get("logpath").unwrap_or_default(),
             place: section.place().clone(),
             allow_reserved: section.get("allow_reserved").unwrap_or_default(),
+            counts_bans: section.get("counts_bans").unwrap_or(false),
             policy: Policy::read(section),
         }
     }

@@ -1,15 +1,16 @@
 //! A jail as typed, over the defaults, becomes the jail's settings.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{At, Report};
-use super::file;
+use super::file::{self, Spared};
 use super::filter::Filters;
-use super::load::resolve;
+use super::load::{resolve, resolve_absolute};
 use crate::filter;
-use crate::jail::{BanTime, Escalate, Increment, MANUAL, Settings};
+use crate::ip::Prefix;
+use crate::jail::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, MANUAL, Settings};
 use crate::source::{self, Start};
 
 const FINDTIME: Duration = Duration::from_secs(10 * 60);
@@ -23,6 +24,11 @@ const START: Start = Start::Tail;
 const ESCALATE_HOSTS: u32 = 5;
 const ESCALATE_IPV4: u8 = 24;
 const ESCALATE_IPV6: u8 = 48;
+
+/// fail2ban's.
+const IGNORE_KEY: &str = "<ip>";
+const IGNORE_COUNT: usize = 100;
+const IGNORE_TIME: Duration = Duration::from_secs(5 * 60);
 
 const INCREMENT_FACTOR: f64 = 1.0;
 
@@ -47,6 +53,10 @@ impl Resolver<'_> {
             self.check_reads_nothing(jail);
             return Some(self.with_policy(jail, Vec::new(), filter::Settings::default()));
         }
+        if jail.counts_bans {
+            self.check_reads_nothing(jail);
+            return Some(self.with_policy(jail, Vec::new(), filter::Settings::default()));
+        }
         let sources = self.sources(jail);
         let filter = self.filters.of_jail(jail, self.report)?;
         Some(self.with_policy(jail, sources, filter))
@@ -60,6 +70,7 @@ impl Resolver<'_> {
     ) -> Settings {
         let (own, defaults) = (&jail.policy, self.defaults);
         let ipv6_prefix = own.ipv6_prefix.or(defaults.ipv6_prefix).unwrap_or(IPV6_PREFIX);
+        let spared = || own.ignoreip.iter().chain(&defaults.ignoreip);
         let increment = own.increment.as_ref().or(defaults.increment.as_ref());
         Settings {
             name: jail.name.value.as_str().into(),
@@ -69,26 +80,35 @@ impl Resolver<'_> {
             maxretry: own.maxretry.or(defaults.maxretry).unwrap_or(MAXRETRY),
             bantime: own.bantime.or(defaults.bantime).unwrap_or(BANTIME),
             increment: increment.and_then(Option::as_ref).map(increment_settings),
-            ignore: own.ignoreip.iter().chain(&defaults.ignoreip).copied().collect(),
-            ignore_names: Vec::new(),
-            ignore_files: Vec::new(),
-            ignore_command: None,
+            ignore: prefixes(spared()).collect(),
+            ignore_names: spared().filter_map(name).collect(),
+            ignore_files: spared().filter_map(ignore_file).collect(),
+            ignore_command: ignore_command(own, defaults),
             ignore_self: own.ignoreself.or(defaults.ignoreself).unwrap_or(true),
             ipv6_prefix,
             escalate: self.escalate(own.escalate.as_ref().or(defaults.escalate.as_ref()), ipv6_prefix),
             max_matches: own.max_matches.or(defaults.max_matches).unwrap_or(MAX_MATCHES),
             allow_reserved: jail.allow_reserved.iter().copied().collect(),
-            encoding: None,
-            counts_bans: false,
+            // UTF-8 is what logs are in anyway.
+            encoding: own.encoding.or(defaults.encoding).filter(|encoding| *encoding != encoding_rs::UTF_8),
+            counts_bans: jail.counts_bans,
         }
     }
 
     fn check_reads_nothing(&self, jail: &file::Jail) {
         if jail.filter.is_some() || !jail.logpath.is_empty() {
-            let message = format!(
-                "jail `{MANUAL}` is that of bans by hand and reads nothing: \
-                 remove filter and logpath, or use another name"
-            );
+            let message = if jail.counts_bans {
+                format!(
+                    "jail `{}` counts the bans of other jails and reads nothing: \
+                     remove filter and logpath, or counts_bans",
+                    jail.name.value
+                )
+            } else {
+                format!(
+                    "jail `{MANUAL}` is that of bans by hand and reads nothing: \
+                     remove filter and logpath, or use another name"
+                )
+            };
             self.report.add(&jail.place, message);
         }
     }
@@ -181,9 +201,44 @@ pub(super) fn matches(pattern: &str, path: &str) -> bool {
     is_pattern(pattern) && !is_pattern(path) && glob::Pattern::new(pattern).is_ok_and(finds)
 }
 
+/// The addresses and networks among what never fails.
+pub(super) fn prefixes<'a>(spared: impl Iterator<Item = &'a At<Spared>>) -> impl Iterator<Item = Prefix> {
+    spared.filter_map(|spared| match spared.value {
+        Spared::Prefix(prefix) => Some(prefix),
+        Spared::Name(_) | Spared::File(_) => None,
+    })
+}
+
+fn name(spared: &At<Spared>) -> Option<String> {
+    match &spared.value {
+        Spared::Name(name) => Some(name.clone()),
+        Spared::Prefix(_) | Spared::File(_) => None,
+    }
+}
+
+fn ignore_file(spared: &At<Spared>) -> Option<PathBuf> {
+    match &spared.value {
+        Spared::File(path) => Some(resolve_absolute(&spared.place.file, path)),
+        Spared::Prefix(_) | Spared::Name(_) => None,
+    }
+}
+
+/// The empty command asks nobody, where the defaults have one.
+fn ignore_command(own: &file::Policy, defaults: &file::Policy) -> Option<IgnoreCommand> {
+    let command = own.ignore_command.as_ref().or(defaults.ignore_command.as_ref())?;
+    let cache = own.ignore_cache.as_ref().or(defaults.ignore_cache.as_ref());
+    let cache = cache.map(|cache| IgnoreCache {
+        key: cache.key.clone().unwrap_or_else(|| IGNORE_KEY.to_owned()),
+        max_count: cache.max_count.unwrap_or(IGNORE_COUNT),
+        max_time: cache.max_time.unwrap_or(IGNORE_TIME),
+    });
+    (!command.trim().is_empty()).then(|| IgnoreCommand { command: command.clone(), cache })
+}
+
 fn increment_settings(written: &file::Increment) -> Increment {
     Increment {
         factor: written.factor.unwrap_or(INCREMENT_FACTOR),
+        formula: written.formula.clone(),
         multipliers: written.multipliers.clone(),
         max_time: written.max_time,
         random_time: written.random_time.unwrap_or(Duration::ZERO),

@@ -62,7 +62,7 @@ pub(super) fn resolve(file: &Path, written: &str) -> PathBuf {
 }
 
 /// The same, valid from every working directory.
-fn resolve_absolute(file: &Path, written: &str) -> PathBuf {
+pub(super) fn resolve_absolute(file: &Path, written: &str) -> PathBuf {
     let path = resolve(file, written);
     absolute(&path).unwrap_or(path)
 }
@@ -117,7 +117,7 @@ impl<'a> Loader<'a> {
             },
             jails,
             zones: zone::settings_of_all(&zones, self.report),
-            allow: main.defaults.ignoreip.iter().copied().collect(),
+            allow: jail::prefixes(main.defaults.ignoreip.iter()).collect(),
             files,
             notices: fail2ban.notices,
         })

@@ -3,13 +3,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use encoding_rs::Encoding;
 use toml::de::DeValue;
 
 use super::document::{Raw, Value};
 use super::duration;
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
-use crate::jail::BanTime;
+use crate::jail::{BanTime, Formula};
 use crate::source::Start;
 use crate::zone::{Name, Template};
 
@@ -58,6 +59,18 @@ impl Value for BanTime {
     }
 }
 
+impl Value for &'static Encoding {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let written = raw.string("an encoding such as \"iso-8859-1\"")?;
+        match Encoding::for_label(written.as_bytes()) {
+            // Line feeds are searched for before anything is decoded.
+            Some(encoding) if encoding.is_ascii_compatible() => Some(encoding),
+            Some(_) => raw.error(format!("no lines can be found in `{written}`: convert the log to UTF-8")),
+            None => raw.error(format!("`{written}` is no known encoding: write \"utf-8\" or \"iso-8859-1\"")),
+        }
+    }
+}
+
 /// Reads a value by `parse`: a string, or a whole number as if it were one.
 fn parse<T, E: ToString>(raw: &Raw<'_>, expected: &str, parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
     let written = match raw.value() {
@@ -88,6 +101,7 @@ from_string! {
     Ipv4Addr: "an IPv4 address such as \"127.0.0.2\"",
     Name: "a domain name such as \"bl.example.\"",
     Template: "a text",
+    Formula: "a formula such as \"ban.Time * (ban.Count + 1) * banFactor\"",
 }
 
 /// The errors of the standard library name neither the thing nor the remedy.

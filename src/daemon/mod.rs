@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! source threads ─batches─> pipeline thread ─work─> writer thread ─> lists ─> DNS threads, HTTP tasks
-//!                                ^──────────orders── HTTP
+//!                            ^  │ ^──────────orders── HTTP
+//!                     answers │  v asks
+//!                        threads outside
 //! ```
 //!
 //! Every channel is bounded: when the database waits, the pipeline waits, and then the sources do; answers go on from
 //! what is published. A thread that ends unexpectedly ends the process with an error.
 
+mod outside;
 mod pipeline;
 mod reload;
 mod sources;
@@ -40,6 +43,7 @@ use crate::store::Store;
 use crate::sys::{addresses, control, limits, notify, privileges};
 use crate::zone::{Zone, Zones};
 
+use outside::Outside;
 use pipeline::{Pipeline, jails_by_source};
 use sources::{Running, Sources};
 use steering::Steering;
@@ -159,9 +163,18 @@ impl Daemon {
         let writer = spawn("writer", move || writer.run(&from_pipeline))?;
         let reached = sockets.local_addresses();
         let dns = dns::serve(sockets, &service, runtime.handle())?;
-        let pipeline = Pipeline { jails, readers, clock: clock.clone(), writer: to_writer.clone() };
         let (to_pipeline, inputs) = sync_channel(pipeline::QUEUE);
+        let outside = Outside::new(Box::new(outside::System), clock.clone(), to_pipeline.clone());
+        let pipeline = Pipeline {
+            jails,
+            readers,
+            clock: clock.clone(),
+            writer: to_writer.clone(),
+            outside: Arc::clone(&outside),
+        };
         let pipeline = spawn("pipeline", move || pipeline.run(&inputs))?;
+        // Before any line is read: it must not ban whom a name excuses.
+        outside.learn(&config.jails);
         let sources = start_sources(&config, &positions, &to_pipeline)?;
 
         let steering = Arc::new(Steering {
@@ -171,6 +184,7 @@ impl Daemon {
             pipeline: Mutex::new(Some(to_pipeline)),
             writer: Mutex::new(Some(to_writer)),
             sources: Mutex::new(sources),
+            outside,
             service,
             trouble,
             running: Mutex::new(config),

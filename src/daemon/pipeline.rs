@@ -1,17 +1,19 @@
 //! The thread that owns the jails: lines, orders and time come in, work for the writer goes out.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::outside::Outside;
 use super::writer;
 use crate::clock::Clock;
-use crate::filter::{Pace, Who};
+use crate::filter::Pace;
 use crate::http::{Failed, Look};
 use crate::ip::PrefixSet;
-use crate::jail::{self, Effects, Failure, Jails, Order, Readers};
+use crate::jail::{self, Ask, Effects, Jails, Order, Readers};
 use crate::source::Batch;
 use crate::store::Work;
 
@@ -32,6 +34,10 @@ pub(super) enum Input {
     Order(Order, Answer),
     /// Somebody wants to see the jails.
     Look(Look),
+    /// What was found out outside for a failure.
+    Answered(Box<Ask>, jail::Answer),
+    /// What never fails in each jail besides what the configuration says.
+    Learned(BTreeMap<Arc<str>, PrefixSet>),
     /// A new configuration; what was read and counted stays. The answer comes once all that came before is durable.
     Reconfigure(Box<Reconfiguration>, Answer),
 }
@@ -61,6 +67,8 @@ pub(super) struct Pipeline {
     pub(super) clock: Clock,
     /// Where the work goes.
     pub(super) writer: SyncSender<writer::Input>,
+    /// Where questions go.
+    pub(super) outside: Arc<Outside>,
 }
 
 impl Pipeline {
@@ -96,6 +104,14 @@ impl Pipeline {
                 None
             }
             Some(Input::Order(order, reply)) => self.order(&order, reply, &mut work.effects),
+            Some(Input::Answered(ask, answer)) => {
+                self.jails.answered(&ask, &answer, self.clock.now(), &mut work.effects);
+                None
+            }
+            Some(Input::Learned(learned)) => {
+                self.jails.learn(learned);
+                None
+            }
             Some(Input::Look(look)) => {
                 look(&self.jails);
                 None
@@ -117,10 +133,7 @@ impl Pipeline {
         };
         for line in batch.lines() {
             reader.read(line, None, pace, |jail, found, now| {
-                if let Who::Prefix(prefix) = found.failure.who {
-                    let failure = Failure { prefix, time: found.time, line: found.line };
-                    jails.failure(jail, &failure, now, effects);
-                }
+                jails.found(jail, found, now, effects);
             });
         }
     }
@@ -140,6 +153,8 @@ impl Pipeline {
     /// Sends the work on; waits when the writer is behind, and with it the sources.
     fn hand_on(&mut self, mut work: Work, reply: Option<writer::Reply>) -> Option<()> {
         self.jails.finish(&mut work.effects);
+        let asks = std::mem::take(&mut work.effects.asks);
+        asks.into_iter().for_each(|ask| self.outside.ask(ask));
         if work.positions.is_empty() && work.effects.is_empty() && reply.is_none() {
             return Some(());
         }

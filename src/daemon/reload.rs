@@ -57,6 +57,8 @@ impl Prepared {
         warn_of_what_stays(&lock(&daemon.running), &config);
         republish(daemon, lists).await?;
         stop_sources(daemon, &config).await;
+        // Before the jails that the rules are for.
+        tokio::task::block_in_place(|| daemon.outside.learn(&config.jails));
         reconfigure_jails(daemon, jails).await?;
         start_sources(daemon, &config).await?;
         let mut running = lock(&daemon.running);

@@ -8,13 +8,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::outside::Outside;
 use super::pipeline::Input;
 use super::sources::{Sources, stop_all};
 use super::writer::{self, Trouble};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
-use crate::http::{Control, Failed, Health, Look, SourceView};
+use crate::http::{Control, Failed, Health, Look, OutsideView, SourceView};
 use crate::jail::Order;
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
@@ -33,6 +34,7 @@ pub(super) struct Steering {
     pub(super) pipeline: Mutex<Option<SyncSender<Input>>>,
     pub(super) writer: Mutex<Option<SyncSender<writer::Input>>>,
     pub(super) sources: Mutex<Sources>,
+    pub(super) outside: Arc<Outside>,
     pub(super) service: Arc<dns::Service>,
     pub(super) trouble: Arc<Trouble>,
     /// The configuration in force.
@@ -68,6 +70,7 @@ impl Steering {
     pub(super) fn close(&self) {
         let all = lock(&self.sources).take(|_| true);
         stop_all(all);
+        self.outside.stop();
         *lock(&self.pipeline) = None;
         *lock(&self.writer) = None;
     }
@@ -124,6 +127,10 @@ impl Control for Arc<Steering> {
 
     fn sources(&self) -> Vec<SourceView> {
         lock(&self.sources).views()
+    }
+
+    fn outside(&self) -> Vec<OutsideView> {
+        self.outside.views()
     }
 
     fn dns(&self) -> &dns::Service {

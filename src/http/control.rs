@@ -26,6 +26,21 @@ pub struct SourceView {
     pub counters: Arc<source::Counters>,
 }
 
+/// Questions of one kind that failures wait for outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutsideView {
+    /// Which kind.
+    pub kind: &'static str,
+    /// How many were asked.
+    pub asked: u64,
+    /// How many had no answer: unknown hosts, commands that failed.
+    pub failed: u64,
+    /// How many found no room, so that their failures were not counted.
+    pub dropped: u64,
+    /// How many wait now.
+    pub waiting: u64,
+}
+
 /// Whether the daemon does all of its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
@@ -69,6 +84,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// The sources as they are read now.
     fn sources(&self) -> Vec<SourceView>;
+
+    /// What failures wait for outside, by kind.
+    fn outside(&self) -> Vec<OutsideView>;
 
     /// The zones in service, and what DNS has answered and dropped.
     fn dns(&self) -> &dns::Service;

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::problem::Refused;
-use super::{Control, Daemon};
+use super::{Control, Daemon, OutsideView};
 use crate::jail;
 use crate::source::Counters;
 
@@ -44,6 +44,7 @@ pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, 
     page.zones(&*daemon);
     page.logs(&*daemon);
     page.jails(&jails);
+    page.outside(&*daemon);
     page.database(&daemon.database());
     page.health(&*daemon);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page.text()))
@@ -147,6 +148,11 @@ impl Page {
         self.counter("log_matches", "Failures found", figures(|status| status.total_failed));
         self.counter("bans", "Bans made", figures(|status| status.total_banned));
         self.counter("allowlist_hits", "Failures excused", figures(|status| status.ignored));
+        self.counter(
+            "failures_without_address",
+            "Failures that nothing can be listed for",
+            figures(|status| status.without_address),
+        );
         self.gauge(
             "failures_tracked",
             "Addresses with failures",
@@ -160,6 +166,24 @@ impl Page {
             })
         });
         self.gauge("bans_active", "Bans in force", by_family);
+    }
+
+    fn outside(&mut self, daemon: &dyn Control) {
+        let views = daemon.outside();
+        let figures = |read: fn(&OutsideView) -> u64| {
+            let rows = views.iter().map(move |view| (vec![("kind", view.kind.to_owned())], read(view)));
+            rows.collect::<Vec<_>>()
+        };
+        let asked = "Failures for which a host name was looked up, or a command asked";
+        self.counter("outside_asked", asked, figures(|view| view.asked));
+        self.counter(
+            "outside_failed",
+            "Host names and commands without an answer",
+            figures(|view| view.failed),
+        );
+        let dropped = "Failures that were not counted, because too many waited for an answer";
+        self.counter("outside_dropped", dropped, figures(|view| view.dropped));
+        self.gauge("outside_waiting", "Failures that wait for an answer", figures(|view| view.waiting));
     }
 
     fn database(&mut self, path: &Path) {

@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-pub use control::{Control, Failed, Health, Look, SourceView, Steered};
+pub use control::{Control, Failed, Health, Look, OutsideView, SourceView, Steered};
 pub use settings::Settings;
 
 use problem::Refused;

@@ -36,6 +36,12 @@ impl Offender {
         let forget = active.until.map(|until| until + until.since(active.since) * 2 + REMEMBERED);
         Self { count, since: active.since, forget }
     }
+
+    /// Whether a failure at `time` came after the last ban, which is remembered by the whole second as fail2ban does.
+    pub fn was_banned_before(&self, time: Timestamp) -> bool {
+        let second = Timestamp::from_secs((self.since + Duration::from_millis(500)).as_secs());
+        time > second
+    }
 }
 
 /// The bans of one jail.

@@ -46,7 +46,8 @@ pub struct Ban {
     pub origin: Origin,
     /// How many failures led to it.
     pub failures: u32,
-    /// 1 for the first ban of this prefix in this jail, 2 for the second, ...
+    /// 1 for the first ban of this prefix in this jail, 2 for the second, ...; with `overall_jails` one more than all jails
+    /// counted before.
     pub count: u32,
     /// The last lines that led to it, oldest first; or the reason given with an order.
     pub evidence: Vec<Arc<str>>,

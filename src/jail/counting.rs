@@ -15,6 +15,14 @@ const MAX_COUNTED: usize = 1_000_000;
 /// A jail keeps lines of this many bytes in all; counting goes on without lines beyond it.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
+/// A line kept as evidence is cut to this many bytes.
+const MAX_EVIDENCE: usize = 1000;
+
+/// The start of `text`, as it is kept as evidence.
+pub(super) fn shorten(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_EVIDENCE)]
+}
+
 /// What is known of the failures of one address that is not banned yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter {
@@ -37,8 +45,20 @@ pub struct Attempt<'a> {
     pub time: Timestamp,
     /// How much it weighs: 1, or more for a known offender.
     pub weight: u32,
+    /// The lines before it that belong to it, oldest first.
+    pub earlier: &'a [String],
     /// The line that shows it.
     pub line: &'a str,
+}
+
+impl<'a> Attempt<'a> {
+    fn lines(&self) -> impl DoubleEndedIterator<Item = &'a str> {
+        self.earlier.iter().map(String::as_str).chain([self.line]).map(shorten)
+    }
+
+    fn line_bytes(&self) -> usize {
+        self.lines().map(str::len).sum()
+    }
 }
 
 /// The counters of one jail.
@@ -90,7 +110,7 @@ impl Counters {
             }
             None => Counter::new(attempt.time),
         };
-        let has_room = self.line_bytes + counter.line_bytes() + attempt.line.len() <= MAX_LINE_BYTES;
+        let has_room = self.line_bytes + counter.line_bytes() + attempt.line_bytes() <= MAX_LINE_BYTES;
         let counter = counter.with(attempt, if has_room { self.max_lines } else { 0 });
         let retry = counter.retry;
         self.touched.insert(prefix);
@@ -185,9 +205,8 @@ impl Counter {
     fn with(mut self, attempt: &Attempt<'_>, max_lines: usize) -> Self {
         self.retry = self.retry.saturating_add(attempt.weight);
         self.failures = self.failures.saturating_add(1);
-        if max_lines > 0 {
-            self.lines.push_back(attempt.line.into());
-        }
+        let new = attempt.lines().rev().take(max_lines).map(Arc::from).collect::<Vec<_>>();
+        self.lines.extend(new.into_iter().rev());
         while self.lines.len() > max_lines {
             self.lines.pop_front();
         }
@@ -206,7 +225,7 @@ mod tests {
         for (time, expected) in times_and_counts {
             let time = Timestamp::from_secs(*time);
             counters.expire(time);
-            let retry = counters.add(prefix, &Attempt { time, weight: 1, line: "line" });
+            let retry = counters.add(prefix, &Attempt { time, weight: 1, earlier: &[], line: "line" });
             assert_eq!(retry, *expected, "at {time:?} of {times_and_counts:?}");
         }
     }
@@ -230,7 +249,7 @@ mod tests {
         let prefix: Prefix = "192.0.2.1".parse().unwrap();
         let mut counters = Counters::new(Duration::from_secs(600), 2);
         for line in ["one", "two", "three"] {
-            counters.add(prefix, &Attempt { time: Timestamp::from_secs(1), weight: 2, line });
+            counters.add(prefix, &Attempt { time: Timestamp::from_secs(1), weight: 2, earlier: &[], line });
         }
         let counter = counters.remove(prefix).unwrap();
         assert_eq!(counter.lines, ["two".into(), "three".into()] as [Arc<str>; 2]);
@@ -240,11 +259,28 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_before_a_failure_are_kept_with_it() {
+        let prefix: Prefix = "192.0.2.1".parse().unwrap();
+        let mut counters = Counters::new(Duration::from_secs(600), 3);
+        let earlier = ["one", "two"].map(str::to_owned);
+        let time = Timestamp::from_secs(1);
+        for (earlier, line) in [(&earlier[..], "three"), (&[], "four")] {
+            counters.add(prefix, &Attempt { time, weight: 1, earlier, line });
+        }
+        let counter = counters.remove(prefix).unwrap();
+        assert_eq!(counter.lines, ["two".into(), "three".into(), "four".into()] as [Arc<str>; 3]);
+        assert_eq!(counter.failures, 2);
+    }
+
+    #[test]
     fn the_quietest_are_let_go_when_there_are_too_many() {
         let mut counters = Counters::new(Duration::from_secs(600), 0);
         for last in 0..10u8 {
             let prefix = Prefix::host([192, 0, 2, last].into());
-            counters.add(prefix, &Attempt { time: Timestamp::from_secs(last.into()), weight: 1, line: "" });
+            counters.add(
+                prefix,
+                &Attempt { time: Timestamp::from_secs(last.into()), weight: 1, earlier: &[], line: "" },
+            );
         }
         counters.shrink_to(3);
         assert_eq!(counters.len(), 3);

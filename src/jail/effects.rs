@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Change, Counter};
+use super::{Ask, Change, Counter};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -14,6 +14,10 @@ pub struct Failure<'a> {
     pub prefix: Prefix,
     /// When, by the line's own date where it can be believed.
     pub time: Timestamp,
+    /// The user, if known.
+    pub user: Option<&'a str>,
+    /// The lines before this one that are part of the same failure, oldest first.
+    pub earlier: &'a [String],
     /// The line.
     pub line: &'a str,
 }
@@ -29,10 +33,12 @@ pub struct Effects {
     pub forgiven: Vec<(Arc<str>, Prefix)>,
     /// Failures by jail, full hour and address.
     pub failures: BTreeMap<(Arc<str>, Timestamp, Prefix), u32>,
+    /// Failures that wait for an answer from outside; nothing of them is committed yet.
+    pub asks: Vec<Ask>,
 }
 
 impl Effects {
-    /// Whether nothing happened.
+    /// Whether nothing happened that is to be committed.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
             && self.counters.is_empty()
@@ -54,6 +60,8 @@ pub struct Status {
     pub total_banned: u64,
     /// Failures that the allowlist, an ignoreip or a reserved range excused since the start.
     pub ignored: u64,
+    /// Failures since the start that nothing can be listed for: of unknown hosts, and of things that are no address.
+    pub without_address: u64,
     /// The bans in force, in order.
     pub banned: Vec<Prefix>,
 }

@@ -9,16 +9,13 @@ use rand::{RngExt, SeedableRng};
 
 use super::allowlist::{Allowlist, never_listed};
 use super::bans::{Active, Bans, Offender};
-use super::counting::{Attempt, Counter, Counters};
+use super::counting::{Attempt, Counter, Counters, shorten};
 use super::{
-    Allow, Ban, BanOrder, BanTime, Change, Effects, EndCause, Failure, Increment, Order, Origin, Refusal,
-    Settings, Status,
+    Allow, Ask, Ban, BanOrder, BanTime, Change, Effects, EndCause, Failure, IgnoreCommand, Increment, Order,
+    Origin, Question, Refusal, Settings, Status,
 };
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet, reserved};
-
-/// A line kept as evidence is cut to this many bytes.
-const MAX_EVIDENCE: usize = 1000;
 
 /// The widest networks that orders can speak of, for IPv4 and IPv6 (RFC 6471, section 3.4).
 const WIDEST: (u8, u8) = (8, 16);
@@ -33,6 +30,10 @@ struct Jail {
     total_failed: u64,
     total_banned: u64,
     ignored: u64,
+    without_address: u64,
+    /// What the settings say never fails here; theirs holds what was learned as well.
+    configured_ignore: PrefixSet,
+    ignore_command: Option<Arc<IgnoreCommand>>,
 }
 
 /// Every jail, and the allowlist over them.
@@ -42,6 +43,10 @@ pub struct Jails {
     allowlist: Allowlist,
     own: PrefixSet,
     random: SmallRng,
+    /// What never fails in each jail besides what its settings say.
+    learned: BTreeMap<Arc<str>, PrefixSet>,
+    /// The jails in which bans are failures.
+    counting_bans: Vec<Arc<str>>,
 }
 
 impl Jails {
@@ -53,6 +58,8 @@ impl Jails {
             allowlist: Allowlist::default(),
             own: PrefixSet::default(),
             random,
+            learned: BTreeMap::new(),
+            counting_bans: Vec::new(),
         };
         jails.reconfigure(settings, allow, own);
         jails
@@ -65,8 +72,14 @@ impl Jails {
         }
         self.allowlist.configure(never_listed(&settings, &allow, &own));
         self.own = own;
+        let counting = settings.iter().filter(|settings| settings.counts_bans);
+        self.counting_bans = counting.map(|settings| Arc::clone(&settings.name)).collect();
         for settings in settings {
-            self.jail_mut(&Arc::clone(&settings.name)).configure(settings);
+            let name = Arc::clone(&settings.name);
+            let learned = self.learned.get(&name).cloned();
+            let jail = self.jail_mut(&name);
+            jail.configure(settings);
+            jail.spare(learned.as_ref());
         }
     }
 
@@ -100,35 +113,54 @@ impl Jails {
         self.allowlist.restore(entries);
     }
 
-    /// Counts a failure in `jail`; it becomes a ban if it is one too many.
+    /// Counts a failure in `jail`, unless a command has to be asked first; it becomes a ban if it is one too many.
     pub fn failure(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
-        let Some((name, settings)) = self.settings(jail) else {
+        let before = effects.changes.len();
+        self.fail(jail, failure, now, effects);
+        self.count_bans(before, now, effects);
+    }
+
+    fn fail(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
+        let Some(name) = self.admit(jail, failure, now) else {
             return;
         };
-        let address = failure.prefix;
-        if self.refusal(settings, address).is_some() {
+        let Some(command) = self.jails[&name].ignore_command.clone() else {
+            return self.count(&name, failure, now, effects);
+        };
+        let question = Question::Excused { prefix: failure.prefix, command };
+        let Failure { time, user, earlier, line, .. } = *failure;
+        effects.asks.push(Ask::new(name, question, time, user, earlier, line));
+    }
+
+    /// The jail's name if a failure counts there; nothing excuses it, and it is not too old.
+    fn admit(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp) -> Option<Arc<str>> {
+        let (name, settings) = self.settings(jail)?;
+        if self.refusal(settings, failure.prefix).is_some() {
             self.jail_mut(&name).ignored += 1;
-            return;
+            return None;
         }
-        let prefix = self.counted_as(settings, address);
-        let (maxretry, findtime) = (settings.maxretry, settings.findtime);
-        if failure.time < now - findtime {
+        (failure.time >= now - settings.findtime).then_some(name)
+    }
+
+    fn count(&mut self, name: &Arc<str>, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
+        let Some((_, settings)) = self.settings(name) else {
             return;
-        }
-        let weight = match &settings.increment {
-            Some(increment) => Increment::weight(self.earlier_bans(&name, prefix, increment), maxretry),
-            None => 1,
         };
-        let jail = self.jail_mut(&name);
+        let prefix = self.counted_as(settings, failure.prefix);
+        let maxretry = settings.maxretry;
+        let weight =
+            settings.increment.as_ref().map_or(1, |_| self.weight(name, prefix, failure.time, maxretry));
+        let jail = self.jail_mut(name);
         jail.total_failed += 1;
-        *effects.failures.entry((Arc::clone(&name), failure.time.start_of_hour(), address)).or_default() += 1;
+        let counted = (Arc::clone(name), failure.time.start_of_hour(), failure.prefix);
+        *effects.failures.entry(counted).or_default() += 1;
         jail.counters.expire(now);
-        let line = cut(failure.line, MAX_EVIDENCE);
-        let retry = jail.counters.add(prefix, &Attempt { time: failure.time, weight, line });
+        let Failure { time, earlier, line, .. } = *failure;
+        let retry = jail.counters.add(prefix, &Attempt { time, weight, earlier, line });
         if retry >= maxretry
             && let Some(counter) = jail.counters.remove(prefix)
         {
-            self.ban_by_count(&name, prefix, counter, now, effects);
+            self.ban_by_count(name, prefix, counter, now, effects);
         }
     }
 
@@ -141,6 +173,11 @@ impl Jails {
         effects: &mut Effects,
     ) {
         let since = counter.last;
+        let plain = self.settings(name).and_then(|(_, settings)| settings.bantime.until(since));
+        if plain.is_some_and(|until| until < now) {
+            // As in fail2ban, a ban that would be over by its plain time does not grow.
+            return;
+        }
         let active = Active { since, until: self.grown_bantime(name, prefix).until(since) };
         let evidence = counter.lines.into();
         self.ban(
@@ -160,19 +197,28 @@ impl Jails {
         let banned = self.jails.get(name).is_some_and(|jail| jail.bans.get(prefix).is_some());
         match (settings.bantime, &settings.increment) {
             (BanTime::For(base), Some(increment)) if !banned => {
-                let earlier = self.earlier_bans(name, prefix, increment);
-                BanTime::For(increment.bantime(base, earlier, random))
+                BanTime::For(increment.bantime(base, self.earlier_bans(name, prefix), random))
             }
             (bantime, _) => bantime,
         }
     }
 
-    fn earlier_bans(&self, name: &str, prefix: Prefix, increment: &Increment) -> u32 {
+    /// How much a failure at `time` weighs by the earlier bans of this jail; those of other jails never matter here.
+    fn weight(&self, name: &str, prefix: Prefix, time: Timestamp, maxretry: u32) -> u32 {
+        let offender = self.jails.get(name).and_then(|jail| jail.bans.offender(prefix));
+        let known = offender.filter(|offender| offender.was_banned_before(time));
+        Increment::weight(known.map_or(0, |offender| offender.count), maxretry)
+    }
+
+    /// How often `prefix` was banned before, as the jail `name` counts it: alone, or with all others.
+    fn earlier_bans(&self, name: &str, prefix: Prefix) -> u32 {
         let count = |jail: &Jail| jail.bans.offender(prefix).map_or(0, |offender| offender.count);
-        if increment.overall_jails {
-            self.jails.values().map(count).sum()
+        let Some(jail) = self.jails.get(name) else { return 0 };
+        let increment = jail.settings.as_ref().and_then(|settings| settings.increment.as_ref());
+        if increment.is_some_and(|increment| increment.overall_jails) {
+            self.jails.values().map(count).fold(0, u32::saturating_add)
         } else {
-            self.jails.get(name).map_or(0, count)
+            count(jail)
         }
     }
 
@@ -209,6 +255,7 @@ impl Jails {
         if active.until.is_some_and(|until| until <= now) {
             return false;
         }
+        let count = self.earlier_bans(wanted.jail, prefix).saturating_add(1);
         let jail = self.jail_mut(wanted.jail);
         let change = match jail.bans.get(prefix) {
             Some(held) if !ends_later(active.until, held.until) => return false,
@@ -222,7 +269,6 @@ impl Jails {
                 }
             }
             None => {
-                let count = jail.bans.offender(prefix).map_or(0, |offender| offender.count) + 1;
                 jail.bans.set(prefix, active);
                 jail.bans.remember(prefix, Offender::of(active, count));
                 jail.total_banned += 1;
@@ -236,7 +282,12 @@ impl Jails {
     /// Carries out an order and tells how many bans or entries it changed.
     pub fn order(&mut self, order: &Order, now: Timestamp, effects: &mut Effects) -> Result<usize, Refusal> {
         match order {
-            Order::Ban(order) => self.order_ban(order, now, effects),
+            Order::Ban(order) => {
+                let before = effects.changes.len();
+                let changed = self.order_ban(order, now, effects)?;
+                self.count_bans(before, now, effects);
+                Ok(changed)
+            }
             Order::Unban { prefix, jail, by } => {
                 self.order_unban(*prefix, jail.as_ref(), &EndCause::Order(by.clone()), now, effects)
             }
@@ -272,7 +323,7 @@ impl Jails {
             return Err(Refusal::Allowlisted { prefix, entry });
         }
         let active = Active { since: now, until: time.unwrap_or(settings.bantime).until(now) };
-        let evidence = order.reason.iter().map(|reason| cut(reason, MAX_EVIDENCE).into()).collect();
+        let evidence = order.reason.iter().map(|reason| shorten(reason).into()).collect();
         let origin = Origin::Order(order.by.clone());
         let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
         let changed = self.ban(wanted, now, effects);
@@ -337,6 +388,7 @@ impl Jails {
             currently_banned: jail.bans.len(),
             total_banned: jail.total_banned,
             ignored: jail.ignored,
+            without_address: jail.without_address,
             banned: jail.bans.iter().map(|(prefix, _)| prefix).collect(),
         })
     }
@@ -440,13 +492,26 @@ impl Jail {
             total_failed: 0,
             total_banned: 0,
             ignored: 0,
+            without_address: 0,
+            configured_ignore: PrefixSet::default(),
+            ignore_command: None,
         }
     }
 
     fn configure(&mut self, settings: Settings) {
         self.counters.reconfigure(settings.findtime, settings.max_matches);
         self.bans.set_escalate(settings.escalate);
+        self.configured_ignore = settings.ignore.clone();
+        self.ignore_command = settings.ignore_command.clone().map(Arc::new);
         self.settings = Some(settings);
+    }
+
+    /// Says what never fails here besides what the settings say.
+    fn spare(&mut self, learned: Option<&PrefixSet>) {
+        if let Some(settings) = &mut self.settings {
+            let learned = learned.into_iter().flat_map(PrefixSet::iter);
+            settings.ignore = self.configured_ignore.iter().chain(learned).collect();
+        }
     }
 
     /// Ends the bans inside `prefix`, or all, and forgets what led to them.
@@ -487,10 +552,7 @@ fn ends_later(new: Option<Timestamp>, old: Option<Timestamp>) -> bool {
     }
 }
 
-/// The start of `text`, at most `limit` bytes of it.
-fn cut(text: &str, limit: usize) -> &str {
-    &text[..text.floor_char_boundary(limit)]
-}
+mod asking;
 
 #[cfg(test)]
 mod tests;

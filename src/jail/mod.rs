@@ -1,24 +1,29 @@
 //! Jails count failures into bans, and take orders. Pure: every function takes `now`.
 //!
-//! [`Jails`] holds them all. [`Jails::failure`] takes what a filter found, [`Jails::order`] what somebody asks for,
-//! and [`Jails::expire`] lets time pass; each adds what it did to [`Effects`], which the store commits at once.
+//! [`Jails`] holds them all. [`Jails::found`] takes what a filter found, [`Jails::order`] what somebody asks for,
+//! and [`Jails::expire`] lets time pass; each adds what it did to [`Effects`], which the store commits at once. What must
+//! be known from outside first becomes an [`Ask`], and its failure comes back with the [`Answer`].
 
 mod allowlist;
+mod ask;
 mod bans;
 mod change;
 mod counting;
 mod effects;
+mod formula;
 mod jails;
 mod order;
 mod readers;
 mod settings;
 
 pub use allowlist::{Allowlist, never_listed};
+pub use ask::{Answer, Ask, Found, Question};
 pub use bans::{Active, Offender};
 pub use change::{Allow, Ban, Change, EndCause, Origin};
 pub use counting::Counter;
 pub use effects::{Effects, Failure, Status};
+pub use formula::{Error as FormulaError, Formula};
 pub use jails::Jails;
 pub use order::{BanOrder, MANUAL, Order, Refusal};
-pub use readers::{Found, Reader, Readers};
+pub use readers::{Reader, Readers};
 pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, Settings};

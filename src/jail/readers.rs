@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use encoding_rs::Encoding;
 
-use super::Settings;
+use super::{Found, Settings};
 use crate::clock::Timestamp;
 use crate::filter::{self, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict};
 
@@ -52,17 +52,6 @@ impl Readers {
 #[derive(Debug, Default)]
 pub struct Reader {
     groups: Vec<Group>,
-}
-
-/// A failure in a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found<'a> {
-    /// What the filter found.
-    pub failure: filter::Failure<'a>,
-    /// When, by the line's own date where it can be believed.
-    pub time: Timestamp,
-    /// The line.
-    pub line: &'a str,
 }
 
 impl Reader {

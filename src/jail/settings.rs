@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use encoding_rs::Encoding;
 
+use super::Formula;
 use crate::clock::Timestamp;
 use crate::ip::PrefixSet;
 use crate::source;
@@ -32,10 +33,12 @@ impl BanTime {
 /// Longer bans for those that come back (fail2ban's `bantime.increment`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Increment {
-    /// Multiplies every grown ban time.
+    /// Multiplies every grown ban time; a formula may use it otherwise.
     pub factor: f64,
-    /// `multipliers[n]` for a prefix with n earlier bans; the last one serves for all further ones. Empty: doubled
-    /// every time.
+    /// How a ban time grows; absent: it doubles every time.
+    pub formula: Option<Formula>,
+    /// `multipliers[n]` for a prefix with n earlier bans; the last one serves for all further ones. They take the place
+    /// of the formula.
     pub multipliers: Vec<u32>,
     /// No ban grows beyond this.
     pub max_time: Option<Duration>,
@@ -54,18 +57,26 @@ impl Increment {
         if earlier == 0 {
             return base;
         }
-        let grown = match self.multipliers.last() {
-            None => base.as_secs_f64() * f64::from(1u32 << earlier.min(MAX_DOUBLINGS)) * self.factor,
-            Some(last) => {
-                let multiplier = self.multipliers.get(earlier as usize).unwrap_or(last);
-                base.as_secs_f64() * f64::from(*multiplier) * self.factor
-            }
+        let Some(grown) = self.grown(base.as_secs_f64(), earlier) else {
+            return base;
         };
-        let floor = if self.multipliers.is_empty() { base.as_secs_f64() } else { 0.0 };
         let cap = self.max_time.map_or(f64::MAX, |max| max.as_secs_f64());
-        let seconds = grown.max(floor).min(cap) + random * self.random_time.as_secs_f64();
+        let seconds = grown.min(cap) + random * self.random_time.as_secs_f64();
         // Whole seconds, and within what a duration can hold.
         Duration::from_secs(seconds.clamp(0.0, MAX_BANTIME.as_secs_f64()) as u64)
+    }
+
+    /// The grown time in seconds. `None` where the formula has no value: then the plain time holds, as in fail2ban.
+    fn grown(&self, base: f64, earlier: u32) -> Option<f64> {
+        if let Some(last) = self.multipliers.last() {
+            let multiplier = self.multipliers.get(earlier as usize).unwrap_or(last);
+            return Some(base * f64::from(*multiplier) * self.factor);
+        }
+        let grown = match &self.formula {
+            Some(formula) => formula.seconds(base, earlier, self.factor)?,
+            None => base * f64::from(1u32 << earlier.min(MAX_DOUBLINGS)) * self.factor,
+        };
+        Some(grown.max(base))
     }
 
     /// How much each failure of a prefix with `earlier` bans weighs: 2, 3, 5, 9, ... up to `maxretry`.
@@ -164,6 +175,7 @@ mod tests {
     fn bans_grow_for_those_that_come_back() {
         let doubling = Increment {
             factor: 1.0,
+            formula: None,
             multipliers: Vec::new(),
             max_time: None,
             random_time: Duration::ZERO,
@@ -178,6 +190,12 @@ mod tests {
         check(&Increment { random_time: Duration::from_secs(100), ..doubling.clone() }, &[600, 1250, 2450]);
         check(&Increment { multipliers: vec![1, 5, 30], ..doubling.clone() }, &[600, 3000, 18000, 18000]);
         assert_eq!(doubling.bantime(Duration::from_secs(1 << 40), 40, 0.0), MAX_BANTIME);
+        let formula = |text: &str| Increment { formula: Some(text.parse().unwrap()), ..doubling.clone() };
+        check(&formula("ban.Time * (1 + ban.Count) * banFactor"), &[600, 1200, 1800, 2400]);
+        check(&formula("ban.Time * ban.Count - 100"), &[600, 600, 1100, 1700]);
+        check(&formula("ban.Time / (ban.Count - 2) + 600"), &[600, 600, 600, 1200]);
+        check(&formula("ban.Time * math.exp(ban.Count * 1000)"), &[600, MAX_BANTIME.as_secs()]);
+        check(&Increment { multipliers: vec![2], ..formula("ban.Time * 9") }, &[600, 1200]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod addresses;
 pub mod control;
 pub mod limits;
+pub mod names;
 pub mod notify;
 pub mod privileges;
 pub mod udp;

@@ -115,7 +115,19 @@ fn values_of_the_wrong_kind_are_refused() {
         "ignoreip = ['192.0.2.0/24', '192.0.2.0/33']",
         &["banzone.toml:3:29: jail.postfix-sasl.ignoreip: `192.0.2.0/33` is no address or network"],
     );
-    check_jail("ignoreip = 'mx.example'", &["`mx.example` is no address or network: write 192.0.2.1"]);
+    check_jail("ignoreip = 'mx/example'", &["`mx/example` is no address or network: write 192.0.2.1"]);
+    check_jail("ignoreip = '192.0.2.300'", &["`192.0.2.300` is no address or network"]);
+    check_jail("ignore_cache = { keys = 1 }", &["unknown key `jail.postfix-sasl.ignore_cache.keys`"]);
+    check_jail("encoding = 'klingon'", &["encoding: `klingon` is no known encoding: write \"utf-8\""]);
+    check_jail("encoding = 'utf-16'", &["encoding: no lines can be found in `utf-16`"]);
+    check_jail(
+        "counts_bans = true",
+        &["jail `postfix-sasl` counts the bans of other jails and reads nothing"],
+    );
+    check_jail(
+        "increment = { formula = 'ban.Time * ban.Size' }",
+        &["increment.formula: column 12: `ban.Size` is not known here: allowed are numbers, ban.Time"],
+    );
     check_jail(
         "increment = { factor = -1 }",
         &["banzone.toml:3:24: jail.postfix-sasl.increment.factor: -1 is not above 0"],
@@ -470,6 +482,41 @@ fn shipped_files_are_right() {
         let config = config.unwrap_or_else(|errors| panic!("{errors}"));
         assert!(config.jails.len() >= jails && !config.zones.is_empty(), "{name}");
     }
+}
+
+#[test]
+fn who_never_fails_is_kept_apart_by_kind() {
+    let main = "
+[defaults]
+ignoreip = ['192.0.2.0/24', 'office.example', 'file:all.txt']
+ignore_command = 'defaults <ip>'
+ignore_cache = { key = '<F-USER>' }
+[jail.one]
+filter = 'postfix-sasl'
+logpath = '/var/log/mail.log'
+ignoreip = ['198.51.100.1', 'home.example', 'file:/etc/one.txt']
+encoding = 'utf-8'
+[jail.two]
+filter = 'postfix-sasl'
+logpath = '/var/log/mail.log'
+ignore_command = ''
+[jail.three]
+counts_bans = true
+";
+    let config = load(&[("banzone.toml", main)]).unwrap();
+    let [_, one, three, two] = &config.jails[..] else { panic!("{:?}", config.jails) };
+    assert_eq!(config.allow.iter().count(), 1);
+    assert_eq!(one.ignore_names, ["home.example", "office.example"]);
+    assert_eq!(one.ignore_files[0], Path::new("/etc/one.txt"));
+    assert!(one.ignore_files[1].ends_with("all.txt") && one.ignore_files[1].is_absolute());
+    assert_eq!(one.ignore.iter().count(), 2);
+    assert_eq!(one.encoding, None);
+    let command = one.ignore_command.as_ref().unwrap();
+    assert_eq!(command.command, "defaults <ip>");
+    let cache = command.cache.as_ref().unwrap();
+    assert_eq!((&*cache.key, cache.max_count, cache.max_time), ("<F-USER>", 100, Duration::from_secs(300)));
+    assert_eq!(two.ignore_command, None);
+    assert!(three.counts_bans && three.sources.is_empty());
 }
 
 #[test]

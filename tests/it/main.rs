@@ -11,6 +11,7 @@ mod fail2ban_samples;
 mod filters;
 mod kill;
 mod operation;
+mod outside;
 mod peers;
 mod reload;
 mod tidy;

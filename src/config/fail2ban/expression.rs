@@ -3,9 +3,7 @@
 
 use super::super::duration;
 use super::parser::is_space;
-
-/// Deeper parentheses are no number that anybody means.
-const DEEPEST: usize = 50;
+use crate::jail::Formula;
 
 /// The abbreviations that only fail2ban knows, and what they stand for.
 const ABBREVIATIONS: &[(&str, &str)] = &[
@@ -70,114 +68,9 @@ fn unit(name: &str, before: &str) -> Result<String, String> {
     }
 }
 
-/// The value of numbers with `+ - * / // % **` and parentheses, as Python reckons.
+/// The value of an expression of Python's that names nothing: `2.0 / 3`.
 pub(super) fn arithmetic(written: &str) -> Result<f64, String> {
-    let mut reader = Reader { rest: written, depth: 0 };
-    let value = reader.sum()?;
-    match reader.peek() {
-        None if value.is_finite() => Ok(value),
-        None => Err(format!("`{written}` has no value")),
-        Some(_) => Err(format!("`{}` is no arithmetic: use numbers, + - * / and parentheses", reader.rest)),
-    }
-}
-
-struct Reader<'a> {
-    rest: &'a str,
-    depth: usize,
-}
-
-impl Reader<'_> {
-    fn peek(&mut self) -> Option<char> {
-        self.rest = self.rest.trim_start_matches(is_space);
-        self.rest.chars().next()
-    }
-
-    fn takes(&mut self, operator: &str) -> bool {
-        self.peek();
-        let rest = self.rest.strip_prefix(operator);
-        self.rest = rest.unwrap_or(self.rest);
-        rest.is_some()
-    }
-
-    fn sum(&mut self) -> Result<f64, String> {
-        let mut value = self.product()?;
-        loop {
-            if self.takes("+") {
-                value += self.product()?;
-            } else if self.takes("-") {
-                value -= self.product()?;
-            } else {
-                return Ok(value);
-            }
-        }
-    }
-
-    fn product(&mut self) -> Result<f64, String> {
-        let mut value = self.signed()?;
-        loop {
-            if self.takes("*") {
-                value *= self.signed()?;
-            } else if self.takes("//") {
-                value = (value / self.signed()?).floor();
-            } else if self.takes("/") {
-                value /= self.signed()?;
-            } else if self.takes("%") {
-                let divisor = self.signed()?;
-                value -= divisor * (value / divisor).floor();
-            } else {
-                return Ok(value);
-            }
-        }
-    }
-
-    /// A power binds stronger than the sign before it, and weaker than the one behind.
-    fn signed(&mut self) -> Result<f64, String> {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(format!("it is nested more than {DEEPEST} times"));
-        }
-        let value = if self.takes("-") {
-            -self.signed()?
-        } else if self.takes("+") {
-            self.signed()?
-        } else {
-            let base = self.atom()?;
-            if self.takes("**") { base.powf(self.signed()?) } else { base }
-        };
-        self.depth -= 1;
-        Ok(value)
-    }
-
-    fn atom(&mut self) -> Result<f64, String> {
-        if self.takes("(") {
-            let value = self.sum()?;
-            return if self.takes(")") { Ok(value) } else { Err("a parenthesis is not closed".to_owned()) };
-        }
-        self.peek();
-        let (number, rest) = self.rest.split_at(number_length(self.rest));
-        let value = number.parse();
-        let value = value
-            .map_err(|_| format!("`{}` begins no number: use numbers, + - * / and parentheses", self.rest))?;
-        self.rest = rest;
-        Ok(value)
-    }
-}
-
-/// How many bytes of `text` are a number, with its exponent.
-fn number_length(text: &str) -> usize {
-    let digits = |from: usize| {
-        let is_part = |c: char| c.is_ascii_digit() || c == '.';
-        text[from..].find(|c| !is_part(c)).map_or(text.len(), |end| from + end)
-    };
-    let mantissa = digits(0);
-    let exponent =
-        text[mantissa..].strip_prefix(['e', 'E']).map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest));
-    match exponent {
-        Some(rest) if mantissa > 0 && rest.starts_with(|c: char| c.is_ascii_digit()) => {
-            digits(text.len() - rest.len())
-        }
-        _ => mantissa,
-    }
+    Formula::constant(written).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -223,7 +116,7 @@ mod tests {
         ] {
             assert_eq!(arithmetic(written), Ok(expected), "{written}");
         }
-        for wrong in ["", "x", "1 1", "math.pi", "(1", "1..2", &"(".repeat(10_000), &"-".repeat(10_000)] {
+        for wrong in ["", "x", "1 1", "ban.Time", "(1", "1..2", &"(".repeat(10_000), &"-".repeat(10_000)] {
             assert!(arithmetic(wrong).is_err(), "{wrong:.10}");
         }
     }

@@ -14,7 +14,7 @@ use super::text::Text;
 use super::{expression, parameters};
 use crate::filter;
 use crate::ip::{Prefix, PrefixSet};
-use crate::jail::{BanTime, IgnoreCache, IgnoreCommand, Increment, Settings};
+use crate::jail::{BanTime, Formula, FormulaError, IgnoreCache, IgnoreCommand, Increment, Settings};
 use crate::source;
 
 /// What fail2ban takes when the option is nowhere set.
@@ -147,11 +147,10 @@ impl Options<'_> {
             return Ok(None);
         }
         let multipliers = self.multipliers()?;
-        if multipliers.is_empty() {
-            self.check_formula()?;
-        }
+        let formula = if multipliers.is_empty() { self.formula()? } else { None };
         Ok(Some(Increment {
             factor: self.factor()?,
+            formula,
             multipliers,
             max_time: self.optional_span("bantime.maxtime")?,
             random_time: self.optional_span("bantime.rndtime")?.unwrap_or(Duration::ZERO),
@@ -191,17 +190,19 @@ impl Options<'_> {
         text.as_str().split(is_space).filter(|word| !word.is_empty()).map(number).collect()
     }
 
-    /// The one place where a formula other than the usual one would be read.
-    fn check_formula(&self) -> Result<(), Error> {
+    /// What bans grow by, unless it is the usual formula.
+    fn formula(&self) -> Result<Option<Formula>, Error> {
         let Some(text) = self.some("bantime.formula") else {
-            return Ok(());
+            return Ok(None);
         };
         let formula: String = text.as_str().chars().filter(|c| !is_space(*c)).collect();
         if formula == DEFAULT_FORMULA {
-            return Ok(());
+            return Ok(None);
         }
-        let problem = "a formula of your own is not supported: use bantime.factor or bantime.multipliers";
-        Err(error(text.place(), "bantime.formula", problem))
+        let parsed = text.as_str().parse();
+        parsed
+            .map(Some)
+            .map_err(|problem: FormulaError| error(text.place(), "bantime.formula", &problem.to_string()))
     }
 
     fn ignore_command(&self) -> Result<Option<IgnoreCommand>, Error> {

@@ -239,8 +239,11 @@ fn what_cannot_be_honoured_is_named() {
         ),
         (
             "bantime.increment = 1\nbantime.factor = __import__('os')",
-            "bantime.factor: `__import__('os')` begins no number: use numbers, + - * / and parentheses",
+            "bantime.factor: column 12: `'` cannot stand in a formula: allowed are numbers, ban.Time, ban.Count, banFactor, \
+             the operators of Python, `x if condition else y`, min, max, abs, int, float, round, pow, and functions \
+             and constants of math",
         ),
+        ("bantime.increment = 1\nbantime.formula = ban.Time * open(1)", ""),
         (
             "ignorecommand = x\nignorecache = max-count=1",
             "ignorecache: `key` is missing: write key=\"<ip>\", max-count=100, max-time=5m",
@@ -267,19 +270,23 @@ fn what_cannot_be_honoured_is_named() {
 fn jails_read_what_their_backend_says() {
     let files = |options: &str, filter: &str| {
         let text = format!("[web]\nenabled = true\nfilter = f\n{options}\n");
-        let filter = format!("[Definition]\nfailregex = <logtype>\n{filter}\n");
+        let filter = format!("[Definition]\nfailregex = <logtype> <HOST>\n{filter}\n");
         let folder = folder(&[("jail.conf", &text), ("filter.d/f.conf", &filter), ("there.log", "")]);
         let mut directory = Directory::new(folder.path());
         directory.journal = true;
         let found = directory.jails().unwrap();
         let sources = found.enabled.iter().flat_map(|jail| &jail.sources);
         let sources: Vec<_> = sources.map(|source| format!("{} {:?}", source.path, source.start)).collect();
-        (sources.join(", "), found.enabled.first().map(|jail| jail.filter.failregex.join(",")))
+        let logtype =
+            found.enabled.first().map(|jail| jail.filter.failregex.join(",").replace(" <HOST>", ""));
+        (sources.join(", "), logtype)
     };
     for (options, filter, sources, logtype) in [
         (
             "logpath = /nowhere/a tail\n /nowhere/*.log\n /nowhere/a.log head",
-            "",
+            "bantime.formula: column 12: `open` is not known here: allowed are numbers, ban.Time, ban.Count, banFactor, \
+             the operators of Python, `x if condition else y`, min, max, abs, int, float, round, pow, and functions \
+             and constants of math",
             "/nowhere/a Tail, /nowhere/*.log Head",
             Some("file"),
         ),
@@ -324,8 +331,8 @@ fn what_has_no_effect_is_noticed_once() {
             "[DEFAULT]\nenabled = true\ntoken = 1\nmaxrety = 3\ndestemail = root@example.com\nlogpath = /a\n[a]\nfilter = f\nport = 2\n[b]\nfilter = f\nport = 2\n[c]\nfilter = missing\n[recidive]\nfilter = recidive\n",
         ),
         ("fail2ban.local", "[Definition]\nallowipv6 = auto\n"),
-        ("filter.d/f.conf", "[Definition]\nfailregex = a\n"),
-        ("filter.d/recidive.conf", "[Definition]\nfailregex = a\n"),
+        ("filter.d/f.conf", "[Definition]\nfailregex = a <HOST>\n"),
+        ("filter.d/recidive.conf", "[Definition]\nfailregex = a <HOST>\n"),
     ]);
     let found = found.unwrap();
     let names: Vec<_> = found.enabled.iter().map(|jail| (&*jail.name, jail.counts_bans)).collect();

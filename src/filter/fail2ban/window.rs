@@ -6,7 +6,7 @@ use crate::filter::Line;
 const LONGEST: usize = 16 * 1024;
 
 /// No filter needs more lines at once.
-pub(super) const MOST_LINES: usize = 100;
+pub(super) const MOST_LINES: usize = 1000;
 
 /// The lines that are looked at together, oldest first.
 #[derive(Debug, Default)]

@@ -40,6 +40,7 @@ fn settings(name: &str) -> Settings {
 fn doubling() -> Option<Increment> {
     Some(Increment {
         factor: 1.0,
+        formula: None,
         multipliers: Vec::new(),
         max_time: None,
         random_time: Duration::ZERO,
@@ -57,7 +58,8 @@ fn run(jails: &mut Jails, failures: &[(i64, &str)]) -> Vec<String> {
     for (second, address) in failures {
         let now = at(*second);
         jails.expire(now, &mut effects);
-        let failure = Failure { prefix: address.parse().unwrap(), time: now, line: "line" };
+        let failure =
+            Failure { prefix: address.parse().unwrap(), time: now, user: None, earlier: &[], line: "line" };
         jails.failure("sasl", &failure, now, &mut effects);
     }
     effects.changes.iter().map(show).collect()
@@ -135,7 +137,33 @@ fn bans_of_other_jails_count_when_told_to() {
     let mut jails = jails(vec![Settings { increment, ..settings("sasl") }, settings("sshd")]);
     let offender = Offender { count: 1, since: at(0), forget: None };
     jails.restore_offender(&"sshd".into(), "192.0.2.1".parse().unwrap(), offender);
-    assert_eq!(run(&mut jails, &[(9, "192.0.2.1"); 2]), ["sasl bans 192.0.2.1 at 9 until 7209 #1"]);
+    // They make the ban longer, and don't bring it nearer.
+    assert_eq!(run(&mut jails, &[(9, "192.0.2.1"); 2]), [""; 0]);
+    assert_eq!(run(&mut jails, &[(9, "192.0.2.1")]), ["sasl bans 192.0.2.1 at 9 until 7209 #2"]);
+}
+
+#[test]
+fn a_ban_that_is_over_already_does_not_grow() {
+    let bantime = BanTime::For(Duration::from_secs(60));
+    let mut jails = jails(vec![Settings { increment: doubling(), maxretry: 1, bantime, ..settings("sasl") }]);
+    let offender = Offender { count: 3, since: at(0), forget: None };
+    jails.restore_offender(&"sasl".into(), "192.0.2.1".parse().unwrap(), offender);
+    for (now, bans) in [(161, 0), (160, 1)] {
+        let mut effects = Effects::default();
+        let prefix = "192.0.2.1".parse().unwrap();
+        let failure = Failure { prefix, time: at(100), user: None, earlier: &[], line: "line" };
+        jails.failure("sasl", &failure, at(now), &mut effects);
+        assert_eq!(effects.changes.len(), bans, "at {now}");
+    }
+}
+
+#[test]
+fn failures_from_before_a_ban_weigh_no_more_for_it() {
+    let mut jails = jails(vec![Settings { increment: doubling(), ..settings("sasl") }]);
+    let offender = Offender { count: 4, since: at(100), forget: None };
+    jails.restore_offender(&"sasl".into(), "192.0.2.1".parse().unwrap(), offender);
+    assert_eq!(run(&mut jails, &[(99, "192.0.2.1"), (100, "192.0.2.1")]), [""; 0]);
+    assert_eq!(run(&mut jails, &[(101, "192.0.2.1")]), ["sasl bans 192.0.2.1 at 101 until 57701 #5"]);
 }
 
 #[test]
@@ -225,7 +253,8 @@ fn orders_are_carried_out_or_refused_with_the_reason() {
 fn lines_older_than_the_findtime_are_left_out() {
     let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }]);
     let mut effects = Effects::default();
-    let failure = Failure { prefix: "192.0.2.1".parse().unwrap(), time: at(0), line: "line" };
+    let failure =
+        Failure { prefix: "192.0.2.1".parse().unwrap(), time: at(0), user: None, earlier: &[], line: "line" };
     jails.failure("sasl", &failure, at(601), &mut effects);
     assert!(effects.is_empty());
     jails.failure("sasl", &failure, at(600), &mut effects);
@@ -248,7 +277,13 @@ fn effects_hold_counters_and_failures_by_hour() {
     let mut jails = jails(vec![settings("sasl")]);
     let mut effects = Effects::default();
     for (second, line) in [(3599, "one"), (3600, "two"), (3601, "three")] {
-        let failure = Failure { prefix: "192.0.2.1".parse().unwrap(), time: at(second), line };
+        let failure = Failure {
+            prefix: "192.0.2.1".parse().unwrap(),
+            time: at(second),
+            user: None,
+            earlier: &[],
+            line,
+        };
         jails.failure("sasl", &failure, at(second), &mut effects);
     }
     jails.finish(&mut effects);
@@ -305,4 +340,174 @@ fn an_offender_is_remembered_from_the_end_of_a_prolonged_ban() {
     let back = month as i64 + 86_400;
     let changes = run(&mut jails, &[(back, "192.0.2.1"), (back, "192.0.2.1")]);
     assert!(changes.last().unwrap().ends_with("#2"), "{changes:?}");
+}
+
+/// Counts every ban of the others: two of them ban for a week.
+fn recidive(name: &str) -> Settings {
+    let week = BanTime::For(Duration::from_secs(604_800));
+    Settings {
+        counts_bans: true,
+        maxretry: 2,
+        bantime: week,
+        findtime: Duration::from_secs(86_400),
+        ..settings(name)
+    }
+}
+
+#[test]
+fn bans_are_failures_where_bans_are_counted() {
+    let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }, recidive("recidive")]);
+    let changes = run(&mut jails, &[(0, "192.0.2.1"), (5, "192.0.2.1"), (4000, "192.0.2.1")]);
+    let expected = [
+        "sasl bans 192.0.2.1 at 0 until 3600 #1",
+        // Prolonging a ban is not another one.
+        "192.0.2.1 until 3605",
+        "192.0.2.1 free at 3605 Expired",
+        "sasl bans 192.0.2.1 at 4000 until 7600 #2",
+        "recidive bans 192.0.2.1 at 4000 until 608800 #1",
+    ];
+    assert_eq!(changes, expected);
+    assert_eq!(jails.status("recidive").unwrap().total_failed, 2);
+}
+
+#[test]
+fn a_ban_counts_from_when_it_was_made_and_not_from_the_failure() {
+    let sasl = Settings { maxretry: 1, ..settings("sasl") };
+    let mut jails = jails(vec![sasl, Settings { maxretry: 1, ..recidive("recidive") }]);
+    let mut effects = Effects::default();
+    let failure = Failure {
+        prefix: "192.0.2.1".parse().unwrap(),
+        time: at(100),
+        user: None,
+        earlier: &[],
+        line: "line",
+    };
+    jails.failure("sasl", &failure, at(400), &mut effects);
+    let changes: Vec<String> = effects.changes.iter().map(show).collect();
+    let expected =
+        ["sasl bans 192.0.2.1 at 100 until 3700 #1", "recidive bans 192.0.2.1 at 400 until 605200 #1"];
+    assert_eq!(changes, expected);
+    let Change::Banned(ban) = &effects.changes[1] else { panic!("no ban") };
+    assert_eq!(ban.evidence, ["1970-01-01T00:01:40Z sasl bans 192.0.2.1 (ban 1)".into()] as [Arc<str>; 1]);
+}
+
+#[test]
+fn jails_that_count_bans_come_to_an_end_among_themselves() {
+    let twice = |name: &str| Settings { maxretry: 1, ..recidive(name) };
+    let mut jails = jails(vec![
+        Settings { maxretry: 1, ..settings("sasl") },
+        twice("once"),
+        twice("twice"),
+        twice("thrice"),
+    ]);
+    assert_eq!(run(&mut jails, &[(0, "192.0.2.1")]).len(), 4, "each bans once");
+    let status = jails.status("once").unwrap();
+    assert_eq!((status.total_banned, status.currently_banned), (1, 1));
+}
+
+#[test]
+fn ordered_bans_of_single_addresses_are_failures_and_those_of_networks_are_not() {
+    let escalate = Some(Escalate { hosts: 1, ipv4: 24, ipv6: 48 });
+    let sasl = Settings { escalate, ..settings("sasl") };
+    let mut jails = jails(vec![sasl, Settings { maxretry: 1, ..recidive("recidive") }]);
+    order(&mut jails, ban("198.51.100.0/24"), 7).unwrap();
+    let changes = order(&mut jails, ban("192.0.2.1"), 7).unwrap();
+    let expected = [
+        "sasl bans 192.0.2.1 at 7 until 3607 #1",
+        "sasl bans 192.0.2.0/24 at 7 until 3607 #1",
+        "recidive bans 192.0.2.1 at 7 until 604807 #1",
+    ];
+    assert_eq!(changes, expected);
+}
+
+/// Lets the jail `sasl` take what a filter found, and shows what it asks and changes.
+fn find(jails: &mut Jails, who: crate::filter::Who, second: i64) -> (Vec<Ask>, Vec<String>) {
+    let mut effects = Effects::default();
+    let user = Some("joe".into());
+    let failure = crate::filter::Failure {
+        who,
+        user,
+        users: Vec::new(),
+        failregex: 0,
+        earlier: vec!["before".to_owned()],
+    };
+    jails.found(
+        "sasl",
+        &crate::jail::Found { failure, time: at(second), line: "line" },
+        at(second),
+        &mut effects,
+    );
+    (effects.asks, effects.changes.iter().map(show).collect())
+}
+
+fn answer(
+    jails: &mut Jails,
+    ask: &Ask,
+    answer: &crate::jail::Answer,
+    second: i64,
+) -> (Vec<Ask>, Vec<String>) {
+    let mut effects = Effects::default();
+    jails.answered(ask, answer, at(second), &mut effects);
+    (effects.asks, effects.changes.iter().map(show).collect())
+}
+
+#[test]
+fn a_host_name_fails_with_each_of_its_addresses_at_the_time_of_the_line() {
+    use crate::filter::Who;
+    use crate::jail::Answer;
+    let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }]);
+    let (asks, changes) = find(&mut jails, Who::Name("host.example".to_owned()), 100);
+    assert_eq!(changes, [""; 0]);
+    let [ask] = &asks[..] else { panic!("{asks:?}") };
+    assert_eq!(ask.question, Question::Addresses { name: "host.example".to_owned(), tell: true });
+    assert_eq!(
+        (ask.user.as_deref(), &ask.lines[..]),
+        (Some("joe"), &["before".to_owned(), "line".to_owned()][..])
+    );
+    let addresses = ["192.0.2.1", "2001:db8::1", "127.0.0.1"].map(|address| address.parse().unwrap());
+    let (asks, changes) = answer(&mut jails, ask, &Answer::Addresses(addresses.to_vec()), 130);
+    assert!(asks.is_empty());
+    let expected = ["sasl bans 192.0.2.1 at 100 until 3700 #1", "sasl bans 2001:db8::1 at 100 until 3700 #1"];
+    assert_eq!(changes, expected);
+    answer(&mut jails, ask, &Answer::Addresses(Vec::new()), 130);
+    find(&mut jails, Who::Id("session 7".to_owned()), 131);
+    let status = jails.status("sasl").unwrap();
+    assert_eq!((status.total_failed, status.ignored, status.without_address), (2, 1, 2));
+}
+
+#[test]
+fn a_command_is_asked_before_a_failure_counts() {
+    use crate::filter::Who;
+    use crate::jail::Answer;
+    let ignore_command = Some(IgnoreCommand { command: "true".to_owned(), cache: None });
+    let ignore = prefixes(&["198.51.100.0/24"]);
+    let mut jails = jails(vec![Settings { maxretry: 1, ignore, ignore_command, ..settings("sasl") }]);
+    let (asks, _) = find(&mut jails, Who::Prefix("198.51.100.1".parse().unwrap()), 0);
+    assert!(asks.is_empty(), "what is excused already needs no command");
+    let (asks, changes) = find(&mut jails, Who::Prefix("192.0.2.1".parse().unwrap()), 100);
+    assert_eq!((asks.len(), changes.len()), (1, 0));
+    assert_eq!(answer(&mut jails, &asks[0], &Answer::Excused(true), 101).1, [""; 0]);
+    let banned = answer(&mut jails, &asks[0], &Answer::Excused(false), 101);
+    assert_eq!(banned, (Vec::new(), vec!["sasl bans 192.0.2.1 at 100 until 3700 #1".to_owned()]));
+    // A host name is looked up first, and then the command is asked for each address.
+    let (asks, _) = find(&mut jails, Who::Name("host.example".to_owned()), 100);
+    let addresses = ["192.0.2.8", "192.0.2.9"].map(|address| address.parse().unwrap());
+    let (asks, changes) = answer(&mut jails, &asks[0], &Answer::Addresses(addresses.to_vec()), 101);
+    assert_eq!((asks.len(), changes.len()), (2, 0));
+    assert_eq!(jails.status("sasl").unwrap().ignored, 2);
+}
+
+#[test]
+fn what_is_learned_is_spared_until_something_else_is() {
+    let learned = |address: &str| [("sasl".into(), prefixes(&[address]))].into();
+    let mut jails = jails(vec![Settings { maxretry: 1, ..settings("sasl") }]);
+    jails.learn(learned("192.0.2.1"));
+    assert_eq!(run(&mut jails, &[(0, "192.0.2.1")]), [""; 0]);
+    // A reload keeps it.
+    let again = Settings { maxretry: 1, ignore: prefixes(&["192.0.2.7"]), ..settings("sasl") };
+    jails.reconfigure(vec![again], PrefixSet::default(), PrefixSet::default());
+    assert_eq!(run(&mut jails, &[(0, "192.0.2.1"), (0, "192.0.2.7")]), [""; 0]);
+    jails.learn(learned("192.0.2.2"));
+    let changes = run(&mut jails, &[(0, "192.0.2.1"), (0, "192.0.2.2"), (0, "192.0.2.7")]);
+    assert_eq!(changes, ["sasl bans 192.0.2.1 at 0 until 3600 #1"]);
 }
