@@ -7,6 +7,8 @@ mod cli;
 mod config;
 mod env;
 mod fail2ban_bans;
+mod fail2ban_config;
+mod fail2ban_hostile;
 mod fail2ban_samples;
 mod filters;
 mod kill;

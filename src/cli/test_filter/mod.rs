@@ -92,6 +92,12 @@ impl Args {
             let used = [(subject.kind, &*subject.shown), (log, &self.log)];
             report.write(&run, &used, started.elapsed(), out)?;
         }
+        for (place, count) in run.filter.exhausted() {
+            global.note(&format!(
+                "warning: {place} was stopped {count} times, as it takes too many steps in such lines: what it would \
+                 have found is not known"
+            ));
+        }
         Ok(Exit::Done)
     }
 
