@@ -25,7 +25,7 @@ pub mod keys {
     /// A file of `include`.
     pub const INCLUDED: &[&str] = &["jail"];
     /// `[store]`
-    pub const STORE: &[&str] = &["path", "evidence_retention", "history_retention"];
+    pub const STORE: &[&str] = &["path", "spool", "evidence_retention", "history_retention"];
     /// `[dns]`
     pub const DNS: &[&str] = &["listen", "threads"];
     /// `[http]`
@@ -161,6 +161,7 @@ impl Main {
 /// `[store]`
 pub(super) struct Store {
     pub path: Option<String>,
+    pub spool: Option<String>,
     pub evidence_retention: Option<Duration>,
     pub history_retention: Option<Duration>,
 }
@@ -169,6 +170,7 @@ impl Store {
     fn read(section: &Section<'_>) -> Self {
         Self {
             path: section.get("path"),
+            spool: section.get("spool"),
             evidence_retention: section.get("evidence_retention"),
             history_retention: section.get("history_retention"),
         }

@@ -147,8 +147,12 @@ impl Resolver<'_> {
 
     /// A path that is valid from every working directory, since it names the source in the store.
     fn source_path(&self, written: &At<String>) -> Arc<str> {
-        if written.value == "-" {
-            return "-".into();
+        let kind = source::kind(&written.value);
+        if !kind.is_files {
+            if let Err(error) = (kind.check)(&written.value) {
+                self.report.add(&written.place, format!("logpath: {error}"));
+            }
+            return written.value.as_str().into();
         }
         if written.value.is_empty() {
             self.report.add(&written.place, "logpath: the path is empty");

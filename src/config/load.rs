@@ -107,6 +107,7 @@ impl<'a> Loader<'a> {
         let mut files = self.files.take();
         files.extend(filters.files());
         Some(Config {
+            spool: spool(path, &main.store),
             store: store_settings(path, &main.store),
             dns: dns_settings(&main.dns),
             http,
@@ -232,6 +233,12 @@ fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
         evidence_retention: written.evidence_retention.unwrap_or(EVIDENCE_RETENTION),
         history_retention: written.history_retention.unwrap_or(HISTORY_RETENTION),
     }
+}
+
+/// Beside the database, as it is a part of the state.
+fn spool(file: &Path, written: &file::Store) -> PathBuf {
+    let beside = || store_settings(file, written).path.with_file_name("spool");
+    written.spool.as_deref().map_or_else(beside, |spool| resolve_absolute(file, spool))
 }
 
 fn dns_settings(written: &file::Dns) -> dns::Settings {

@@ -39,6 +39,8 @@ pub const DEFAULT_SOCKET: &str = "/run/banzone/control.sock";
 pub struct Config {
     /// For the store.
     pub store: crate::store::Settings,
+    /// The folder for what syslog brings until it is counted.
+    pub spool: PathBuf,
     /// For the DNS servers.
     pub dns: crate::dns::Settings,
     /// For the HTTP server.

@@ -38,7 +38,7 @@ use crate::dns;
 use crate::http;
 use crate::ip::{Prefix, PrefixSet};
 use crate::jail::{self, Jails, Readers};
-use crate::source::Position;
+use crate::source::{self, Position};
 use crate::store::Store;
 use crate::sys::{addresses, control, limits, notify, privileges};
 use crate::zone::{Zone, Zones};
@@ -110,10 +110,11 @@ fn become_unprivileged(config: &Config) -> Result<()> {
             "refusing to run as root: set `user` in [daemon] to the user to become, such as \"banzone\", or start as that user"
         );
     }
-    for path in [&config.store.path, &config.http.control] {
-        if let Some(folder) = path.parent() {
-            privileges::prepare_directory(folder, user)?;
-        }
+    let mut paths = config.jails.iter().flat_map(|jail| &jail.sources).map(|source| &*source.path);
+    let spool = paths.any(source::needs_spool).then_some(config.spool.as_path());
+    let folders = [config.store.path.parent(), config.http.control.parent(), spool];
+    for folder in folders.into_iter().flatten() {
+        privileges::prepare_directory(folder, user)?;
     }
     if let Some(user) = user {
         privileges::drop_to(user)?;
@@ -404,7 +405,8 @@ fn start_sources(
     for (settings, jails) in jails_by_source(&config.jails) {
         let positions = kept.iter().filter(|position| position.source == settings.path);
         let path = Arc::clone(&settings.path);
-        let running = Running::start(&settings, jails, positions.cloned().collect(), pipeline.clone())?;
+        let running =
+            Running::start(&settings, &config.spool, jails, positions.cloned().collect(), pipeline.clone())?;
         sources.insert(path, running);
     }
     Ok(sources)

@@ -14,7 +14,7 @@ use crate::filter::Pace;
 use crate::http::{Failed, Look};
 use crate::ip::PrefixSet;
 use crate::jail::{self, Ask, Effects, Jails, Order, Readers};
-use crate::source::Batch;
+use crate::source::{Batch, Receipt};
 use crate::store::Work;
 
 /// Inputs that wait until the thread gets to them. Batches are up to a MiB each, so this bounds the memory as well.
@@ -96,11 +96,13 @@ impl Pipeline {
     fn step(&mut self, input: Option<Input>) -> Option<()> {
         let mut work = Work::default();
         self.jails.expire(self.clock.now(), &mut work.effects);
+        let mut receipt = Receipt::default();
         let reply = match input {
             None => None,
             Some(Input::Lines(batch)) => {
                 self.lines(&batch, &mut work.effects);
                 work.positions = batch.positions;
+                receipt = batch.receipt;
                 None
             }
             Some(Input::Order(order, reply)) => self.order(&order, reply, &mut work.effects),
@@ -122,7 +124,7 @@ impl Pipeline {
                 Some((reply, 0))
             }
         };
-        self.hand_on(work, reply)
+        self.hand_on(work, reply, receipt)
     }
 
     fn lines(&mut self, batch: &Batch, effects: &mut Effects) {
@@ -131,8 +133,8 @@ impl Pipeline {
         let Some(reader) = readers.get_mut(&batch.source) else {
             return;
         };
-        for line in batch.lines() {
-            reader.read(line, None, pace, |jail, found, now| {
+        for (line, time) in batch.timed_lines() {
+            reader.read(line, time, pace, |jail, found, now| {
                 jails.found(jail, found, now, effects);
             });
         }
@@ -151,14 +153,14 @@ impl Pipeline {
     }
 
     /// Sends the work on; waits when the writer is behind, and with it the sources.
-    fn hand_on(&mut self, mut work: Work, reply: Option<writer::Reply>) -> Option<()> {
+    fn hand_on(&mut self, mut work: Work, reply: Option<writer::Reply>, receipt: Receipt) -> Option<()> {
         self.jails.finish(&mut work.effects);
         let asks = std::mem::take(&mut work.effects.asks);
         asks.into_iter().for_each(|ask| self.outside.ask(ask));
         if work.positions.is_empty() && work.effects.is_empty() && reply.is_none() {
             return Some(());
         }
-        self.writer.send(writer::Input::Commit(Box::new(work), reply)).ok()
+        self.writer.send(writer::Input::Commit(Box::new(work), reply, receipt)).ok()
     }
 }
 

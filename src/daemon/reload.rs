@@ -106,16 +106,19 @@ async fn stop_sources(daemon: &Steering, config: &Config) {
 /// opened, which may take long on a network.
 async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String> {
     let pipeline = lock(&daemon.pipeline).clone().ok_or_else(stopping)?;
-    let database = lock(&daemon.running).store.path.clone();
+    let (database, spool) = {
+        let running = lock(&daemon.running);
+        (running.store.path.clone(), running.spool.clone())
+    };
     for (settings, jails) in jails_by_source(&config.jails) {
         if lock(&daemon.sources).reassign(&settings.path, &jails) {
             continue;
         }
-        let (database, pipeline) = (database.clone(), pipeline.clone());
+        let (database, spool, pipeline) = (database.clone(), spool.clone(), pipeline.clone());
         let path = settings.path.clone();
         let start = move || -> anyhow::Result<Running> {
             let kept = Reader::open(&database)?.positions(&settings.path)?;
-            Ok(Running::start(&settings, jails, kept, pipeline)?)
+            Ok(Running::start(&settings, &spool, jails, kept, pipeline)?)
         };
         let started = tokio::task::spawn_blocking(start).await.map_err(|failed| failed.to_string())?;
         let running = started.map_err(|failed| {
@@ -131,7 +134,7 @@ fn warn_of_what_stays(before: &Config, after: &Config) {
     let changed = [
         ("[dns] listen or threads", before.dns != after.dns),
         ("[http] listen or [control] socket", before.http != after.http),
-        ("[store] path", before.store.path != after.store.path),
+        ("[store] path or spool", (&before.store.path, &before.spool) != (&after.store.path, &after.spool)),
         ("[daemon] user", before.daemon != after.daemon),
         ("[log]", before.log != after.log),
     ];
@@ -145,6 +148,7 @@ fn keep_what_stays(running: &Config, config: &mut Config) {
     config.dns = running.dns.clone();
     config.http = running.http.clone();
     config.store.path = running.store.path.clone();
+    config.spool = running.spool.clone();
     config.daemon = running.daemon.clone();
     config.log = running.log;
 }

@@ -93,14 +93,15 @@ impl Sources {
 }
 
 impl Running {
-    /// Starts reading `settings` for `jails`, from the positions `kept`.
+    /// Starts reading `settings` for `jails`, from the positions `kept`. What is received waits in the folder `spool`.
     pub(super) fn start(
         settings: &source::Settings,
+        spool: &Path,
         jails: Vec<Arc<str>>,
         kept: Vec<Position>,
         pipeline: SyncSender<Input>,
     ) -> Result<Self, StartError> {
-        let source = source::open(settings, kept)?;
+        let source = source::open(settings, spool, kept)?;
         let counters = source.counters();
         let stop = Arc::new(AtomicBool::new(false));
         let path = Arc::clone(&settings.path);

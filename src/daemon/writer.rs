@@ -15,6 +15,7 @@ use crate::dns;
 use crate::ip::PrefixSet;
 use crate::jail::{Change, EndCause, Origin};
 use crate::list::Publisher;
+use crate::source::Receipt;
 use crate::store::{Error, Recorded, Store, Work};
 use crate::zone::Zones;
 
@@ -35,8 +36,8 @@ pub(super) type Reply = (Answer, usize);
 
 /// What the thread is told.
 pub(super) enum Input {
-    /// Commit and publish this.
-    Commit(Box<Work>, Option<Reply>),
+    /// Commit and publish this, and confirm it.
+    Commit(Box<Work>, Option<Reply>, Receipt),
     /// Go on with another configuration; the answer comes once its zones are in service.
     Reconfigure(Box<Reconfiguration>, oneshot::Sender<Result<(), Error>>),
 }
@@ -105,12 +106,13 @@ impl Writer {
 
     /// Takes `first` and what else waits, as one transaction. `None` if it had to be given up.
     fn take(&mut self, first: Input, inputs: &Receiver<Input>) -> Option<()> {
-        let (mut works, mut replies) = (Vec::new(), Vec::new());
+        let (mut works, mut replies, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
         while let Some(input) = next {
             match input {
-                Input::Commit(work, reply) => {
+                Input::Commit(work, reply, receipt) => {
                     works.push(*work);
+                    receipts.push(receipt);
                     replies.extend(reply);
                 }
                 Input::Reconfigure(new, done) => {
@@ -122,7 +124,9 @@ impl Writer {
             }
             next = if works.len() < MAX_GROUP { inputs.try_recv().ok() } else { None };
         }
-        self.commit(&works, replies)
+        self.commit(&works, replies)?;
+        receipts.iter().for_each(Receipt::confirm);
+        Some(())
     }
 
     /// Commits, publishes, and only then tells whoever waits.

@@ -114,7 +114,7 @@ impl Page {
                 .map(move |source| (vec![("source", source.path.to_string())], read(&source.counters)));
             rows.collect::<Vec<_>>()
         };
-        let table: [(&str, &str, Figure); 4] = [
+        let table: [(&str, &str, Figure); 5] = [
             ("log_lines", "Lines read", |counters| counters.lines.load(Relaxed)),
             ("log_bytes", "Bytes read", |counters| counters.bytes.load(Relaxed)),
             ("log_cut_lines", "Lines that were too long and were cut", |counters| {
@@ -122,6 +122,9 @@ impl Page {
             }),
             ("log_rotations", "Files moved away, truncated or replaced", |counters| {
                 counters.rotations.load(Relaxed)
+            }),
+            ("log_dropped", "Messages received for which there was no room", |counters| {
+                counters.dropped.load(Relaxed)
             }),
         ];
         for (name, help, read) in table {

@@ -3,9 +3,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::Position;
+use crate::clock::Timestamp;
 
 /// The most text of one batch: bounds memory and the length of the transaction its effects are committed in.
 pub const BATCH_BYTES: usize = 1024 * 1024;
@@ -34,15 +36,40 @@ pub struct Batch {
     pub live: bool,
     /// When they were read.
     pub read: Instant,
+    /// For whoever commits the batch.
+    pub receipt: Receipt,
     text: Vec<u8>,
     lines: Vec<Range<u32>>,
+    /// The times of all lines, or none.
+    times: Vec<Timestamp>,
     cut: u64,
+}
+
+/// Says back to the source that a batch is durable. A source that keeps a copy of what it received lets go of it then.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt(Arc<AtomicBool>);
+
+impl Receipt {
+    /// The positions and effects of the batch are committed.
+    pub fn confirm(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_confirmed(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 impl Batch {
     /// The lines, without the newline and without a carriage return before it.
     pub fn lines(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.lines.iter().map(|line| &self.text[line.start as usize..line.end as usize])
+    }
+
+    /// The lines, and of a source that knows when each was written, that time: such a line has no date in it to be
+    /// searched for.
+    pub fn timed_lines(&self) -> impl ExactSizeIterator<Item = (&[u8], Option<Timestamp>)> {
+        self.lines().enumerate().map(|(index, line)| (line, self.times.get(index).copied()))
     }
 
     /// How many lines there are.
@@ -66,8 +93,10 @@ impl Batch {
             positions: Vec::new(),
             live,
             read: Instant::now(),
+            receipt: Receipt::default(),
             text: Vec::new(),
             lines: Vec::new(),
+            times: Vec::new(),
             cut: 0,
         }
     }
@@ -107,6 +136,18 @@ impl Batch {
         self.cut += 1;
         self.take_rest(from);
     }
+
+    /// Adds a line with its time, of which `write` writes the text and says whether it is whole. The lines of a batch have
+    /// times either all or none.
+    pub(super) fn push_timed(&mut self, time: Timestamp, write: impl FnOnce(&mut Vec<u8>) -> bool) {
+        let from = self.text.len();
+        let whole = write(&mut self.text);
+        let end = self.text.len().min(from + LINE_BYTES);
+        self.cut += u64::from(!whole || end < self.text.len());
+        self.text.truncate(end);
+        self.lines.push(place(from)..place(end));
+        self.times.push(time);
+    }
 }
 
 fn push(text: &[u8], lines: &mut Vec<Range<u32>>, cut: &mut u64, mut line: Range<usize>) {
@@ -117,8 +158,11 @@ fn push(text: &[u8], lines: &mut Vec<Range<u32>>, cut: &mut u64, mut line: Range
         line.end = line.start + LINE_BYTES;
         *cut += 1;
     }
-    let place = |at: usize| u32::try_from(at).expect("a batch's text is far below 4 GiB");
     lines.push(place(line.start)..place(line.end));
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).expect("a batch's text is far below 4 GiB")
 }
 
 #[cfg(test)]

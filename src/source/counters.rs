@@ -20,8 +20,12 @@ pub struct Counters {
     pub rotations: AtomicU64,
     /// Bytes written but not yet read, as of the last look at the files.
     pub lag: AtomicU64,
+    /// Messages received but not kept, as there was no room for them.
+    pub dropped: AtomicU64,
     followed: Mutex<Vec<PathBuf>>,
     problems: Mutex<BTreeMap<PathBuf, String>>,
+    /// What hinders whoever feeds the files, by its name.
+    hindrances: Mutex<BTreeMap<PathBuf, String>>,
 }
 
 impl Counters {
@@ -32,7 +36,9 @@ impl Counters {
 
     /// What hinders reading, and its remedy, by path: a missing file, one without permission, one that is no log.
     pub fn problems(&self) -> BTreeMap<PathBuf, String> {
-        lock(&self.problems).clone()
+        let mut all = lock(&self.problems).clone();
+        all.extend(lock(&self.hindrances).clone());
+        all
     }
 
     pub(super) fn count(&self, batch: &Batch, bytes: u64) {
@@ -47,6 +53,15 @@ impl Counters {
 
     pub(super) fn set_problems(&self, problems: BTreeMap<PathBuf, String>) {
         *lock(&self.problems) = problems;
+    }
+
+    /// Sets what hinders one that feeds the files, or, by `None`, that nothing does any more.
+    pub(super) fn set_hindrance(&self, path: &Path, problem: Option<String>) {
+        let mut hindrances = lock(&self.hindrances);
+        match problem {
+            Some(problem) => hindrances.insert(path.to_owned(), problem),
+            None => hindrances.remove(path),
+        };
     }
 
     pub(super) fn add_problem(&self, path: &Path, problem: String) {

@@ -4,17 +4,21 @@
 mod batch;
 mod counters;
 mod file;
+mod journal;
 mod once;
 mod stream;
+mod syslog;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES};
+pub use batch::{BATCH_BYTES, BATCH_LINES, Batch, LINE_BYTES, Receipt};
 pub use counters::Counters;
+pub use journal::{Entry, Export, Malformed};
 pub use once::{Once, read_once};
+pub use syslog::{Frames, MESSAGE_BYTES, write_line};
 
 /// Where log lines come from. One thread drives it: it reads, has the batch's effects and positions committed in one
 /// transaction, and reads again. What was not committed is read again after a restart.
@@ -38,8 +42,12 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether a [`Settings::path`] means this kind.
     pub matches: fn(&str) -> bool,
-    /// Opens it where the kept positions say.
-    pub open: fn(&Settings, Vec<Position>) -> Opened,
+    /// Whether such a path names files: then it is relative to something, and what it matches is read once.
+    pub is_files: bool,
+    /// Whether such a path can be opened as far as it itself says.
+    pub check: fn(&str) -> Result<(), Error>,
+    /// Opens it where the kept positions say. The path is the folder for what was received and is not counted yet.
+    pub open: fn(&Settings, &Path, Vec<Position>) -> Opened,
 }
 
 /// An opened source, or why there is none.
@@ -47,15 +55,51 @@ pub type Opened = Result<Box<dyn LogSource>, Error>;
 
 /// The kinds of sources; the first that matches a path opens it.
 pub const KINDS: &[Kind] = &[
-    Kind { name: "standard input", matches: |path| path == "-", open: stream::open },
-    Kind { name: "files", matches: |_| true, open: file::open },
+    Kind {
+        name: "standard input",
+        matches: |path| path == "-",
+        is_files: false,
+        check: |_| Ok(()),
+        open: |settings, _, kept| stream::open(settings, kept),
+    },
+    Kind {
+        name: "the systemd journal",
+        matches: journal::is_journal,
+        is_files: false,
+        check: journal::check,
+        open: |settings, _, kept| journal::open(settings, kept),
+    },
+    Kind {
+        name: "syslog",
+        matches: syslog::is_syslog,
+        is_files: false,
+        check: syslog::check,
+        open: syslog::open,
+    },
+    Kind {
+        name: "files",
+        matches: |_| true,
+        is_files: true,
+        check: file::check,
+        open: |settings, _, kept| file::open(settings, kept),
+    },
 ];
 
+/// What a path means.
+pub fn kind(path: &str) -> &'static Kind {
+    let kind = KINDS.iter().find(|kind| (kind.matches)(path));
+    kind.expect("the last kind takes every path")
+}
+
+/// Whether a path means a kind of source that receives, and so needs a place for what it received.
+pub fn needs_spool(path: &str) -> bool {
+    syslog::is_syslog(path)
+}
+
 /// Opens a source. `kept` are its committed positions; without any this is its first start, and `settings.start` rules.
-pub fn open(settings: &Settings, kept: Vec<Position>) -> Opened {
-    let kind = KINDS.iter().find(|kind| (kind.matches)(&settings.path));
-    let kind = kind.expect("the last kind takes every path");
-    (kind.open)(settings, kept)
+/// `spool` is the folder for what was received and is not counted yet.
+pub fn open(settings: &Settings, spool: &Path, kept: Vec<Position>) -> Opened {
+    (kind(&settings.path).open)(settings, spool, kept)
 }
 
 /// Why a source cannot be opened or read.
@@ -68,6 +112,25 @@ pub enum Error {
         pattern: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// It is not how this kind of source is written.
+    #[error("{path}: {reason}")]
+    Path {
+        /// As configured.
+        path: String,
+        /// What is wrong with it, and how to write it.
+        reason: String,
+    },
+    /// There is no place for what is received.
+    #[error(
+        "{}: cannot be written ({error}); it holds what syslog brings: give it to banzone's user, or set `spool` in [store]",
+        path.display()
+    )]
+    Spool {
+        /// The folder.
+        path: PathBuf,
+        /// The system's answer.
+        error: io::Error,
     },
     /// The system refused.
     #[error("{path}: cannot be read ({error}); {remedy}")]
@@ -95,7 +158,7 @@ pub enum Start {
 /// What to read: one entry of a jail's `logpath`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// A path, a glob, or `-` for standard input. It also names the source in positions, counters and jails.
+    /// A path, a glob, or what else one of [`KINDS`] takes. It also names the source in positions, counters and jails.
     pub path: Arc<str>,
     /// Where to begin in a file without a kept position.
     pub start: Start,
@@ -113,7 +176,8 @@ pub struct Fingerprint {
 /// How far a file has been read. Kept in the store by source, device and inode, and given back when the source is
 /// opened again.
 ///
-/// Device and inode 0 mark that the source was opened once, even if there was no file yet.
+/// Device and inode 0 mark that the source was opened once, even if there was no file yet; of a journal, the path is the
+/// cursor of the last entry handed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
     /// [`Settings::path`] of the source.
@@ -131,6 +195,26 @@ pub struct Position {
     pub fingerprint: Fingerprint,
     /// The file is gone or replaced: its row can be dropped.
     pub finished: bool,
+}
+
+impl Position {
+    /// Says that a source was opened once, and how far it was read if it is no file.
+    fn marker(source: &Arc<str>, place: PathBuf) -> Self {
+        Self {
+            source: source.clone(),
+            path: place,
+            device: 0,
+            inode: 0,
+            offset: 0,
+            fingerprint: Fingerprint::default(),
+            finished: false,
+        }
+    }
+
+    /// Whether it is such a marker.
+    fn is_marker(&self) -> bool {
+        (self.device, self.inode) == (0, 0)
+    }
 }
 
 /// How many bytes of a file's start tell it from others: two lines of a log, with their time in them.
@@ -168,8 +252,9 @@ mod tests {
 
     #[test]
     fn every_path_has_a_kind() {
-        let kind = |path: &str| KINDS.iter().find(|kind| (kind.matches)(path)).map(|kind| kind.name);
-        assert_eq!(kind("-"), Some("standard input"));
-        assert_eq!(kind("/var/log/mail.log"), Some("files"));
+        assert_eq!(kind("-").name, "standard input");
+        assert_eq!(kind("/var/log/mail.log").name, "files");
+        assert_eq!(kind("syslog:udp://127.0.0.1:5514").name, "syslog");
+        assert_eq!(kind("journal:_COMM=sshd").name, "the systemd journal");
     }
 }

@@ -120,6 +120,17 @@ pub fn readable(file: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
     }
 }
 
+/// Waits up to `timeout` until one of `files` can be read without blocking or has come to its end, and says which.
+pub fn readable_of(files: &[BorrowedFd<'_>], timeout: Duration) -> io::Result<Vec<bool>> {
+    let mut set: Vec<PollFd<'_>> = files.iter().map(|file| PollFd::new(*file, PollFlags::POLLIN)).collect();
+    let timeout = PollTimeout::try_from(timeout.as_millis()).unwrap_or(PollTimeout::MAX);
+    match poll(&mut set, timeout) {
+        Ok(_) => Ok(set.iter().map(|one| one.any().unwrap_or(true)).collect()),
+        Err(nix::errno::Errno::EINTR) => Ok(vec![false; files.len()]),
+        Err(error) => Err(error.into()),
+    }
+}
+
 fn wait_for_events(inotify: &mut Inotify, timeout: Duration, buffer: &mut [u8]) -> Changes {
     let mut changes = Changes::default();
     match readable(inotify.as_fd(), timeout) {

@@ -243,7 +243,12 @@ fn what_cannot_be_honoured_is_named() {
              the operators of Python, `x if condition else y`, min, max, abs, int, float, round, pow, and functions \
              and constants of math",
         ),
-        ("bantime.increment = 1\nbantime.formula = ban.Time * open(1)", ""),
+        (
+            "bantime.increment = 1\nbantime.formula = ban.Time * open(1)",
+            "bantime.formula: column 12: `open` is not known here: allowed are numbers, ban.Time, ban.Count, banFactor, \
+             the operators of Python, `x if condition else y`, min, max, abs, int, float, round, pow, and functions \
+             and constants of math",
+        ),
         (
             "ignorecommand = x\nignorecache = max-count=1",
             "ignorecache: `key` is missing: write key=\"<ip>\", max-count=100, max-time=5m",

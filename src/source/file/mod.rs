@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use self::listing::{Pattern, explain};
 use self::record::{Progress, Record};
-use super::{Batch, Counters, Error, Fingerprint, LogSource, Opened, Position, Settings, Start};
+use super::{Batch, Counters, Error, LogSource, Opened, Position, Settings, Start};
 use crate::sys::watch::Watch;
 
 /// How long a rotated file must be quiet until a last line without newline is handed on and the file is closed.
@@ -46,11 +46,16 @@ pub(super) fn open(settings: &Settings, kept: Vec<Position>) -> Opened {
     Ok(Box::new(source))
 }
 
+/// Whether this is a path or a glob.
+pub(super) fn check(path: &str) -> Result<(), Error> {
+    Pattern::parse(path).map(|_| ())
+}
+
 /// Lines that waited longer than this until they could be read were not written now.
 const STALL: Duration = Duration::from_secs(30);
 
 /// The files of one pattern.
-struct FileSource {
+pub(super) struct FileSource {
     source: Arc<str>,
     start: Start,
     pattern: Pattern,
@@ -95,12 +100,25 @@ impl LogSource for FileSource {
 
 impl FileSource {
     fn new(settings: &Settings, kept: Vec<Position>, watch: Watch) -> Result<Self, Error> {
+        let pattern = Pattern::parse(&settings.path)?;
+        Ok(Self::of(settings.path.clone(), pattern, settings.start, kept, watch))
+    }
+
+    /// Follows one file for another kind of source. That has made the file itself, so that nothing in it is old.
+    pub(super) fn made_by_us(source: Arc<str>, path: PathBuf, kept: Vec<Position>) -> Self {
+        let mut files = Self::of(source, Pattern::Path(path), Start::Head, kept, Watch::new());
+        files.started = true;
+        files.look(Instant::now());
+        files
+    }
+
+    fn of(source: Arc<str>, pattern: Pattern, start: Start, kept: Vec<Position>, watch: Watch) -> Self {
         let started = !kept.is_empty();
-        let is_file = |position: &Position| position.inode != 0 && !position.finished;
-        Ok(Self {
-            source: settings.path.clone(),
-            start: settings.start,
-            pattern: Pattern::parse(&settings.path)?,
+        let is_file = |position: &Position| !position.is_marker() && !position.finished;
+        Self {
+            source,
+            start,
+            pattern,
             records: kept.into_iter().filter(is_file).map(Record::kept).collect(),
             gone: Vec::new(),
             watch,
@@ -114,7 +132,7 @@ impl FileSource {
             look_again: false,
             grace: GRACE,
             turn: 0,
-        })
+        }
     }
 
     fn next_batch(&mut self, wait: Duration) -> Option<Batch> {
@@ -258,25 +276,13 @@ impl FileSource {
         self.gone.retain(|gone| !known(gone));
         let mut positions: Vec<Position> = self.gone.drain(..).collect();
         if self.started && std::mem::take(&mut self.unmarked) {
-            positions.push(marker(&self.source));
+            // Files that appear from now on are read from their first line.
+            positions.push(Position::marker(&self.source, PathBuf::new()));
         }
         for record in self.records.iter_mut().filter(|record| record.changed) {
             record.changed = false;
             positions.push(record.position(&self.source, false));
         }
         positions
-    }
-}
-
-/// Says that the source was opened once: files that appear from now on are read from their first line.
-fn marker(source: &Arc<str>) -> Position {
-    Position {
-        source: source.clone(),
-        path: PathBuf::new(),
-        device: 0,
-        inode: 0,
-        offset: 0,
-        fingerprint: Fingerprint::default(),
-        finished: false,
     }
 }

@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use tempfile::TempDir;
 
 use super::*;
-use crate::source::{BATCH_LINES, LINE_BYTES};
+use crate::source::{BATCH_LINES, Fingerprint, LINE_BYTES};
 
 /// A folder with logs, a source that reads them, and what a store would keep.
 struct World {
