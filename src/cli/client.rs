@@ -44,6 +44,11 @@ impl Client {
         self.ask(Method::POST, path, serde_json::to_vec(body)?.into())
     }
 
+    /// `PATCH` with a body.
+    pub(super) fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
+        self.ask(Method::PATCH, path, serde_json::to_vec(body)?.into())
+    }
+
     /// `DELETE`: `query` is what stands behind the question mark.
     pub(super) fn delete<T: DeserializeOwned>(
         &self,
@@ -90,6 +95,15 @@ async fn read(response: Response<Incoming>) -> anyhow::Result<(StatusCode, Bytes
     Ok((status, body.to_bytes()))
 }
 
+/// What the daemon says against a request.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub(super) struct Refused {
+    /// The HTTP status.
+    pub(super) status: u16,
+    words: String,
+}
+
 /// One segment of a path, whatever people type.
 pub(super) fn segment(written: &str) -> String {
     utf8_percent_encode(written, NON_ALPHANUMERIC).to_string()
@@ -118,14 +132,15 @@ fn no_daemon(socket: &Path, error: &io::Error) -> anyhow::Error {
     }
 }
 
-/// What the daemon says against a request.
 fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {
-    if let Ok(refused) = serde_json::from_slice::<NotReloaded>(body) {
-        return anyhow!("{}\n{}", refused.problem.detail, refused.errors.join("\n"));
-    }
-    match serde_json::from_slice::<Problem>(body) {
-        Ok(problem) if !problem.detail.is_empty() => anyhow!(problem.detail),
-        Ok(problem) => anyhow!(problem.title),
-        Err(_) => anyhow!("the daemon answered {status}"),
-    }
+    let words = if let Ok(refused) = serde_json::from_slice::<NotReloaded>(body) {
+        format!("{}\n{}", refused.problem.detail, refused.errors.join("\n"))
+    } else {
+        match serde_json::from_slice::<Problem>(body) {
+            Ok(problem) if !problem.detail.is_empty() => problem.detail,
+            Ok(problem) => problem.title,
+            Err(_) => format!("the daemon answered {status}"),
+        }
+    };
+    Refused { status: status.as_u16(), words }.into()
 }

@@ -10,7 +10,9 @@ mod bans;
 mod check;
 mod client;
 mod completions;
+mod fail2ban_client;
 mod global;
+mod import;
 mod lookup;
 mod man;
 mod printable;
@@ -22,6 +24,7 @@ mod table;
 mod test_filter;
 mod unban;
 
+use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
@@ -71,6 +74,8 @@ commands! {
     Unban => unban,
     Allow => allow,
     Reload => reload,
+    Import => import,
+    Fail2banClient => fail2ban_client,
     Completions => completions,
     Man => man,
 }
@@ -82,6 +87,8 @@ pub enum Exit {
     Done,
     /// What was asked for is not so: the configuration has errors.
     Failed,
+    /// The same in fail2ban-client's words, which has 255 for everything that fails.
+    Nok,
 }
 
 impl From<Exit> for ExitCode {
@@ -89,13 +96,14 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Done => Self::SUCCESS,
             Exit::Failed => Self::FAILURE,
+            Exit::Nok => Self::from(255),
         }
     }
 }
 
 /// Runs the program. A command line that makes no sense ends it at once, with 2.
 pub fn main() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
+    let Cli { global, command } = read(std::env::args_os().collect());
     let mut out = BufWriter::new(io::stdout());
     let done = command.run(&global, &mut out).and_then(|exit| {
         out.flush()?;
@@ -110,6 +118,17 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Reads the command line. What stands behind `fail2ban-client` is left to it: its options are others than ours.
+fn read(args: Vec<OsString>) -> Cli {
+    let args = fail2ban_client::spelled_out(args);
+    let own = args.iter().position(|arg| arg == fail2ban_client::NAME).map_or(&args[..], |at| &args[..=at]);
+    if let Ok(Cli { global, command: Command::Fail2banClient(client) }) = Cli::try_parse_from(own) {
+        let client = client.with_words(&args[own.len()..]);
+        return Cli { global, command: Command::Fail2banClient(client) };
+    }
+    Cli::parse_from(args)
 }
 
 /// The error with its causes; many of our errors name their cause themselves, which is not said twice.

@@ -9,7 +9,7 @@ use anyhow::Result;
 use tracing_subscriber::EnvFilter;
 
 use super::{Exit, Global};
-use crate::config::{self, Level, Log, LogFormat};
+use crate::config::{self, Log, LogFormat};
 use crate::daemon;
 use crate::dns;
 use crate::http::Steered;
@@ -51,13 +51,7 @@ impl Args {
 }
 
 fn start_log(log: Log) -> Result<()> {
-    let level = match log.level {
-        Level::Error => "error",
-        Level::Warn => "warn",
-        Level::Info => "info",
-        Level::Debug => "debug",
-        Level::Trace => "trace",
-    };
+    let level = log.level.name();
     let libraries = dns::LIBRARY_LOG_TARGETS.map(|target| format!("{target}=warn")).join(",");
     let directives = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| format!("{level},{libraries}"));
     let filter = EnvFilter::try_new(directives)?;

@@ -126,7 +126,9 @@ impl Filters {
     }
 
     fn unknown(&self, name: &str) -> String {
-        let searched: String = self.folders.iter().map(|folder| describe(folder) + ", ").collect();
+        let fail2ban = self.fail2ban.as_ref().map(Directory::filters);
+        let searched: String =
+            self.folders.iter().chain(&fail2ban).map(|folder| describe(folder) + ", ").collect();
         let names = self.names();
         let hint = did_you_mean(name, names.iter().map(String::as_str));
         format!("filter `{name}` is unknown (searched: {searched}the filters in the program){hint}")

@@ -15,6 +15,7 @@ use super::writer::{self, Trouble};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
+use crate::http::api::DaemonSettings;
 use crate::http::{Control, Failed, Health, Look, OutsideView, SourceView};
 use crate::jail::Order;
 
@@ -146,6 +147,16 @@ impl Control for Arc<Steering> {
 
     fn database(&self) -> PathBuf {
         lock(&self.running).store.path.clone()
+    }
+
+    fn settings(&self) -> DaemonSettings {
+        let running = lock(&self.running);
+        DaemonSettings {
+            database: running.store.path.display().to_string(),
+            history_retention: running.store.history_retention.as_secs(),
+            max_matches: running.jails.iter().map(|jail| jail.max_matches).max().unwrap_or(0),
+            log_level: running.log.level.name().to_owned(),
+        }
     }
 
     fn started(&self) -> Timestamp {

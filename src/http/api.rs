@@ -4,6 +4,9 @@
 //! |---|---|---|
 //! | `GET /api/v1/status` | | [`Status`] |
 //! | `GET /api/v1/jails/{jail}` | | [`JailStatus`] |
+//! | `GET /api/v1/jails/{jail}/settings` | | [`JailSettings`] |
+//! | `PATCH /api/v1/jails/{jail}/settings` | [`JailChange`] | [`JailSettings`] |
+//! | `POST /api/v1/jails/{jail}/failures` | [`NewFailure`] | [`Counted`] |
 //! | `GET /api/v1/bans` | [`BansQuery`] | [`Bans`] |
 //! | `POST /api/v1/bans` | [`NewBan`] | [`BanChanged`] |
 //! | `DELETE /api/v1/bans` | [`UnbanQuery`] | [`Ended`] |
@@ -11,9 +14,14 @@
 //! | `GET /api/v1/allow` | | [`Allowlist`] |
 //! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
 //! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
+//! | `POST /api/v1/takeover` | [`KnownBans`] | [`TakenOver`] |
+//! | `GET /api/v1/settings` | | [`DaemonSettings`] |
 //! | `POST /api/v1/reload` | | [`Reloaded`], or 422 [`NotReloaded`] |
 //!
 //! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
+
+mod jails;
+mod takeover;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,6 +30,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{EndCause, Origin};
+
+pub use jails::{Counted, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure};
+pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 
 /// What every path begins with.
 pub const BASE: &str = "/api/v1";
@@ -152,6 +163,9 @@ pub struct NewBan {
     /// In the name of this jail; absent: the one jail there is, or a 422 that names the jails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jail: Option<String>,
+    /// From when on its time counts, such as the last failure; absent: from now on.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// How long; absent: as long as the jail bans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
@@ -292,6 +306,19 @@ pub struct DisallowQuery {
     pub prefix: Prefix,
 }
 
+/// What the daemon was told about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonSettings {
+    /// Where the database is.
+    pub database: String,
+    /// For how many seconds bans that ended are kept.
+    pub history_retention: u64,
+    /// The most lines that any jail keeps as evidence for a ban.
+    pub max_matches: usize,
+    /// Messages below this are not written: `error`, `warn`, `info`, `debug` or `trace`.
+    pub log_level: String,
+}
+
 /// The new configuration is in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {}
@@ -400,6 +427,11 @@ mod tests {
         );
         check::<NewBan>(r#"{"prefix":"192.0.2.0/24","permanent":true,"reason":"spam"}"#);
         check::<NotReloaded>(r#"{"title":"t","detail":"d","status":422,"errors":["a.toml:1: b"]}"#);
+        check::<NewBan>(r#"{"prefix":"192.0.2.7","since":"2026-11-22T08:04:12Z","seconds":60}"#);
+        check::<JailChange>(r#"{"bantime":null}"#);
+        check::<JailChange>(r#"{"add-ignoreip":["192.0.2.0/24"]}"#);
+        check::<TakenOver>(r#"{"outcomes":[{"outcome":"banned"},{"outcome":"refused","reason":"r"}]}"#);
         assert!(serde_json::from_str::<NewBan>(r#"{"prefix":"192.0.2.0/24","forever":true}"#).is_err());
+        assert!(serde_json::from_str::<JailChange>(r#"{"maxretry":0}"#).is_err());
     }
 }

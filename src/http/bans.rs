@@ -58,7 +58,8 @@ pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Ans
     }))
 }
 
-fn unknown_jail(name: &str) -> Refused {
+/// Why nothing is known of a jail.
+pub(super) fn unknown_jail(name: &str) -> Refused {
     Refused::new(StatusCode::NOT_FOUND, format!("there is no jail `{name}`; `banzone status` lists them"))
 }
 
@@ -79,7 +80,7 @@ pub(super) async fn ban(
     Extension(by): By,
     body: Result<Json<NewBan>, JsonRejection>,
 ) -> Answer<BanChanged> {
-    let Json(NewBan { prefix, jail, seconds, permanent, reason }) = body?;
+    let Json(NewBan { prefix, jail, since, seconds, permanent, reason }) = body?;
     check_span(seconds)?;
     let time = match (seconds, permanent) {
         (Some(_), true) => {
@@ -92,7 +93,7 @@ pub(super) async fn ban(
     };
     let jail = jail.map_or_else(|| MANUAL.into(), Arc::<str>::from);
     let by = by.0.to_string();
-    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), time, reason, by });
+    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), since, time, reason, by });
     let changed = daemon.order(order).await? > 0;
     let history = daemon.read(move |reader| reader.history(prefix)).await?;
     let in_force = history.into_iter().find(|past| past.ended.is_none() && past.ban.jail == jail);
@@ -100,7 +101,8 @@ pub(super) async fn ban(
     Ok(Json(BanChanged { changed, ban: shown(in_force.ok_or_else(gone)?) }))
 }
 
-fn check_span(seconds: Option<u64>) -> Result<(), Refused> {
+/// Whether a span of time is one that anybody means.
+pub(super) fn check_span(seconds: Option<u64>) -> Result<(), Refused> {
     if seconds.is_some_and(|seconds| seconds > LONGEST) {
         let detail = format!("`seconds` is longer than 100 years, which are {LONGEST}");
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::api::DaemonSettings;
 use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
@@ -96,6 +97,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Where the database is, for look-ups beside the writer.
     fn database(&self) -> PathBuf;
+
+    /// What it was told about itself.
+    fn settings(&self) -> DaemonSettings;
 
     /// When the daemon started.
     fn started(&self) -> Timestamp;

@@ -8,10 +8,12 @@ mod bans;
 mod connections;
 mod control;
 mod health;
+mod jails;
 mod lookup;
 mod metrics;
 mod problem;
 mod settings;
+mod takeover;
 
 use std::future::Future;
 use std::io;
@@ -33,6 +35,9 @@ use problem::Refused;
 
 /// The largest body of a request: an order with a reason is far smaller.
 const MAX_BODY: usize = 64 * 1024;
+
+/// The same for bans that are taken over, many at once and with the lines that led to them.
+const MAX_TAKEOVER: usize = 2 << 20;
 
 /// A request that takes longer is given up; a database that is locked for longer is reported as such before.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -71,11 +76,15 @@ fn api_routes(control: Steered) -> Router {
     let routes = Router::new()
         .route("/status", get(bans::status))
         .route("/jails/{jail}", get(bans::jail))
+        .route("/jails/{jail}/settings", get(jails::settings).patch(jails::adjust))
+        .route("/jails/{jail}/failures", post(jails::fail))
         .route("/bans", get(bans::list).post(bans::ban).delete(bans::unban))
         .route("/lookup/{address}", get(lookup::lookup))
         .route("/allow", get(bans::allowlist).post(bans::allow).delete(bans::disallow))
+        .route("/settings", get(jails::of_daemon))
         .route("/reload", post(bans::reload))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .route("/takeover", post(takeover::take_over).layer(DefaultBodyLimit::max(MAX_TAKEOVER)))
         .layer(from_fn(limit_time))
         .with_state(control);
     Router::new().nest(api::BASE, routes).fallback(not_found)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Ask, Change, Counter};
+use super::{Ask, Change, Counter, Offender};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -31,6 +31,8 @@ pub struct Effects {
     pub counters: Vec<(Arc<str>, Prefix, Option<Counter>)>,
     /// Whose earlier bans are forgotten, by jail and network.
     pub forgiven: Vec<(Arc<str>, Prefix)>,
+    /// Whose earlier bans are known now without a new one: what another program knew of them.
+    pub remembered: Vec<(Arc<str>, Prefix, Offender)>,
     /// Failures by jail, full hour and address.
     pub failures: BTreeMap<(Arc<str>, Timestamp, Prefix), u32>,
     /// Failures that wait for an answer from outside; nothing of them is committed yet.
@@ -43,6 +45,7 @@ impl Effects {
         self.changes.is_empty()
             && self.counters.is_empty()
             && self.forgiven.is_empty()
+            && self.remembered.is_empty()
             && self.failures.is_empty()
     }
 }

@@ -1,5 +1,8 @@
 //! All jails together: failures and orders in, changes out.
 
+mod adjusting;
+mod taking_over;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -31,8 +34,10 @@ struct Jail {
     total_banned: u64,
     ignored: u64,
     without_address: u64,
-    /// What the settings say never fails here; theirs holds what was learned as well.
-    configured_ignore: PrefixSet,
+    /// The entries of the settings that never fail here, for those who add and remove some.
+    ignoring: Vec<Prefix>,
+    /// What was learned outside that never fails here either.
+    learned: PrefixSet,
     ignore_command: Option<Arc<IgnoreCommand>>,
 }
 
@@ -303,6 +308,11 @@ impl Jails {
                 effects.changes.push(Change::Disallowed { prefix: *prefix, at: now });
                 Ok(1)
             }
+            Order::Fail { prefix, jail, lines, by } => {
+                self.order_failure(*prefix, jail, lines, by, now, effects)
+            }
+            Order::Adjust { jail, adjustment } => self.adjust(jail, adjustment),
+            Order::TakeOver(known) => self.take_over(known, now, effects),
         }
     }
 
@@ -313,7 +323,20 @@ impl Jails {
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
         let BanOrder { prefix, time, .. } = *order;
-        let (name, settings) = self.settings(&order.jail).ok_or_else(|| self.unknown_jail(&order.jail))?;
+        let (name, settings) = self.bannable(&order.jail, prefix)?;
+        let since = order.since.map_or(now, |since| since.min(now));
+        let active = Active { since, until: time.unwrap_or(settings.bantime).until(since) };
+        let evidence = order.reason.iter().map(|reason| shorten(reason).into()).collect();
+        let origin = Origin::Order(order.by.clone());
+        let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
+        let changed = self.ban(wanted, now, effects);
+        self.escalate(&name, prefix, active, now, effects);
+        Ok(usize::from(changed))
+    }
+
+    /// The jail of an order that bans `prefix`, if that may be.
+    fn bannable(&self, jail: &str, prefix: Prefix) -> Result<(Arc<str>, &Settings), Refusal> {
+        let (name, settings) = self.settings(jail).ok_or_else(|| self.unknown_jail(jail))?;
         check_width(prefix)?;
         if let Some(refusal) = self.refusal(settings, prefix) {
             return Err(refusal);
@@ -322,13 +345,7 @@ impl Jails {
             let entry = format!("`ignoreip` or `ignoreself` of the jail `{name}`, in part");
             return Err(Refusal::Allowlisted { prefix, entry });
         }
-        let active = Active { since: now, until: time.unwrap_or(settings.bantime).until(now) };
-        let evidence = order.reason.iter().map(|reason| shorten(reason).into()).collect();
-        let origin = Origin::Order(order.by.clone());
-        let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
-        let changed = self.ban(wanted, now, effects);
-        self.escalate(&name, prefix, active, now, effects);
-        Ok(usize::from(changed))
+        Ok((name, settings))
     }
 
     fn order_unban(
@@ -493,24 +510,29 @@ impl Jail {
             total_banned: 0,
             ignored: 0,
             without_address: 0,
-            configured_ignore: PrefixSet::default(),
+            ignoring: Vec::new(),
+            learned: PrefixSet::default(),
             ignore_command: None,
         }
     }
 
     fn configure(&mut self, settings: Settings) {
+        self.ignoring = settings.ignore.iter().collect();
         self.counters.reconfigure(settings.findtime, settings.max_matches);
         self.bans.set_escalate(settings.escalate);
-        self.configured_ignore = settings.ignore.clone();
         self.ignore_command = settings.ignore_command.clone().map(Arc::new);
         self.settings = Some(settings);
     }
 
     /// Says what never fails here besides what the settings say.
     fn spare(&mut self, learned: Option<&PrefixSet>) {
+        self.learned = learned.cloned().unwrap_or_default();
+        self.put_ignored_together();
+    }
+
+    fn put_ignored_together(&mut self) {
         if let Some(settings) = &mut self.settings {
-            let learned = learned.into_iter().flat_map(PrefixSet::iter);
-            settings.ignore = self.configured_ignore.iter().chain(learned).collect();
+            settings.ignore = self.ignoring.iter().copied().chain(self.learned.iter()).collect();
         }
     }
 

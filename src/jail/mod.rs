@@ -24,6 +24,6 @@ pub use counting::Counter;
 pub use effects::{Effects, Failure, Status};
 pub use formula::{Error as FormulaError, Formula};
 pub use jails::Jails;
-pub use order::{BanOrder, MANUAL, Order, Refusal};
+pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, Order, Refusal};
 pub use readers::{Reader, Readers};
 pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, Settings};

@@ -1,6 +1,8 @@
 //! What people and other programs ask of the jails, and why it may be refused.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::BanTime;
 use crate::clock::Timestamp;
@@ -37,6 +39,66 @@ pub enum Order {
         /// The entry.
         prefix: Prefix,
     },
+    /// Count failures of a prefix as if a log had shown them.
+    Fail {
+        /// Who failed.
+        prefix: Prefix,
+        /// In which jail.
+        jail: Arc<str>,
+        /// What shows it, a line for each failure; without any it is one failure.
+        lines: Vec<String>,
+        /// Who asks.
+        by: String,
+    },
+    /// Let a jail go on with another setting, until the configuration is read again or the program starts anew.
+    Adjust {
+        /// Which jail.
+        jail: Arc<str>,
+        /// What changes.
+        adjustment: Adjustment,
+    },
+    /// Take over a ban that another program made.
+    TakeOver(KnownBan),
+}
+
+/// A setting of a jail that can change while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Adjustment {
+    /// How long a first ban lasts; those in force stay as they are.
+    BanTime(BanTime),
+    /// Failures further apart than this do not add up.
+    FindTime(Duration),
+    /// This many failures make a ban.
+    MaxRetry(NonZeroU32),
+    /// How many lines are kept as evidence for a ban.
+    MaxMatches(usize),
+    /// Whether the host's own addresses never fail here.
+    IgnoreSelf(bool),
+    /// These never fail here; bans in force stay as they are.
+    Ignore(Vec<Prefix>),
+    /// This one may fail again.
+    Heed(Prefix),
+}
+
+/// A ban that another program made, in force or over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownBan {
+    /// What is banned.
+    pub prefix: Prefix,
+    /// In the name of which jail here.
+    pub jail: Arc<str>,
+    /// The time of the last failure.
+    pub since: Timestamp,
+    /// How long it lasts from there; absent: the jail's bantime.
+    pub time: Option<BanTime>,
+    /// 1 for the first ban of this prefix.
+    pub count: u32,
+    /// How many failures led to it.
+    pub failures: u32,
+    /// The lines that led to it, oldest first.
+    pub evidence: Vec<String>,
+    /// Who asks.
+    pub by: String,
 }
 
 /// An order to ban.
@@ -46,6 +108,8 @@ pub struct BanOrder {
     pub prefix: Prefix,
     /// By which jail; [`MANUAL`] takes those that nobody else should.
     pub jail: Arc<str>,
+    /// From when on its time counts; absent: from now on.
+    pub since: Option<Timestamp>,
     /// For how long; absent: the jail's bantime.
     pub time: Option<BanTime>,
     /// Why; kept as evidence.
@@ -94,4 +158,19 @@ pub enum Refusal {
     /// Nothing can be allowed twice over by mistake; but the list has an end.
     #[error("the allowlist is full ({0} entries); put networks on it instead of single addresses")]
     AllowlistFull(usize),
+    /// A jail's list has an end as well.
+    #[error(
+        "the jail `{0}` ignores {1} addresses and networks already; put networks on its list instead of single addresses"
+    )]
+    IgnoresFull(Arc<str>, usize),
+    /// No such entry.
+    #[error(
+        "{prefix} is no entry of the ignore list of the jail `{jail}`; adjoining entries of the configuration are one: `fail2ban-client get {jail} ignoreip` lists them"
+    )]
+    NotIgnored {
+        /// What was to be heeded.
+        prefix: Prefix,
+        /// The jail.
+        jail: Arc<str>,
+    },
 }

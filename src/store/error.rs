@@ -64,6 +64,32 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// A file that is only read cannot be.
+    #[error("{path}: cannot be read ({source}); name the right file, or become a user who may read it")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another database than was meant.
+    #[error(
+        "{path}: this is no database of fail2ban's; its `dbfile` is usually /var/lib/fail2ban/fail2ban.sqlite3"
+    )]
+    NotFail2ban {
+        /// The database.
+        path: PathBuf,
+    },
+    /// It does not hold what is wanted.
+    #[error(
+        "{path}: the database has version {found} of fail2ban's tables; start fail2ban 0.11 or newer once, which brings it to version 4"
+    )]
+    OldFail2ban {
+        /// The database.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
     /// Anything else.
     #[error("{path}: {source}")]
     Sqlite {

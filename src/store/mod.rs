@@ -5,6 +5,7 @@
 //! looks things up beside it, for people. DNS never comes here.
 
 mod error;
+mod fail2ban;
 mod kept;
 mod reader;
 mod retention;
@@ -16,6 +17,7 @@ mod writing;
 
 pub use crate::jail::{Allow, Ban, Change, EndCause, Origin};
 pub use error::Error;
+pub use fail2ban::{Fail2ban, Fail2banRow};
 pub use kept::Kept;
 pub use reader::{BanQuery, PastBan, Reader};
 pub use settings::Settings;

@@ -15,7 +15,8 @@ use crate::source::Position;
 /// No query hands out more rows than this at once.
 const MAX_ROWS: u32 = 1_000_000;
 
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a look-up waits for whoever writes.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A ban as it stands in the history.
 #[derive(Clone, Debug, PartialEq, Eq)]

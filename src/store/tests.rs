@@ -278,3 +278,22 @@ fn an_active_ban_is_read_with_its_times() {
     store.bans_in_force(|_, prefix, active| found.push((prefix, active))).unwrap();
     assert_eq!(found, [(prefix("2001:db8::/48"), Active { since: at(10), until: None })]);
 }
+
+#[test]
+fn what_another_program_knew_of_an_offender_stays_known() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let (jail, address): (Arc<str>, _) = ("sasl".into(), prefix("192.0.2.1"));
+    let prolonged =
+        Change::Extended { prefix: address, jail: jail.clone(), at: at(20), until: Some(at(1010)) };
+    let active = Active { since: at(10), until: Some(at(20)) };
+    let mut first = work(vec![Change::Banned(ban("192.0.2.1", 10))]);
+    first.effects.remembered = vec![
+        (jail.clone(), address, Offender::of(active, 5)),
+        (jail.clone(), prefix("192.0.2.2"), Offender::of(active, 2)),
+    ];
+    store.commit(&[first, work(vec![prolonged])]).unwrap();
+    let counts: Vec<u32> =
+        store.kept().unwrap().offenders.iter().map(|(.., offender)| offender.count).collect();
+    assert_eq!(counts, [5, 2]);
+}

@@ -42,6 +42,10 @@ impl Writing<'_> {
             self.change(change)?;
             recorded.push(Recorded { number: self.number, change: change.clone() });
         }
+        for (jail, prefix, offender) in &work.effects.remembered {
+            let jail = self.jail(jail)?;
+            self.offender(jail, *prefix, *offender)?;
+        }
         Ok(())
     }
 
@@ -209,7 +213,8 @@ impl Writing<'_> {
         let (address, length) = prefix.to_bytes();
         let sql =
             "UPDATE bans SET until = ?4 WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL
-             RETURNING since, count";
+             RETURNING since, max(count, coalesce((SELECT offenders.count FROM offenders
+                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))";
         let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let mut statement = self.transaction.prepare_cached(sql)?;
         let (since, count) = statement.query_row(params![jail, address, length, until], read)?;

@@ -401,3 +401,93 @@ fn a_missing_daemon_is_explained() {
     fs::write(&config, "[control]\nsocket = 'mine.sock'\n[dns]\nlisten = 'broken'\n").unwrap();
     check(&["-c", config.to_str().unwrap(), "status"], 1, "", "/mine.sock: start it");
 }
+
+#[test]
+fn fail2ban_clients_words_end_as_its_own_do() {
+    let client =
+        |words: &[&str], code, out, err| check(&[&["fail2ban-client"], words].concat(), code, out, err);
+    client(&["-h"], 0, "Usage: fail2ban-client [OPTIONS] <COMMAND>\n", "");
+    client(&["--help"], 0, "    set <JAIL> banip <IP> ...", "");
+    client(&["-V"], 0, env!("CARGO_PKG_VERSION"), "");
+    client(&["--str2sec", "1d 12h"], 0, "129600\n", "");
+    client(&[], 255, "Usage:", "");
+    client(&["--nothing"], 255, "Usage:", "");
+    client(&["start"], 255, "", "`systemctl start banzone`");
+    client(&["restart"], 255, "", "`systemctl restart banzone`");
+    client(&["-d"], 255, "", "`banzone check --json`");
+    client(&["-s", "/nonexistent/s", "status"], 255, "", "no daemon listens at /nonexistent/s");
+    client(&["set", "sshd", "idle", "on"], 255, "does not take `idle`", "NOK: ('banzone does not take");
+    client(&["set", "sshd", "addaction", "mail"], 255, "docs/fail2ban.md", "NOK");
+    client(&["set", "loglevel", "DEBUG"], 255, "`level` in [log]", "NOK");
+    client(&["status", "sshd", "cymru"], 255, "no flavor `cymru`", "NOK");
+    client(
+        &["no such word"],
+        255,
+        "Invalid command\n",
+        "fail2ban-client: ERROR   NOK: ('Invalid command',)\n",
+    );
+    let missing = ["-c", "/nonexistent/banzone.toml", "fail2ban-client", "-t"];
+    check(&missing, 255, "", "test configuration failed");
+    let config = ["-c", "config/quickstart.toml", "fail2ban-client", "-t"];
+    check(&config, 0, "OK: configuration test is successful\n", "");
+    client(&["-c", "config", "-t"], 0, "OK: ", "");
+    check(&["help", "fail2ban-client"], 0, "Usage: banzone fail2ban-client", "");
+}
+
+#[test]
+fn a_link_named_like_fail2bans_client_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("fail2ban-client");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_banzone"), &link).unwrap();
+    let Output { status, stdout, .. } = Command::new(link).args(["--str2sec", "1h"]).output().unwrap();
+    assert_eq!((status.code(), &stdout[..]), (Some(0), &b"3600\n"[..]));
+}
+
+#[test]
+fn fail2ban_clients_words_go_over_the_socket() {
+    let settings = json!({"jail": "sshd", "bantime": null, "increment": null, "findtime": 600, "maxretry": 3,
+        "maxmatches": 10, "ignoreip": ["192.0.2.0/24", "192.0.2.9"], "ignoreself": true, "ignorecommand": null,
+        "logencoding": "UTF-8", "usedns": "no", "logtimezone": null, "filter": "sshd", "maxlines": 1,
+        "prefregex": null, "failregex": ["a <HOST>", "\u{1b}b"], "ignoreregex": [], "datepattern": []});
+    let client = |words: &[&str], asked: (&str, Value), answer: (u16, &Value), code, out: &str, err: &str| {
+        let args = [&["fail2ban-client"], words].concat();
+        check_asks(&args, asked, (answer.0, answer.1.clone()), code, out, err);
+    };
+    let path = "PATCH /api/v1/jails/sshd/settings";
+    let change = json!({"bantime": 5400});
+    client(&["set", "sshd", "bantime", "1h30m"], (path, change), (200, &settings), 0, "-1\n", "");
+    let change = json!({"add-ignoreip": ["192.0.2.0/24", "192.0.2.9"]});
+    let list = "These IP addresses/networks are ignored:\n|- 192.0.2.0/24\n`- 192.0.2.9\n";
+    let words = ["set", "sshd", "addignoreip", "192.0.2.0/24", "192.0.2.9"];
+    client(&words, (path, change), (200, &settings), 0, list, "");
+    let asked = ("GET /api/v1/jails/a%2Fb/settings", Value::Null);
+    let problem = json!({"title": "t", "detail": "d", "status": 404});
+    let sorry = "Sorry but the jail 'a/b' does not exist\n";
+    client(&["get", "a/b", "bantime"], asked, (404, &problem), 255, sorry, "NOK");
+    let asked = || ("GET /api/v1/jails/sshd/settings", Value::Null);
+    let patterns = "The following regular expression are defined:\n|- [0]: a <HOST>\n`- [1]: \\x1bb\n";
+    client(&["get", "sshd", "failregex"], asked(), (200, &settings), 0, patterns, "");
+    let failure = json!({"prefix": "192.0.2.7", "lines": ["one"]});
+    let path = "POST /api/v1/jails/sshd/failures";
+    client(
+        &["set", "sshd", "attempt", "192.0.2.7", "one"],
+        (path, failure),
+        (200, &json!({"counted": 1})),
+        0,
+        "1\n",
+        "",
+    );
+}
+
+#[test]
+fn an_import_says_what_is_wrong_before_it_begins() {
+    check(&["import"], 2, "", "Usage: banzone import");
+    check(&["import", "fail2ban", "x", "--jail", "a"], 2, "", "`a` is no pair of jails");
+    check(&["import", "fail2ban", "/nonexistent/db"], 1, "", "/nonexistent/db: cannot be read");
+    check(&["import", "fail2ban", LOG], 1, "", LOG);
+    check(&["ban", "192.0.2.1", "--since", "soon"], 2, "", "`soon` is no time");
+    let changed = json!({"changed": true, "ban": a_ban()});
+    let order = json!({"prefix": "192.0.2.7", "since": "2026-11-22T08:04:12Z", "permanent": true});
+    let args = ["ban", "192.0.2.7", "--since=1795334652.75", "--for=-1", "-q"];
+    check_asks(&args, ("POST /api/v1/bans", order), (200, changed), 0, "", "");
+}

@@ -380,3 +380,75 @@ fn health_is_told_over_tcp_and_nothing_else() {
     contains(&get("/metrics"), &[" 200 ", "banzone_build_info{", "banzone_zone_entries{", "# EOF"]);
     contains(&get("/api/v1/status"), &[" 404 "]);
 }
+
+// Orders to jails.
+
+const SETTINGS: &str = "/api/v1/jails/postfix-sasl/settings";
+
+#[test]
+fn a_jail_changes_until_the_next_reload() {
+    let (env, daemon) = at_work();
+    let before = env.get(SETTINGS).json();
+    assert_eq!(before["maxretry"], 3);
+    let change = |body: &str| env.request("PATCH", SETTINGS, body);
+    assert_eq!(change(r#"{"maxretry": 1}"#).json()["maxretry"], 1);
+    let ignored = change(r#"{"add-ignoreip": ["198.51.100.8", "203.0.113.0/24"]}"#).json();
+    assert_eq!(ignored["ignoreip"], serde_json::json!(["203.0.113.0/24", "198.51.100.8"]));
+    env.log("mail.log").append(&["198.51.100.8", "203.0.113.7", "198.51.100.9"].map(failure).concat());
+    until("the first failure is a ban", || daemon.lists("198.51.100.9"));
+    assert!(!daemon.lists("198.51.100.8") && !daemon.lists("203.0.113.7"));
+    for (body, part) in [
+        (r#"{"maxretry": 0}"#, "nonzero"),
+        (r#"{"findtime": 99999999999}"#, "100 years"),
+        (r#"{"del-ignoreip": "192.0.2.1"}"#, "no entry"),
+        (r#"{"nothing": 1}"#, "unknown variant"),
+    ] {
+        let refused = change(body);
+        assert_eq!(refused.status, 422, "{body}: {}", refused.body);
+        contains(&refused.body, &[part]);
+    }
+    assert_eq!(env.request("PATCH", "/api/v1/jails/x/settings", r#"{"maxretry": 1}"#).status, 404);
+    assert_eq!(env.request("POST", "/api/v1/reload", "null").status, 200);
+    assert_eq!(env.get(SETTINGS).json(), before);
+    contains(&env.get("/api/v1/settings").body, &["lib/banzone.db", "\"log_level\":\"info\""]);
+}
+
+#[test]
+fn bans_of_another_program_are_orders_and_survive() {
+    let (env, daemon) = at_work();
+    let take_over = |body: &str| env.request("POST", "/api/v1/takeover", body);
+    let now = Clock::System.now();
+    let since = (now - Duration::from_secs(7200)).to_string();
+    let ban = |address: &str, rest: &str| {
+        format!(r#"{{"prefix":"{address}","jail":"postfix-sasl","since":"{since}","count":3,{rest}}}"#)
+    };
+    let bans = [
+        ban("198.51.100.7", r#""seconds":86400,"failures":9,"evidence":["one","two"]"#),
+        ban("198.51.100.8", r#""permanent":true"#),
+        ban("198.51.100.9", r#""seconds":60"#),
+        ban("10.0.0.1", r#""seconds":86400"#),
+    ];
+    let body = format!(r#"{{"bans":[{}]}}"#, bans.join(","));
+    let outcomes = |body: &str| -> Vec<String> {
+        let answer = take_over(body).json();
+        let outcomes = answer["outcomes"].as_array().unwrap().iter();
+        outcomes.map(|outcome| outcome["outcome"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(outcomes(&body), ["banned", "banned", "remembered", "refused"]);
+    assert_eq!(outcomes(&body), ["unchanged", "unchanged", "unchanged", "refused"]);
+    daemon.kill();
+    let daemon = env.start();
+    assert!(daemon.lists("198.51.100.7") && daemon.lists("198.51.100.8") && !daemon.lists("198.51.100.9"));
+    assert_eq!(outcomes(&body), ["unchanged", "unchanged", "unchanged", "refused"], "the offender is known");
+    let found = env.get("/api/v1/lookup/198.51.100.7").json();
+    assert_eq!(found["bans"][0]["evidence"], serde_json::json!(["one", "two"]));
+    assert_eq!((&found["bans"][0]["count"], &found["bans"][0]["failures"]), (&3.into(), &9.into()));
+
+    let many = vec![ban("198.51.100.7", r#""seconds":60"#); 501].join(",");
+    assert_eq!(take_over(&format!(r#"{{"bans":[{many}]}}"#)).status, 422);
+    let lines = vec![r#""x""#; 101].join(",");
+    let long = ban("198.51.100.7", &format!(r#""evidence":[{lines}]"#));
+    assert_eq!(take_over(&format!(r#"{{"bans":[{long}]}}"#)).status, 422);
+    let ahead = format!(r#"{{"bans":[{}]}}"#, bans[0].replace(&since, "9000-01-01T00:00:00Z"));
+    assert_eq!(outcomes(&ahead), ["refused"]);
+}

@@ -32,7 +32,7 @@ pub(super) fn integer(written: &str) -> Option<i64> {
 }
 
 /// The seconds of a span of time. Units follow numbers; what stands side by side is added.
-pub(super) fn seconds(written: &str) -> Result<f64, String> {
+pub fn seconds(written: &str) -> Result<f64, String> {
     let mut expression = String::new();
     let mut rest = written;
     while let Some(c) = rest.chars().next() {

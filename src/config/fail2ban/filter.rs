@@ -140,10 +140,14 @@ impl Reader {
         let names: Vec<String> =
             self.merged.own_options("Init").into_iter().flat_map(Options::keys).cloned().collect();
         for name in names {
+            let is_known = name.starts_with("known/");
+            if is_known && self.given.contains_key(&name) {
+                continue;
+            }
             let Some(value) = self.merged.get("Init", &name, &Options::new())? else {
                 continue;
             };
-            if !name.starts_with("known/") {
+            if !is_known {
                 self.given.insert(format!("known/{name}"), value.clone());
             }
             self.given.entry(name).or_insert(value);

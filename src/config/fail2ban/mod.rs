@@ -30,6 +30,7 @@ use parser::Options;
 use sources::Reading;
 use text::Text;
 
+pub use expression::seconds;
 pub use filter::Loaded;
 
 /// Where the system keeps its journals.
@@ -67,10 +68,15 @@ impl Directory {
         self.files.paths()
     }
 
+    /// Where its filters lie.
+    pub(super) fn filters(&self) -> PathBuf {
+        self.base.join("filter.d")
+    }
+
     /// Whether it has a filter called `name`, which may have options in brackets.
     pub fn has_filter(&self, written: &str) -> bool {
-        let name = parameters::split(written).map_or(written, |(name, _)| name);
-        let path = self.base.join("filter.d").join(name);
+        let name = written.split('[').next().unwrap_or(written);
+        let path = self.filters().join(name);
         ["conf", "local"].iter().any(|extension| path.with_added_extension(extension).is_file())
     }
 
@@ -82,7 +88,7 @@ impl Directory {
         overrides: &[(String, String)],
         journal: bool,
     ) -> Result<Loaded, Errors> {
-        let whole = Place::file(&self.base.join("filter.d"));
+        let whole = Place::file(&self.filters());
         let wrong = |message: String| Error { place: whole.clone(), message };
         let (name, given) = parameters::split(written).map_err(wrong)?;
         let given = given.into_iter().map(|(option, value)| (option, Text::new(value, &whole))).collect();

@@ -84,12 +84,12 @@ fn files(jail: &Jail, or_journal: bool, notices: &mut Vec<Error>) -> Result<Read
             "logpath: no log of jail `{}` exists, so it reads the journal: set backend = polling to wait for the log instead",
             jail.name
         );
-        return Ok(Reading::JournalInstead(error(logpath.place(), message)));
+        return Ok(Reading::JournalInstead(error(&jail.place, message)));
     }
     if is_set("skip_if_nologs", false) {
         let message =
             format!("logpath: no log of jail `{}` exists, so it is left out (skip_if_nologs)", jail.name);
-        return Ok(Reading::Skip(error(logpath.place(), message)));
+        return Ok(Reading::Skip(error(&jail.place, message)));
     }
     Ok(Reading::Sources(sources))
 }

@@ -320,7 +320,11 @@ fn jails_read_what_their_backend_says() {
         ("logpath = /nowhere/a\nskip_if_nologs = true", "", "", None),
     ] {
         let found = files(options, filter);
-        assert_eq!(found, (sources.to_owned(), logtype.map(str::to_owned)), "{options}");
+        assert_eq!(
+            found,
+            (sources.to_owned(), logtype.map(|logtype| format!("{logtype} <HOST>"))),
+            "{options}"
+        );
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Zone {
     year: Option<(i64, i16)>,
     /// The last quarter of an hour asked for, and how far the zone was off UTC in it.
     offset: Option<(i64, i64)>,
+    /// The last hour that clocks showed and that was asked for, and how far the zone was off UTC in all of it.
+    shown: Option<(i64, i64)>,
 }
 
 /// An hour in which the zone's offset stays the same.
@@ -28,6 +30,9 @@ struct Hour {
     /// Seconds since the epoch at its start.
     start: i64,
 }
+
+/// In seconds.
+const HOUR: i64 = 60 * 60;
 
 /// In seconds. No zone is off UTC by anything finer, so the year does not change within one.
 const QUARTER_HOUR: i64 = 15 * 60;
@@ -43,7 +48,7 @@ impl Zone {
     }
 
     fn of(zone: TimeZone) -> Self {
-        Self { zone, hours: [None; 2], year: None, offset: None }
+        Self { zone, hours: [None; 2], year: None, offset: None, shown: None }
     }
 
     /// Seconds since the epoch at `civil` in `year`, or none if there is no such time. Where the clocks go forward, a
@@ -88,6 +93,27 @@ impl Zone {
             }
         };
         Some(seconds + offset)
+    }
+
+    /// The time when clocks in this zone show `seconds` from the beginning of 1970 there, by the rules of
+    /// [`Zone::seconds`].
+    pub(super) fn when_shown(&mut self, seconds: i64) -> Option<i64> {
+        let hour = seconds.div_euclid(HOUR);
+        if let Some((known, offset)) = self.shown
+            && known == hour
+        {
+            return Some(seconds - offset);
+        }
+        let at = |seconds: i64| {
+            let time = jiff::Timestamp::from_second(seconds).ok()?;
+            Some(self.zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(time)))
+        };
+        let (first, last) = (at(hour * HOUR)?, at(hour * HOUR + HOUR - 1)?);
+        let steady =
+            matches!(first.offset(), AmbiguousOffset::Unambiguous { .. }) && first.offset() == last.offset();
+        let time = at(seconds)?.compatible().ok()?.as_second();
+        self.shown = steady.then_some((hour, seconds - time));
+        Some(time)
     }
 
     /// The year in this zone, `seconds` after the epoch.

@@ -39,6 +39,15 @@ pub(crate) enum Texts {
     ManyLines,
 }
 
+/// Where a match may not begin or end, beside what its pattern says: between two characters of one word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// It does not begin there: `(?=^|\b|\W)`.
+    pub begin: bool,
+    /// It does not end there: `(?=\b|\W|$)`.
+    pub end: bool,
+}
+
 /// Why a pattern is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PythonError {
@@ -50,8 +59,18 @@ pub(crate) struct PythonError {
 
 /// Compiles a pattern.
 pub(crate) fn compile(pattern: &str, flags: Flags, texts: Texts) -> Result<Pattern, PythonError> {
+    compile_bound(pattern, flags, texts, Bounds::default())
+}
+
+/// Compiles a pattern that is bound to words, which unlike other look-ahead takes linear time.
+pub(crate) fn compile_bound(
+    pattern: &str,
+    flags: Flags,
+    texts: Texts,
+    bounds: Bounds,
+) -> Result<Pattern, PythonError> {
     let parsed = parser::parse(pattern, flags)?;
-    Pattern::new(&parsed, texts).map_err(|reason| PythonError { span: 0..pattern.len(), reason })
+    Pattern::new(&parsed, texts, bounds).map_err(|reason| PythonError { span: 0..pattern.len(), reason })
 }
 
 #[cfg(test)]

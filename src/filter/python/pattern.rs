@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use regex::{Regex, RegexBuilder};
 
-use super::Texts;
 use super::parser::Parsed;
 use super::writer;
+use super::{Bounds, Texts};
 use crate::filter::literal;
 
 /// So many steps back at the most may a pattern with look-around, back-references or conditionals take in one text.
@@ -47,10 +47,13 @@ pub(crate) enum Captures<'t> {
 }
 
 impl Pattern {
-    pub(super) fn new(parsed: &Parsed, texts: Texts) -> Result<Self, String> {
+    pub(super) fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let written = writer::exactly(parsed, texts);
-        let engine =
-            if written.backtracks { backtracking(&written.source)? } else { linear(&written.source)? };
+        let engine = if written.backtracks {
+            backtracking(&looking(&written.source, bounds))?
+        } else {
+            bound(&written.source, bounds)?
+        };
         Ok(Self { names: names(&engine), engine, literals: literal::required(&writer::loosely(parsed)) })
     }
 
@@ -61,6 +64,22 @@ impl Pattern {
             Engine::Linear(regex) if !regex.is_match(text) => Ok(None),
             Engine::Linear(regex) => Ok(regex.captures(text).map(Captures::Linear)),
             Engine::Backtracking(regex) => match regex.captures(text) {
+                Ok(captures) => Ok(captures.map(Captures::Backtracking)),
+                Err(_) => Err(Exhausted),
+            },
+        }
+    }
+
+    /// Where it first matches in `text` from byte `start` on, with what stands before that in sight.
+    pub(crate) fn captures_from<'t>(
+        &self,
+        text: &'t str,
+        start: usize,
+    ) -> Result<Option<Captures<'t>>, Exhausted> {
+        match &self.engine {
+            Engine::Linear(regex) if !regex.is_match_at(text, start) => Ok(None),
+            Engine::Linear(regex) => Ok(regex.captures_at(text, start).map(Captures::Linear)),
+            Engine::Backtracking(regex) => match regex.captures_from_pos(text, start) {
                 Ok(captures) => Ok(captures.map(Captures::Backtracking)),
                 Err(_) => Err(Exhausted),
             },
@@ -92,12 +111,41 @@ impl Pattern {
 }
 
 impl Captures<'_> {
+    /// How many groups there are, with the whole match.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Linear(captures) => captures.len(),
+            Self::Backtracking(captures) => captures.len(),
+        }
+    }
+
     /// The bytes of the text that the group of this number matched.
     pub(crate) fn span(&self, group: usize) -> Option<Range<usize>> {
         match self {
             Self::Linear(captures) => captures.get(group).map(|found| found.range()),
             Self::Backtracking(captures) => captures.get(group).map(|found| found.range()),
         }
+    }
+}
+
+/// With bounds as look-ahead.
+fn looking(source: &str, bounds: Bounds) -> String {
+    let begin = if bounds.begin { r"(?=\A|\b|[^\p{L}\p{N}_])" } else { "" };
+    let end = if bounds.end { r"(?=\b|[^\p{L}\p{N}_]|\z)" } else { "" };
+    format!("{begin}(?:{source}){end}")
+}
+
+/// With bounds in linear time.
+fn bound(source: &str, bounds: Bounds) -> Result<Engine, String> {
+    if bounds == Bounds::default() {
+        return linear(source);
+    }
+    let mark = |wanted: bool| if wanted { r"(?:\b{start-half}|\b{end-half})" } else { "" };
+    let engine = linear(&format!("{}(?:{source}){}", mark(bounds.begin), mark(bounds.end)))?;
+    match &engine {
+        // What matches nothing at all may do so at the end of a text, where these are not quite the same.
+        Engine::Linear(regex) if regex.is_match("") => backtracking(&looking(source, bounds)),
+        _ => Ok(engine),
     }
 }
 

@@ -73,6 +73,15 @@ fn behind_flags(regex: &str) -> Option<&str> {
     if rest.len() == letters.len() { None } else { rest.strip_prefix(')') }
 }
 
+/// How many bytes the groups of flags at the beginning take.
+pub(super) fn flags_length(regex: &str) -> usize {
+    let mut rest = regex;
+    while let Some(behind) = behind_flags(rest) {
+        rest = behind;
+    }
+    regex.len() - rest.len()
+}
+
 /// Whether `^` or `**` stands at the beginning, with or without groups opening before it.
 fn opens_unbound(regex: &str) -> bool {
     let inside = regex.trim_start_matches('(');

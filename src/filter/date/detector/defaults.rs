@@ -51,6 +51,7 @@ pub(super) struct Defaults {
     /// Those at the start of a line, and behind them the originals.
     pub(super) all: Vec<Arc<Template>>,
     cores: OnceLock<RegexSet>,
+    starts: OnceLock<RegexSet>,
 }
 
 /// What was made last: all logs of a process are read in the same years.
@@ -75,17 +76,23 @@ impl Defaults {
         let originals: Vec<_> = PATTERNS.iter().enumerate().map(original).collect();
         let at_line = originals.iter().filter_map(|template| template.at_line(years)).map(Arc::new);
         let all = at_line.chain(originals.iter().cloned()).collect();
-        Self { years, originals, all, cores: OnceLock::new() }
+        Self { years, originals, all, cores: OnceLock::new(), starts: OnceLock::new() }
     }
 
     /// Fits at least what each of the patterns does, without regard to where in a line.
     pub(super) fn cores(&self) -> &RegexSet {
-        self.cores.get_or_init(|| cores(self.years))
+        self.cores.get_or_init(|| set("", self.years))
+    }
+
+    /// Fits at least what each of the patterns does at the start of a line.
+    pub(super) fn starts(&self) -> &RegexSet {
+        self.starts.get_or_init(|| set(r"^\W{0,2}", self.years))
     }
 }
 
-fn cores(years: Years) -> RegexSet {
-    RegexSet::new(PATTERNS.iter().map(|pattern| core(pattern, years))).expect("the default patterns compile")
+fn set(lead: &str, years: Years) -> RegexSet {
+    let cores = PATTERNS.iter().map(|pattern| format!("{lead}{}", core(pattern, years)));
+    RegexSet::new(cores).expect("the default patterns compile")
 }
 
 /// Without bounds, without look-around and with any two separators.
@@ -97,6 +104,6 @@ fn core(pattern: &str, years: Years) -> String {
     }
     let body = pattern.trim_start_matches("{^LN-BEG}").trim_start_matches('^').replace("(?P=_sep)", "[-/.]");
     let expanded = directive::expand(&body, years).expect("the default patterns hold known directives only");
-    let flags = if directive::has_words(pattern) { "(?iu)" } else { "" };
+    let flags = if directive::has_words(pattern) { "(?i)" } else { "" };
     format!("{flags}{}", expanded.regex)
 }

@@ -1,68 +1,54 @@
-//! Compiled regular expressions in Python's syntax.
+//! Compiled templates.
 //!
-//! Most run in linear time; look-around other than the bounds of words needs an engine that goes back.
+//! In comes a regular expression in Python's syntax, maybe bound to words; out goes one that tells where in a line it
+//! and its groups fit, in linear time unless it is one that somebody wrote with look-around.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::bounds::{WORD_BEGINS, WORD_ENDS};
+use super::bounds::{WORD_BEGINS, WORD_ENDS, flags_length};
+use crate::filter::python::{self, Bounds, Flags, Texts};
 
 /// A compiled regular expression.
-#[derive(Clone, Debug)]
-pub(super) enum Pattern {
-    Linear(regex::Regex),
-    Backtracking(fancy_regex::Regex),
-}
+#[derive(Debug)]
+pub(super) struct Pattern(python::Pattern);
 
 /// Where a pattern and each of its groups fitted, in bytes of the line; the first is the whole.
 pub(super) type Spans = Vec<Option<Range<usize>>>;
-
-/// Fits exactly where both bounds do: not between two characters of one word.
-const NO_WORD_INSIDE: &str = r"(?:\b{start-half}|\b{end-half})";
 
 /// What goes before the number of a copy of a group, in its name.
 const COPY: &str = "__";
 
 impl Pattern {
-    /// Compiles `python`, or says what is wrong with it.
-    pub(super) fn new(python: &str) -> Result<Self, String> {
-        if let Some(name) = twice(python) {
+    /// Compiles `regex`, or says what is wrong with it.
+    pub(super) fn new(regex: &str) -> Result<Self, String> {
+        if let Some(name) = twice(regex) {
             return Err(format!("the group {name:?} comes twice, as a directive or in other words"));
         }
-        let simple = without_reference(python).unwrap_or_else(|| python.to_owned());
-        let simple = simple.replace(WORD_BEGINS, NO_WORD_INSIDE).replace(WORD_ENDS, NO_WORD_INSIDE);
-        if let Ok(regex) = regex::Regex::new(&simple) {
-            return Ok(Self::Linear(regex));
-        }
-        fancy_regex::Regex::new(python).map(Self::Backtracking).map_err(|error| error.to_string())
+        let (flags, body) = regex.split_at(flags_length(regex));
+        let inner = body.strip_prefix(WORD_BEGINS).unwrap_or(body);
+        let begin = inner.len() < body.len();
+        let (inner, end) = match inner.strip_suffix(WORD_ENDS) {
+            Some(inner) => (inner, true),
+            None => (inner, false),
+        };
+        let simple = without_reference(inner).unwrap_or_else(|| inner.to_owned());
+        let pattern = format!("{flags}{simple}");
+        python::compile_bound(&pattern, Flags::default(), Texts::OneLine, Bounds { begin, end })
+            .map(Self)
+            .map_err(|error| error.reason)
     }
 
     /// The names of the groups with their numbers, by number. Copies of a group have the name of the first.
-    pub(super) fn names(&self) -> Vec<(usize, String)> {
-        let names: Vec<Option<&str>> = match self {
-            Self::Linear(regex) => regex.capture_names().collect(),
-            Self::Backtracking(regex) => regex.capture_names().collect(),
-        };
-        let names = names.into_iter().enumerate();
-        names
-            .filter_map(|(group, name)| Some((group, name?)))
-            .map(|(group, name)| (group, name.split_once(COPY).map_or(name, |(name, _)| name).to_owned()))
-            .collect()
+    pub(super) fn names(&self) -> impl Iterator<Item = (usize, &str)> {
+        self.0.names().map(|(group, name)| (group, name.split_once(COPY).map_or(name, |(name, _)| name)))
     }
 
-    /// The first place where it fits from byte `start` of `line` on.
+    /// The first place where it fits from byte `start` of `line` on. A line that takes too many steps fits as little as
+    /// one that fits nowhere.
     pub(super) fn find(&self, line: &str, start: usize) -> Option<Spans> {
-        match self {
-            Self::Linear(regex) => {
-                let groups = regex.captures_at(line, start)?;
-                Some(groups.iter().map(|group| Some(group?.range())).collect())
-            }
-            // A line that takes too many steps fits as little as one that fits nowhere.
-            Self::Backtracking(regex) => {
-                let groups = regex.captures_from_pos(line, start).ok()??;
-                Some(groups.iter().map(|group| Some(group?.range())).collect())
-            }
-        }
+        let groups = self.0.captures_from(line, start).ok()??;
+        Some((0..groups.len()).map(|group| groups.span(group)).collect())
     }
 }
 

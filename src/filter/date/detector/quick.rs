@@ -1,4 +1,4 @@
-//! Byte by byte readers for the two templates that nearly all logs are written in.
+//! Byte by byte readers for the three templates that nearly all logs are written in.
 //!
 //! In comes a line; out goes what its date says and where it stands, or nothing if it takes the regular expression
 //! to tell. What they do read they read as it does.
@@ -13,8 +13,7 @@ use super::reading::Written;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Quick {
     form: Form,
-    /// How many characters that are no part of a word may stand before the date.
-    ahead: usize,
+    lead: Lead,
     /// The digit of the last decade.
     decade: u8,
 }
@@ -25,42 +24,62 @@ enum Form {
     Iso8601,
     /// `Sun Nov 22 08:04:12.892 2026`.
     Asctime,
+    /// `22/Nov/2026:08:04:12 +0100`.
+    Apache,
 }
+
+/// What stands before the date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lead {
+    Nothing,
+    /// Up to two characters that are no part of a word.
+    Signs,
+    /// Everything up to the first bracket.
+    Bracket,
+}
+
+/// The regular expressions for what stands before the date.
+const LEADS: &[(&str, Lead)] =
+    &[(LINE_BEGINS, Lead::Signs), (r"^[^\[]*\[", Lead::Bracket), ("^", Lead::Nothing)];
 
 /// What a reader found: what the date says, and where it stands.
 type Read = Option<(Written, Range<usize>)>;
 
-/// The patterns of the two forms.
+/// The patterns of the forms.
 const FORMS: &[(Form, &str)] = &[
     (Form::Iso8601, r"%ExY(?P<_sep>[-/.])%m(?P=_sep)%d(?:T|  ?)%H:%M:%S(?:[.,]%f)?(?:\s*%z)?"),
     (Form::Iso8601, r"%ExY(?P<_sep>[-/.])%m(?P=_sep)%d[T ]%H:%M:%S(?:[.,]%f)?(?:\s*%z)?"),
     (Form::Asctime, r"(?:%a )?%b %d %k:%M:%S(?:\.%f)?(?: %ExY)?"),
+    (Form::Apache, r"%d(?P<_sep>[-/])%b(?P=_sep)%ExY[ :]?%H:%M:%S(?:\.%f)?(?: %z)?"),
 ];
 
 impl Quick {
     /// The reader that reads as `regex` does, if there is one.
     pub(super) fn of(regex: &str, years: Years) -> Option<Self> {
         let regex = regex.strip_prefix("(?iu)").unwrap_or(regex);
-        let (ahead, rest) = match regex.strip_prefix(LINE_BEGINS) {
-            Some(rest) => (2, rest),
-            None => (0, regex.strip_prefix('^')?),
-        };
+        let (lead, rest) =
+            LEADS.iter().find_map(|(prefix, lead)| Some((*lead, regex.strip_prefix(prefix)?)))?;
         let core = rest.strip_suffix(WORD_ENDS)?.strip_prefix('(')?.strip_suffix(')')?;
         let reads = |(_, pattern): &&(Form, &str)| {
             directive::expand(pattern, years).is_ok_and(|expanded| expanded.regex == core)
         };
         let (form, _) = FORMS.iter().find(reads)?;
-        Some(Self { form: *form, ahead, decade: u8::try_from(years.last % 10).ok()? })
+        Some(Self { form: *form, lead, decade: u8::try_from(years.last % 10).ok()? })
     }
 
     /// The date of `line`, unless it takes the regular expression to tell.
     pub(super) fn read(self, line: &str) -> Read {
         let line = line.as_bytes();
-        let start = line.iter().position(|&byte| is_word(byte)).filter(|&start| start <= self.ahead)?;
+        let start = match self.lead {
+            Lead::Nothing => 0,
+            Lead::Signs => line.iter().take(3).position(|&byte| is_word(byte))?,
+            Lead::Bracket => line.iter().position(|&byte| byte == b'[')? + 1,
+        };
         let mut cursor = Cursor { line, at: start };
         let written = match self.form {
             Form::Iso8601 => cursor.iso8601(self.decade)?,
             Form::Asctime => cursor.asctime(self.decade)?,
+            Form::Apache => cursor.apache(self.decade)?,
         };
         cursor.ends_word().then_some((written, start..cursor.at))
     }
@@ -137,6 +156,23 @@ impl Cursor<'_> {
         self.fraction(b".")?;
         let year = self.year_behind(decade)?;
         Some(Written { year, month: Some(month), day: Some(day), hour, minute, second, ..Written::default() })
+    }
+
+    fn apache(&mut self, decade: u8) -> Option<Written> {
+        let day = self.day()?;
+        let separator = self.one_of(b"-/")?;
+        let month = month(self.name()?)?;
+        self.at += 3;
+        self.byte(separator)?;
+        let year = self.year(decade)?;
+        self.one_of(b" :")?;
+        let hour = self.two().filter(|&hour| hour < 24)?;
+        let (minute, second) = self.minute_and_second()?;
+        self.fraction(b".")?;
+        let one_space = self.peek(0) == Some(b' ') && self.peek(1) != Some(b' ');
+        let offset = if one_space { self.zone()? } else { None };
+        let date = Written { year: Some(year), month: Some(month), day: Some(day), ..Written::default() };
+        Some(Written { hour, minute, second, offset, ..date })
     }
 
     /// Three letters in lower case, as one number.

@@ -8,7 +8,6 @@ use std::ops::Range;
 use super::offset::{self, Wrong};
 use super::template::{Compiled, Kind};
 use crate::clock::Timestamp;
-use crate::filter::date::time::Civil;
 use crate::filter::date::zone::Zone;
 
 /// What a piece of a date says.
@@ -140,8 +139,8 @@ pub(super) fn time(
 ) -> Result<Timestamp, Fault> {
     let text = |group: usize| groups.get(group).cloned().flatten().map(|span| &line[span]);
     match kind {
-        Kind::Epoch { group, long } => epoch(text(group).ok_or(Fault::Fatal)?, long),
-        Kind::Tai64n => tai64n(text(1).ok_or(Fault::Fatal)?),
+        Kind::Epoch { group, long } => epoch(text(group).ok_or(Fault::Fatal)?, long).map(latest),
+        Kind::Tai64n => tai64n(text(1).ok_or(Fault::Fatal)?).map(latest),
         Kind::Fields => {
             let fields = compiled.fields.iter().filter_map(|&(field, group)| Some((field, text(group)?)));
             let halves = compiled.fields.iter().filter(|(field, _)| *field == Field::Half);
@@ -164,6 +163,11 @@ fn epoch(text: &str, long: bool) -> Result<Timestamp, Fault> {
         }
     };
     Ok(Timestamp::from_millis(millis))
+}
+
+/// No later than the calendar goes.
+fn latest(time: Timestamp) -> Timestamp {
+    time.min(Timestamp::from_secs(LAST))
 }
 
 /// The seconds of a label, without its first digit and without regard to leap seconds.
@@ -211,7 +215,10 @@ impl Written {
     pub(super) fn time(mut self, home: &mut Home, now: Timestamp) -> Result<Timestamp, Fault> {
         let wall = home.local.wall_clock(now.as_secs()).ok_or(Fault::Unreadable)?;
         let assume_year = self.year.is_none();
-        let mut year = self.year.unwrap_or_else(|| civil(wall).0);
+        let mut year = match self.year {
+            Some(year) => year,
+            None => home.local.year(now.as_secs()).ok_or(Fault::Unreadable)?.into(),
+        };
         if self.month.is_none() || self.day.is_none() {
             year = self.day_in_year(year)?;
         }
@@ -235,7 +242,7 @@ impl Written {
         }
         match offset {
             Some(_) => Ok(Timestamp::from_secs(seconds)),
-            None => local(seconds, &mut home.local).ok_or(Fault::Unreadable),
+            None => home.local.when_shown(seconds).map(Timestamp::from_secs).ok_or(Fault::Unreadable),
         }
     }
 
@@ -350,19 +357,4 @@ fn civil(seconds: i64) -> (i32, i32, i32) {
     let month = if month < 10 { month + 3 } else { month - 9 };
     let year = era * 400 + year + i64::from(month < 3);
     (year as i32, month as i32, day_of_month as i32)
-}
-
-/// The time at which clocks in `zone` show `seconds` after the beginning of 1970.
-fn local(seconds: i64, zone: &mut Zone) -> Option<Timestamp> {
-    let (year, month, day) = civil(seconds);
-    let of_day = seconds.rem_euclid(DAY);
-    let civil = Civil {
-        month: month as i8,
-        day: day as i8,
-        hour: (of_day / 3600) as i8,
-        minute: (of_day / 60 % 60) as i8,
-        second: (of_day % 60) as i8,
-        ..Civil::default()
-    };
-    zone.seconds(&civil, i16::try_from(year).ok()?).map(Timestamp::from_secs)
 }

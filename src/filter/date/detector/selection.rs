@@ -25,8 +25,8 @@ pub(super) struct Selection {
     end: Edge,
     /// The first template that has no hits yet.
     unused: usize,
-    /// It pays to look at once which of the templates can fit.
-    many: bool,
+    /// What tells at once which of the templates can fit, where that pays.
+    sieve: Option<Sieve>,
 }
 
 #[derive(Debug)]
@@ -64,6 +64,14 @@ const FAR: usize = 0x7fff_ffff;
 /// A template that was not used for so long gives way.
 const UNUSED: Duration = Duration::from_secs(5 * 60);
 
+/// Where to look for what the templates must contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sieve {
+    /// At the start of a line, as no template fits anywhere else.
+    Start,
+    Line,
+}
+
 /// So many default templates or more take longer than a look at all of them at once.
 const MANY: usize = 4;
 
@@ -72,6 +80,8 @@ impl Selection {
         let candidate =
             |template| Candidate { template, hits: 0, fitted: 0, used: Timestamp::default(), distance: FAR };
         let many = templates.iter().filter(|template| template.core.is_some()).count() >= MANY;
+        let start = templates.iter().all(|template| template.begins_line);
+        let sieve = many.then_some(if start { Sieve::Start } else { Sieve::Line });
         Self {
             candidates: templates.into_iter().map(candidate).collect(),
             defaults,
@@ -79,7 +89,7 @@ impl Selection {
             start: Edge { at: 1, before: None, behind: None },
             end: Edge { at: FAR, before: None, behind: None },
             unused: 0,
-            many,
+            sieve,
         }
     }
 
@@ -155,7 +165,10 @@ impl Selection {
         skip: Option<usize>,
         mut reserve: Option<(Fit, usize)>,
     ) -> Option<(Fit, usize)> {
-        let possible = self.many.then(|| self.defaults.cores().matches(text.line));
+        let possible = self.sieve.map(|sieve| match sieve {
+            Sieve::Start => self.defaults.starts().matches(text.line),
+            Sieve::Line => self.defaults.cores().matches(text.line),
+        });
         for at in (0..self.candidates.len()).filter(|&at| Some(at) != skip) {
             let core = self.candidates[at].template.core;
             if core.is_some_and(|core| possible.as_ref().is_some_and(|possible| !possible.matched(core))) {

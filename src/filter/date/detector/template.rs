@@ -168,19 +168,12 @@ impl Template {
     pub(super) fn anchored(&self) -> bool {
         self.begins_line || self.ends_line
     }
-
-    /// The regular expression, in Python's syntax.
-    #[cfg(test)]
-    pub(super) fn regex(&self) -> &str {
-        &self.regex
-    }
 }
 
 impl Compiled {
     fn new(regex: &str) -> Result<Self, String> {
         let pattern = Pattern::new(regex)?;
-        let fields = pattern.names().into_iter();
-        let fields = fields.filter_map(|(group, name)| Some((Field::named(&name)?, group))).collect();
+        let fields = pattern.names().filter_map(|(group, name)| Some((Field::named(name)?, group))).collect();
         Ok(Self { pattern, fields })
     }
 }
