@@ -4,10 +4,13 @@
 //! `banzone replay` does. Beside it stand `grep -c` of one word, which is about the least that can be done with a log,
 //! and fail2ban-regex if it is installed. All speeds are by CPU time.
 
+#[allow(dead_code, reason = "the tests use all of it")]
+mod generator;
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, BufWriter, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -17,9 +20,8 @@ use banzone::config;
 use banzone::filter::Pace;
 use banzone::jail::{Change, Effects, Jails, Reader, Readers, Settings};
 use banzone::source::read_once;
+use generator::{Bots, Generator, MAIL, Stamp};
 use nix::sys::resource::{UsageWho, getrusage};
-use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -62,6 +64,11 @@ fn jails(folder: &Path) -> Result<Vec<Settings>> {
     // A jail without sources takes bans by hand only.
     jails.retain(|jail| !jail.sources.is_empty());
     Ok(jails)
+}
+
+/// Writes a log of so many lines, and tells when it ends.
+fn write_log(path: &Path, lines: usize) -> Result<Timestamp> {
+    Generator::new(MAIL, Stamp::Iso, Bots::MANY, SEED).write_log(path, lines, START, STEP)
 }
 
 /// What a replay did, and the CPU time it took.
@@ -168,149 +175,4 @@ fn peak_megabytes() -> Result<f64> {
         }
     }
     Err("no VmHWM in /proc/self/status".into())
-}
-
-/// What a mail server writes, each with how often out of 1000 lines; one line in ten is a failed login. In braces
-/// stands what differs from line to line.
-const KINDS: &[(u32, &str)] = &[
-    (120, "postfix/smtpd[{pid}]: connect from mx{n}.example.net[{client}]"),
-    (80, "postfix/smtpd[{pid}]: connect from unknown[{bot}]"),
-    (
-        75,
-        "postfix/smtpd[{pid}]: disconnect from mx{n}.example.net[{client}] ehlo=2 starttls=1 mail=1 rcpt=1 data=1 quit=1 commands=7",
-    ),
-    (75, "postfix/smtpd[{pid}]: disconnect from unknown[{bot}] ehlo=1 auth=0/1 quit=1 commands=2/3"),
-    (45, "postfix/smtpd[{pid}]: {queue}: client=mx{n}.example.net[{client}]"),
-    (
-        20,
-        "postfix/smtpd[{pid}]: Anonymous TLS connection established from mx{n}.example.net[{client}]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)",
-    ),
-    (
-        10,
-        "postfix/submission/smtpd[{pid}]: {queue}: client=unknown[{client}], sasl_method=PLAIN, sasl_username={user}@example.com",
-    ),
-    (10, "postfix/smtpd[{pid}]: lost connection after AUTH from unknown[{bot}]"),
-    (
-        5,
-        "postfix/smtpd[{pid}]: warning: hostname host{n}.example.org does not resolve to address {bot}: Name or service not known",
-    ),
-    (50, "postfix/cleanup[{pid}]: {queue}: message-id=<{queue}.{n}@example.net>"),
-    (50, "postfix/qmgr[1187]: {queue}: from=<{user}@example.net>, size={n}, nrcpt=1 (queue active)"),
-    (50, "postfix/qmgr[1187]: {queue}: removed"),
-    (
-        40,
-        "postfix/lmtp[{pid}]: {queue}: to=<{user}@example.com>, relay=mail.example.com[private/dovecot-lmtp], delay=0.4, delays=0.2/0/0.1/0.1, dsn=2.0.0, status=sent (250 2.0.0 <{user}@example.com> {queue} Saved)",
-    ),
-    (
-        30,
-        "postfix/smtp[{pid}]: {queue}: to=<{user}@example.org>, relay=mx.example.org[{client}]:25, delay=1.3, delays=0.1/0/0.6/0.6, dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {queue})",
-    ),
-    (
-        10,
-        "postfix/smtp[{pid}]: {queue}: to=<{user}@example.org>, relay=none, delay=30, delays=0.1/0/30/0, dsn=4.4.1, status=deferred (connect to mx.example.org[{client}]:25: Connection timed out)",
-    ),
-    (5, "postfix/anvil[{pid}]: statistics: max connection rate 4/60s for (smtp:{bot}) at Nov 20 08:04:12"),
-    (
-        60,
-        "dovecot: imap-login: Login: user=<{user}@example.com>, method=PLAIN, rip={client}, lip=192.0.2.25, mpid={n}, TLS, session=<{queue}>",
-    ),
-    (
-        40,
-        "dovecot: imap({user}@example.com)<{n}><{queue}>: Disconnected: Logged out in=283 out=1204 deleted=0 expunged=0 trashed=0",
-    ),
-    (
-        15,
-        "dovecot: imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): user=<{user}>, method=PLAIN, rip={bot}, lip=192.0.2.25, TLS, session=<{queue}>",
-    ),
-    (40, "postfix/postscreen[1402]: CONNECT from [{bot}]:{port} to [192.0.2.25]:25"),
-    (20, "postfix/postscreen[1402]: PASS OLD [{client}]:{port}"),
-    (10, "postfix/postscreen[1402]: PREGREET 14 after 0.08 from [{bot}]:{port}: EHLO example.com\\r\\n"),
-    (10, "postfix/postscreen[1402]: HANGUP after 0.3 from [{bot}]:{port} in tests before SMTP handshake"),
-    (
-        95,
-        "postfix/smtpd[{pid}]: warning: unknown[{bot}]: SASL LOGIN authentication failed: (reason unavailable), sasl_username={user}",
-    ),
-    (
-        5,
-        "postfix/submission/smtpd[{pid}]: warning: unknown[{bot}]: SASL PLAIN authentication failed: UGFzc3dvcmQ6, sasl_username={user}@example.com",
-    ),
-    (5, "postfix/smtpd[{pid}]: improper command pipelining after EHLO from unknown[{bot}]: QUIT\\r\\n"),
-    (
-        15,
-        "postfix/smtpd[{pid}]: NOQUEUE: reject: RCPT from unknown[{bot}]: 554 5.7.1 <{user}@example.org>: Relay access denied; from=<{user}@example.net> to=<{user}@example.org> proto=ESMTP helo=<host{n}>",
-    ),
-    (
-        10,
-        "postfix/smtpd[{pid}]: NOQUEUE: reject: RCPT from unknown[{bot}]: 550 5.1.1 <{user}@example.com>: Recipient address rejected: User unknown in virtual mailbox table; from=<{user}@example.net> to=<{user}@example.com> proto=ESMTP helo=<host{n}>",
-    ),
-];
-
-const USERS: [&str; 8] = ["info", "admin", "sales", "anna", "office", "test", "bob", "postmaster"];
-
-/// IPv6 networks that mail comes from, and such that only failures come from.
-const CLIENTS: u32 = 2_000;
-const BOTS: u32 = 20_000;
-
-/// Writes a log of so many lines, and tells when it ends.
-fn write_log(path: &Path, lines: usize) -> Result<Timestamp> {
-    let mut random = SmallRng::seed_from_u64(SEED);
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    let total: u32 = KINDS.iter().map(|(often, _)| often).sum();
-    let mut line = String::new();
-    let mut now = START;
-    for _ in 0..lines {
-        now = now + STEP * random.random_range(0..200) / 100;
-        let mut chosen = random.random_range(0..total);
-        let kind = KINDS.iter().find(|(often, _)| {
-            let here = chosen < *often;
-            chosen = chosen.saturating_sub(*often);
-            here
-        });
-        line.clear();
-        write!(line, "{} mail ", stamp(now))?;
-        fill(&mut line, kind.ok_or("a kind")?.1, &mut random)?;
-        writeln!(out, "{line}")?;
-    }
-    out.flush()?;
-    Ok(now)
-}
-
-/// As rsyslog writes it: `2026-11-20T06:00:04.340000+00:00`.
-fn stamp(now: Timestamp) -> String {
-    let (seconds, micros) = (now.to_string(), now.as_millis().rem_euclid(1000) * 1000);
-    format!("{}.{micros:06}+00:00", seconds.trim_end_matches('Z'))
-}
-
-/// Appends `kind` with something in the place of its braces.
-fn fill(line: &mut String, kind: &str, random: &mut SmallRng) -> Result<()> {
-    let mut rest = kind;
-    while let Some((before, behind)) = rest.split_once('{') {
-        let (name, behind) = behind.split_once('}').ok_or("an open brace")?;
-        line.push_str(before);
-        rest = behind;
-        match name {
-            "pid" => write!(line, "{}", random.random_range(2000..9000))?,
-            "port" => write!(line, "{}", random.random_range(1024..65_536))?,
-            "n" => write!(line, "{}", random.random_range(1..100_000))?,
-            "queue" => write!(line, "4{:09X}", random.random_range(0..1u64 << 36))?,
-            "user" => line.push_str(USERS[random.random_range(0..USERS.len())]),
-            "client" => push_address(line, 0, CLIENTS, random)?,
-            "bot" => push_address(line, 1, BOTS, random)?,
-            _ => return Err(format!("nothing is called {name}").into()),
-        }
-    }
-    line.push_str(rest);
-    Ok(())
-}
-
-/// Appends an address for documentation: in two of three cases IPv4.
-fn push_address(line: &mut String, site: u32, networks: u32, random: &mut SmallRng) -> Result<()> {
-    let host = random.random_range(1..255);
-    match random.random_range(0..6) {
-        0 | 1 => write!(line, "2001:db8:{site:x}:{:x}::{host:x}", random.random_range(0..networks))?,
-        2 => write!(line, "192.0.2.{host}")?,
-        3 => write!(line, "198.51.100.{host}")?,
-        _ => write!(line, "203.0.113.{host}")?,
-    }
-    Ok(())
 }

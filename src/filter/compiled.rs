@@ -59,6 +59,9 @@ pub struct Failure<'t> {
     pub failregex: usize,
     /// The lines before this one that are part of the same failure, oldest first.
     pub earlier: Vec<String>,
+    /// The pattern says that such a line is no failure by itself (`<F-NOFAIL>`). It counts as one all the same where the
+    /// filter follows no connections, as in fail2ban.
+    pub excused: bool,
 }
 
 impl Verdict<'_> {
@@ -79,7 +82,14 @@ impl Verdict<'_> {
 impl Failure<'_> {
     fn into_owned(self) -> Failure<'static> {
         let user = self.user.map(|user| Cow::Owned(user.into_owned()));
-        Failure { user, who: self.who, users: self.users, failregex: self.failregex, earlier: self.earlier }
+        Failure {
+            user,
+            who: self.who,
+            users: self.users,
+            failregex: self.failregex,
+            earlier: self.earlier,
+            excused: self.excused,
+        }
     }
 }
 
@@ -135,6 +145,15 @@ impl Filter {
         match &self.rules {
             Rules::Banzone(rules) => rules.check(line.text),
             Rules::Fail2ban(rules) => rules.follow(line, state, now),
+        }
+    }
+
+    /// Which failregexes match `text` by themselves, from 0: besides the first, which tells who failed. None for filters
+    /// that look at several lines at once.
+    pub fn matching(&self, text: &str) -> Vec<usize> {
+        match &self.rules {
+            Rules::Banzone(_) => Vec::new(),
+            Rules::Fail2ban(rules) => rules.matching(text),
         }
     }
 
@@ -313,6 +332,7 @@ mod tests {
             users: Vec::new(),
             failregex,
             earlier: Vec::new(),
+            excused: false,
         };
         let cases = [
             ("bad joe 192.0.2.7", Verdict::Failure(failure("192.0.2.7", Some("joe"), 0))),

@@ -97,6 +97,7 @@ impl Pattern {
             users: Vec::new(),
             failregex,
             earlier: Vec::new(),
+            excused: false,
         })
     }
 }

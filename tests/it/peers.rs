@@ -48,6 +48,26 @@ fn a_report_counts_only_when_complete_and_without_failures() {
     assert!(!holds(""));
 }
 
+/// Whether a program that a test needs is there. Where it is not, the test is skipped with a notice, or fails if it must
+/// not be skipped.
+pub fn present(what: &str, is_there: bool, package: &str) -> bool {
+    if !is_there {
+        assert!(!is_required(), "{what}: install {package} (Debian's name) or let tests/run do it");
+        notice(&format!("skipped {what}: install {package} (Debian's name) or let tests/run do it\n"));
+    }
+    is_there
+}
+
+/// Whether a test against a real program that cannot run is a failure.
+fn is_required() -> bool {
+    env::var("BANZONE_PEERS").is_ok_and(|value| value == "required")
+}
+
+/// Writes past the test harness, which shows no output of a test that passes.
+fn notice(text: &str) {
+    io::stderr().write_all(text.as_bytes()).unwrap();
+}
+
 /// Runs one script and fails with its report when a check of it failed.
 fn run(name: &str) {
     let output = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/run"))
@@ -57,11 +77,8 @@ fn run(name: &str) {
         .unwrap();
     let report = String::from_utf8_lossy(&output.stdout);
     let messages = String::from_utf8_lossy(&output.stderr);
-    let required = env::var("BANZONE_PEERS").is_ok_and(|value| value == "required");
-    if output.status.code() == Some(SKIPPED) && !required {
-        // Written past the test harness, which shows no output of a test that passes.
-        let notice = format!("skipped {name}: {messages}");
-        io::stderr().write_all(notice.as_bytes()).unwrap();
+    if output.status.code() == Some(SKIPPED) && !is_required() {
+        notice(&format!("skipped {name}: {messages}"));
         return;
     }
     let verdict = verdict(&report).and_then(|()| match output.status.success() {

@@ -80,6 +80,7 @@ impl Args {
             now,
             filter,
             state: State::default(),
+            matching: Vec::new(),
         };
         if global.json {
             self.print_objects(&mut run, out)?;
@@ -90,6 +91,12 @@ impl Args {
             let log = if self.is_file() { "log file" } else { "single line" };
             let used = [(subject.kind, &*subject.shown), (log, &self.log)];
             report.write(&run, &used, started.elapsed(), out)?;
+        }
+        for (place, count) in run.filter.exhausted() {
+            global.note(&format!(
+                "warning: {place} was stopped {count} times, as it takes too many steps in such lines: what it would \
+                 have found is not known"
+            ));
         }
         Ok(Exit::Done)
     }
@@ -109,7 +116,7 @@ impl Args {
         self.for_each_line(|line| {
             number += 1;
             let (verdict, time) = if is_passed_over(line) { (Verdict::Miss, None) } else { run.line(line) };
-            Ok(writeln!(out, "{}", object(number, verdict, time))?)
+            Ok(writeln!(out, "{}", object(number, verdict, time, &run.matching))?)
         })
     }
 
@@ -137,17 +144,24 @@ struct Run {
     /// The time of all lines, where they have no dates.
     known: Option<Timestamp>,
     now: Timestamp,
+    /// Every failregex that matches the last line by itself.
+    matching: Vec<usize>,
 }
 
 impl Run {
     /// What the filter says of `line`, and the line's time if it has one or matters.
     fn line<'t>(&mut self, line: &'t str) -> (Verdict<'t>, Option<Timestamp>) {
+        self.matching.clear();
         let Some(timed) = self.timing.read(line, self.known, Pace::Sampling { now: self.now }) else {
             return (Verdict::Miss, None);
         };
         let (time, is_dated) = (timed.time, timed.is_dated);
-        let line = Line { text: timed.text, whole: line };
+        let text = timed.text;
+        let line = Line { text, whole: line };
         let verdict = self.filter.follow(line, &mut self.state, self.now).into_owned();
+        if verdict != Verdict::Miss {
+            self.matching = self.filter.matching(text);
+        }
         let matters = is_dated || verdict != Verdict::Miss;
         (verdict, time.filter(|_| matters))
     }
@@ -158,12 +172,23 @@ fn is_passed_over(line: &str) -> bool {
     line.starts_with('#') || line.trim().is_empty()
 }
 
-fn object(line: u64, verdict: Verdict<'_>, time: Option<Timestamp>) -> serde_json::Value {
+/// Why a line that a failregex matches may count for nothing.
+const EXCUSED: &str = "no failure by itself";
+
+fn object(line: u64, verdict: Verdict<'_>, time: Option<Timestamp>, matching: &[usize]) -> serde_json::Value {
+    let failregex = match &verdict {
+        Verdict::Noted { failregex } | Verdict::Pending { failregex } => Some(*failregex),
+        Verdict::Failure(failure) | Verdict::Ignored { failure: Some(failure), .. } => {
+            Some(failure.failregex)
+        }
+        Verdict::Miss | Verdict::Ignored { failure: None, .. } => None,
+    };
     let (outcome, reason, failure) = match verdict {
         Verdict::Miss => ("miss", None, None),
         Verdict::Ignored { failure, .. } => ("ignored", Some("ignoreregex"), failure),
-        Verdict::Noted { .. } => ("ignored", Some("no failure by itself"), None),
+        Verdict::Noted { .. } => ("ignored", Some(EXCUSED), None),
         Verdict::Pending { .. } => ("ignored", Some("not known whose failure"), None),
+        Verdict::Failure(failure) if failure.excused => ("ignored", Some(EXCUSED), Some(failure)),
         Verdict::Failure(failure) => ("match", None, Some(failure)),
     };
     let failure = failure.as_ref();
@@ -176,6 +201,7 @@ fn object(line: u64, verdict: Verdict<'_>, time: Option<Timestamp>) -> serde_jso
         "user": failure.and_then(|failure| failure.user.as_deref()),
         "users": failure.map(|failure| &failure.users),
         "attempts": failure.map(|failure| failure.earlier.len() + 1),
-        "failregex": failure.map(|failure| failure.failregex + 1),
+        "failregex": failregex.map(|index| index + 1),
+        "matching": matching.iter().map(|index| index + 1).collect::<Vec<_>>(),
     })
 }

@@ -126,7 +126,8 @@ impl Report {
             Verdict::Noted { failregex } => (&mut self.ignored, &mut self.failregex[failregex], None),
             Verdict::Pending { failregex } => (&mut self.matched, &mut self.failregex[failregex], None),
             Verdict::Failure(failure) => {
-                (&mut self.matched, &mut self.failregex[failure.failregex], Some(failure))
+                let kept = if failure.excused { &mut self.ignored } else { &mut self.matched };
+                (kept, &mut self.failregex[failure.failregex], Some(failure))
             }
         };
         kept.add(line);

@@ -146,7 +146,7 @@ impl Rules {
         if let Some(ignoreregex) = ignored {
             let failure = groups.who(self.use_dns).map(|who| {
                 let user = groups.filled("user").map(|user| user.to_owned().into());
-                Failure { who, user, users: Vec::new(), failregex, earlier: Vec::new() }
+                Failure { who, user, users: Vec::new(), failregex, earlier: Vec::new(), excused: false }
             });
             return Verdict::Ignored { failure, ignoreregex };
         }
@@ -185,6 +185,24 @@ impl Rules {
         }
     }
 
+    /// Every failregex that matches a line by itself, from 0.
+    pub(in crate::filter) fn matching(&self, text: &str) -> Vec<usize> {
+        if self.lines > 1 {
+            return Vec::new();
+        }
+        let mut text = format!("{text}\n");
+        if let Some(prefix) = &self.prefix {
+            let Some(captures) = prefix.find(&text) else {
+                return Vec::new();
+            };
+            let content = prefix.names.read(&captures, &text).take("content");
+            if let Some(content) = content.filter(|content| !content.is_empty()) {
+                text = content + "\n";
+            }
+        }
+        self.fail.iter().filter(|rule| rule.is_match(&text)).map(Rule::index).collect()
+    }
+
     fn split(&self, found: &Match<'_, '_>, text: &str, seen: &Window) -> (Vec<Kept>, Vec<Kept>) {
         if self.lines == 1 {
             return (Vec::new(), Vec::new());
@@ -216,10 +234,11 @@ impl Rules {
 }
 
 fn failure<'t>(connection: Connection, who: Who, failregex: usize) -> Failure<'t> {
+    let excused = connection.is_no_failure();
     let Connection { groups, users, mut lines, .. } = connection;
     lines.pop();
     let user = groups.filled("user").map(|user| user.to_owned().into());
-    Failure { who, user, users: users.into_iter().collect(), failregex, earlier: lines }
+    Failure { who, user, users: users.into_iter().collect(), failregex, earlier: lines, excused }
 }
 
 impl Rule {
