@@ -22,7 +22,7 @@ pub struct Timing {
 
 #[derive(Debug)]
 enum Kind {
-    Banzone(Dates),
+    Banzone(Box<Dates>),
     Fail2ban(Box<Detector>),
 }
 
@@ -70,7 +70,7 @@ impl Timing {
     pub fn new(settings: &Settings, now: Timestamp) -> Result<Self, Error> {
         let (patterns, timezone) = (&settings.datepattern, settings.timezone.as_deref());
         let dates = match settings.dialect {
-            Dialect::Banzone => Kind::Banzone(Dates::new(patterns, timezone)?),
+            Dialect::Banzone => Kind::Banzone(Box::new(Dates::new(patterns, timezone)?)),
             Dialect::Fail2ban => Kind::Fail2ban(Box::new(Detector::new(patterns, timezone, now)?)),
         };
         Ok(Self { dates, last: None, scratch: String::new() })

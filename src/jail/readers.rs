@@ -170,7 +170,9 @@ impl Group {
                 continue;
             }
             if let Verdict::Failure(failure) = filter.follow(Line { text, whole: line }, state, now) {
-                found(jail, &Found { failure, time, line }, now);
+                // As evidence, a line that bears no time of its own is worth less.
+                let dated = known.map(|known| format!("{known} {line}"));
+                found(jail, &Found { failure, time, line: dated.as_deref().unwrap_or(line) }, now);
             }
         }
     }

@@ -6,6 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::{Uid, User};
@@ -16,6 +18,9 @@ const MODE: u32 = 0o660;
 
 /// Commands waiting to be let in; they are few.
 const BACKLOG: i32 = 64;
+
+/// When a process is killed just as it starts a program, its sockets live on until that program runs.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why the control socket cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +46,13 @@ pub enum Error {
 /// It belongs to the user and group of this process, so bind it after the privileges are dropped.
 pub fn bind(path: &Path) -> Result<UnixListener, Error> {
     let refused = |source| Error::Refused { path: path.to_owned(), source };
-    remove_stale(path)?;
+    let begin = Instant::now();
+    while let Err(failed) = remove_stale(path) {
+        if !matches!(failed, Error::InUse(_)) || begin.elapsed() >= PATIENCE {
+            return Err(failed);
+        }
+        thread::sleep(PATIENCE / 50);
+    }
     listen(path).map_err(refused)
 }
 

@@ -192,6 +192,11 @@ fn a_jail_reads_a_file_once() {
         "['/x/a.log', '/x/./a.log']",
         "banzone.toml:3:24: logpath: `/x/./a.log` is named twice: name it once",
     );
+    check_logpath(
+        "'journal:sshd'",
+        "banzone.toml:3:11: logpath: journal:sshd: `sshd` is no match: write FIELD=VALUE",
+    );
+    check_logpath("'syslog:514'", "banzone.toml:3:11: logpath: syslog:514: write syslog:udp://ADDRESS:PORT");
     check_logpath("['-', '-']", "banzone.toml:3:17: logpath: `-` is named twice");
     check_logpath("['/x/*', '/x/*']", "banzone.toml:3:20: logpath: `/x/*` is named twice");
     let through =
@@ -461,6 +466,7 @@ fn a_filter_in_a_folder_wins_over_the_one_in_the_program() {
 fn an_empty_configuration_has_sane_defaults() {
     let config = load(&[("banzone.toml", "zones = 'z.toml'"), ("z.toml", ZONE)]).unwrap();
     assert_eq!(config.store.path, Path::new("/var/lib/banzone/banzone.db"));
+    assert_eq!(config.spool, Path::new("/var/lib/banzone/spool"));
     assert_eq!(config.http.control, Path::new(config::DEFAULT_SOCKET));
     assert_eq!(config.http.listen, None);
     assert_eq!(config.dns.listen.len(), 2);

@@ -117,6 +117,11 @@ fn entries_become_bans_and_a_newline_forges_none() {
     world.fail("a.journal", 3);
     until("the ban is in force", || world.env.get("/api/v1/bans").body.contains("198.51.100.7"));
     assert_eq!(world.env.counted(), 3);
+    let line: String =
+        world.env.database().query_row("SELECT line FROM evidence", [], |row| row.get(0)).unwrap();
+    let (time, text) = line.split_once(' ').unwrap();
+    assert!(time.parse::<jiff::Timestamp>().is_ok(), "{line}");
+    assert_eq!(text, format!("mail postfix/smtpd[711]: {}", message("198.51.100.7")));
     assert!(daemon.terminate().success());
 }
 

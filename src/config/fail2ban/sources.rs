@@ -42,7 +42,8 @@ pub(super) fn of_jail(jail: &Jail, journal: bool, notices: &mut Vec<Error>) -> R
                 );
                 notices.push(Error { place: jail.place.clone(), message });
             }
-            let path = journal_path(&arguments, &jail.filter.journalmatch).into();
+            let path: Arc<str> = journal_path(&arguments, &jail.filter.journalmatch).into();
+            (source::kind(&path).check)(&path).map_err(|failed| error(failed.to_string()))?;
             Ok(Reading::Sources(vec![source::Settings { path, start: Start::Head }]))
         }
         known if FILE_BACKENDS.contains(&known) => files(jail, known == "auto" && journal, notices),

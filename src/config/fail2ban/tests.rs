@@ -282,8 +282,7 @@ fn jails_read_what_their_backend_says() {
         let found = directory.jails().unwrap();
         let sources = found.enabled.iter().flat_map(|jail| &jail.sources);
         let sources: Vec<_> = sources.map(|source| format!("{} {:?}", source.path, source.start)).collect();
-        let logtype =
-            found.enabled.first().map(|jail| jail.filter.failregex.join(",").replace(" <HOST>", ""));
+        let logtype = found.enabled.first().map(|jail| jail.filter.failregex.join(","));
         (sources.join(", "), logtype)
     };
     for (options, filter, sources, logtype) in [

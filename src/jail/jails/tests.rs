@@ -432,6 +432,7 @@ fn find(jails: &mut Jails, who: crate::filter::Who, second: i64) -> (Vec<Ask>, V
         users: Vec::new(),
         failregex: 0,
         earlier: vec!["before".to_owned()],
+        excused: false,
     };
     jails.found(
         "sasl",

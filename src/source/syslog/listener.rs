@@ -212,8 +212,8 @@ impl Listener {
         }
         self.hindered = failed.is_some();
         let problem = failed.map(|(error, lost)| {
-            let dropped = self.counters.dropped.fetch_add(lost as u64, Relaxed) + lost as u64;
-            unwritten(&error, dropped)
+            self.counters.dropped.fetch_add(lost as u64, Relaxed);
+            unwritten(&error)
         });
         self.hinder(&self.source.join("spool"), problem);
     }
@@ -321,11 +321,12 @@ fn unbound(address: &Address, error: &io::Error) -> String {
     format!("cannot listen on {address} ({error}); {remedy}")
 }
 
-fn unwritten(error: &io::Error, dropped: u64) -> String {
+/// Always in the same words, so that it is told once. How many were dropped is counted.
+fn unwritten(error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::QuotaExceeded => "more is received than can be read".to_owned(),
         io::ErrorKind::StorageFull => "the disk is full; make room".to_owned(),
         _ => format!("the spool cannot be written ({error})"),
     };
-    format!("{remedy}; {dropped} messages were dropped so far")
+    format!("{remedy}; messages are dropped meanwhile")
 }
