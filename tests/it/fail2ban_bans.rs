@@ -106,6 +106,7 @@ fn fail2ban_and_banzone_ban_the_same() {
     }
     let world = World::new();
     world.learn_offenders();
+    world.take_over();
     world.first_part();
     let fail2ban = world.start_fail2ban();
     let daemon = world.start_banzone();
@@ -135,7 +136,7 @@ impl World {
         world.write("etc/jail.d/logs.conf", &format!("[DEFAULT]\nlogs = {}\n", path("log")));
         world.write("etc/action.d/note.local", &format!("[Init]\nnotes = {}\n", path("fail2ban/notes")));
         let settings = format!(
-            "[DEFAULT]\nlogtarget = {}\nsocket = {}\npidfile = {}\ndbfile = {}\ndbpurgeage = 30d\n",
+            "[DEFAULT]\nlogtarget = {}\nsocket = {}\npidfile = {}\ndbfile = {}\n",
             path("log/fail2ban.log"),
             path("fail2ban/socket"),
             path("fail2ban/pid"),
@@ -169,20 +170,25 @@ impl World {
     fn learn_offenders(&self) {
         self.start_fail2ban().stop();
         let database = Connection::open(self.env.path("fail2ban/database")).unwrap();
-        let before = (Clock::System.now() - Duration::from_secs(2 * 24 * 3600)).as_millis() / 1000;
+        let before = (Clock::System.now() - Duration::from_secs(6 * 3600)).as_millis() / 1000;
         for (jail, address, count) in OFFENDERS {
             let sql = "INSERT INTO bips (ip, jail, timeofban, bantime, bancount, data) VALUES (?, ?, ?, 600, ?, '{}')";
             database.execute(sql, params![address, jail, before, count]).unwrap();
         }
     }
 
-    /// banzone takes over the earlier bans first, as somebody does who moves in.
-    fn start_banzone(&self) -> Daemon {
+    /// banzone takes over the earlier bans, also before there is anything in the logs.
+    fn take_over(&self) {
         self.env.configure(&format!("[fail2ban]\ndir = '{}'\n", self.env.path("etc").display()));
+        let daemon = self.start_banzone();
         let mut import = Command::new(env!("CARGO_BIN_EXE_banzone"));
         import.arg("--config").arg(self.env.config()).args(["import", "fail2ban"]);
         let output = import.arg(self.env.path("fail2ban/database")).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(daemon.terminate().success());
+    }
+
+    fn start_banzone(&self) -> Daemon {
         let mut command = self.env.command();
         command.env("TZ", "UTC");
         self.env.start_as(command)
