@@ -146,6 +146,7 @@ impl<'a> Replay<'a> {
             self.report(&effects.changes)?;
             // Drops what has been noted down for a store.
             self.jails.finish(&mut effects);
+            self.readers.finish();
             progress.set_position(log.bytes_read());
         }
         progress.finish_and_clear();

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::filter::python::{Captures, Pattern};
 use crate::filter::{UseDns, Who};
 use crate::ip::Prefix;
@@ -78,7 +80,8 @@ fn target<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
 }
 
 /// Values by the names of their groups; a group that took no part in the match has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Groups(BTreeMap<Box<str>, Option<String>>);
 
 impl Groups {
