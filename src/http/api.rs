@@ -31,7 +31,9 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{EndCause, Origin};
 
-pub use jails::{Counted, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure};
+pub use jails::{
+    Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
+};
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 
 /// What every path begins with.
@@ -77,6 +79,12 @@ pub struct JailStatus {
     pub total_failed: u64,
     /// The files it reads now.
     pub files: Vec<String>,
+    /// What it reads besides files and the journal, as `logpath` names it: syslog, standard input.
+    #[serde(default)]
+    pub streams: Vec<String>,
+    /// The groups of matches one of which an entry of the journal must have; null: it does not read the journal.
+    #[serde(default)]
+    pub journal_matches: Option<Vec<String>>,
     /// Bans in force.
     pub currently_banned: u64,
     /// Bans since the start, those in force at the start included.

@@ -13,9 +13,10 @@ use super::api::{
     NewAllow, NewBan, Reloaded, Status, UnbanQuery, ZoneStatus,
 };
 use super::problem::Refused;
-use super::{By, Control, Daemon};
+use super::{By, Control, Daemon, SourceView};
 use crate::ip::Prefix;
 use crate::jail::{self, BanOrder, BanTime, MANUAL, Order};
+use crate::source;
 use crate::store::{BanQuery, PastBan};
 
 type Answer<T> = Result<Json<T>, Refused>;
@@ -40,18 +41,46 @@ pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
     }))
 }
 
+/// What a jail reads, by kind.
+#[derive(Default)]
+struct Reads {
+    files: Vec<String>,
+    streams: Vec<String>,
+    journal_matches: Option<Vec<String>>,
+}
+
+impl Reads {
+    fn of(sources: &[SourceView]) -> Self {
+        let mut reads = Self::default();
+        for source in sources {
+            if source::kind(&source.path).is_files {
+                let files = source.counters.followed().into_iter();
+                reads.files.extend(files.map(|file| file.display().to_string()));
+            } else if let Some(matches) = source::journal_matches(&source.path) {
+                reads.journal_matches.get_or_insert_default().extend(matches);
+            } else {
+                reads.streams.push(source.path.to_string());
+            }
+        }
+        reads
+    }
+}
+
 /// `GET /api/v1/jails/{jail}`
 pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
     let asked = name.clone();
     let found = daemon.see(move |jails| jails.status(&asked)).await?;
     let status = found.ok_or_else(|| unknown_jail(&name))?;
-    let read = daemon.sources().into_iter().filter(|source| source.jails.iter().any(|jail| **jail == *name));
-    let files = read.flat_map(|source| source.counters.followed());
+    let mut read = daemon.sources();
+    read.retain(|source| source.jails.iter().any(|jail| **jail == *name));
+    let reads = Reads::of(&read);
     Ok(Json(JailStatus {
         jail: name.clone(),
         currently_failed: status.currently_failed as u64,
         total_failed: status.total_failed,
-        files: files.map(|file| file.display().to_string()).collect(),
+        files: reads.files,
+        streams: reads.streams,
+        journal_matches: reads.journal_matches,
         currently_banned: status.currently_banned as u64,
         total_banned: status.total_banned,
         banned: status.banned,

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use crate::env::{self, Daemon, Env, PUBLISH, until};
 
-/// Two jails of fail2ban's, which banzone runs as well.
+/// Jails of fail2ban's, which banzone runs as well.
 const JAIL_CONF: &str = "
 [DEFAULT]
 enabled = true
@@ -36,6 +36,25 @@ logpath = @LOG@/shop.log
           @LOG@/shop2.log
 bantime = 1h
 bantime.increment = true
+[tool]
+filter = login[logtype=file]
+logpath = @LOG@/tool.log
+datepattern = ^%%Y-%%m-%%dT%%H:%%M:%%S
+bantime.increment = true
+bantime.factor = 2
+bantime.formula = ban.Time * math.exp(float(ban.Count+1)*banFactor)/math.exp(1*banFactor)
+bantime.maxtime = 1d
+bantime.rndtime = 5m
+bantime.overalljails = true
+ignorecommand = /bin/false <ip>
+ignorecache = key='<F-USER><ip>', max-count=50, max-time=1h
+ignoreself = false
+logtimezone = UTC+0200
+[yard]
+logpath = @LOG@/tool.log
+datepattern = {^LN-BEG}
+bantime.increment = true
+bantime.multipliers = 1 5 30
 ";
 
 fn is_installed() -> bool {
@@ -54,7 +73,7 @@ fn is_installed() -> bool {
 /// A folder for logs, a fail2ban on them, and a banzone that runs the same configuration.
 fn both(action: impl FnOnce(&Env) -> String) -> (Env, Daemon, Fail2ban) {
     let env = Env::new("");
-    for log in ["app.log", "shop.log", "shop2.log"] {
+    for log in ["app.log", "shop.log", "shop2.log", "tool.log"] {
         env.log(log).append("");
     }
     let fail2ban = Fail2ban::start(&env, &action(&env));
@@ -212,7 +231,7 @@ fn the_words_are_answered_as_fail2ban_client_does() {
          set app banip 192.0.2.9 192.0.2.10 2001:db8::5
          set app banip 192.0.2.9
          set app banip
-         set app banip 192.0.2.0/28
+         set app banip 198.51.100.64/28
          banned
          status app
          get app banned
@@ -248,11 +267,12 @@ fn settings_are_shown_and_changed_as_fail2ban_client_does() {
         return;
     }
     let (env, _daemon, fail2ban) = both(nothing);
-    for jail in ["app", "shop"] {
+    for jail in ["app", "shop", "tool", "yard"] {
         for property in [
             "bantime findtime maxretry maxmatches maxlines usedns logencoding logpath ignoreip ignoreself",
-            "ignorecommand ignoreregex prefregex datepattern journalmatch logtimezone banip banned",
-            "bantime.increment bantime.factor bantime.maxtime bantime.rndtime bantime.multipliers nothing",
+            "ignorecommand ignorecache ignoreregex prefregex datepattern journalmatch logtimezone banip banned",
+            "bantime.increment bantime.factor bantime.maxtime bantime.rndtime bantime.multipliers",
+            "bantime.formula bantime.overalljails nothing",
         ]
         .join(" ")
         .split(' ')
