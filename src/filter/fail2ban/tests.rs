@@ -112,6 +112,24 @@ fn a_prefregex_narrows_what_the_others_see() {
 }
 
 #[test]
+fn a_prefregex_may_tell_who_failed() {
+    let by_prefix = Settings {
+        prefregex: Some(r"^ (?:auth\(\S*,<ADDR>\): |worker: )<F-CONTENT>.+</F-CONTENT>$".to_owned()),
+        ..settings(&[r"^(?:file\(\S*,<ADDR>\): )?wrong <F-USER>\w+</F-USER>"])
+    };
+    check(
+        &by_prefix,
+        &[
+            (0, " auth(x,192.0.2.1): wrong joe", "192.0.2.1 joe 0"),
+            (0, " auth(x,2001:db8::1): wrong joe", "2001:db8::1 joe 0"),
+            (0, " auth(x,192.0.2.1): file(x,192.0.2.2): wrong joe", "192.0.2.2 joe 0"),
+            (0, " worker: file(x,192.0.2.2): wrong joe", "192.0.2.2 joe 0"),
+            (0, " worker: wrong joe", "pending"),
+        ],
+    );
+}
+
+#[test]
 fn ignoreregexes_are_asked_first_where_failregexes_are_many() {
     let few = Settings { ignoreregex: owned(&["spared"]), ..settings(&["bad <HOST>"]) };
     let log = |of_others| [(0, "bad 192.0.2.1 spared", "ignored by 0"), (0, "spared", of_others)];
