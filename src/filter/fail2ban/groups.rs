@@ -105,11 +105,6 @@ impl Groups {
         self.0.remove(name)?
     }
 
-    /// Puts the groups of `other` in the place of those here, also the ones without a value.
-    pub(super) fn replace(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
-
     /// Puts the values of `other` in the place of those here.
     pub(super) fn update(&mut self, other: Self) {
         self.0.extend(other.0.into_iter().filter(|(_, value)| value.is_some()));

@@ -133,7 +133,7 @@ impl Rules {
             return Verdict::Miss;
         };
         let mut groups = prefix;
-        groups.replace(found.rule.names.read(&found.captures, text));
+        groups.update(found.rule.names.read(&found.captures, text));
         let (matched, others) = self.split(&found, text, seen);
         let ignored = match self.lines {
             1 => self.ignored(text),

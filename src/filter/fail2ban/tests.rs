@@ -104,9 +104,27 @@ fn a_prefregex_narrows_what_the_others_see() {
             (0, " joe: bad 192.0.2.1", "192.0.2.1 joe 0"),
             (0, " joe bad 192.0.2.1", "miss"),
             (0, " joe: odd ann 192.0.2.1", "192.0.2.1 ann 0"),
-            // A group that takes no part in the match hides that of the prefregex.
-            (0, " joe: odd 192.0.2.1", "192.0.2.1 - 0"),
+            // A group that takes no part in the match leaves that of the prefregex.
+            (0, " joe: odd 192.0.2.1", "192.0.2.1 joe 0"),
             (0, " joe: bad 192.0.2.9", "ignored by 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_prefregex_may_tell_who_failed() {
+    let by_prefix = Settings {
+        prefregex: Some(r"^ (?:auth\(\S*,<ADDR>\): |worker: )<F-CONTENT>.+</F-CONTENT>$".to_owned()),
+        ..settings(&[r"^(?:file\(\S*,<ADDR>\): )?wrong <F-USER>\w+</F-USER>"])
+    };
+    check(
+        &by_prefix,
+        &[
+            (0, " auth(x,192.0.2.1): wrong joe", "192.0.2.1 joe 0"),
+            (0, " auth(x,2001:db8::1): wrong joe", "2001:db8::1 joe 0"),
+            (0, " auth(x,192.0.2.1): file(x,192.0.2.2): wrong joe", "192.0.2.2 joe 0"),
+            (0, " worker: file(x,192.0.2.2): wrong joe", "192.0.2.2 joe 0"),
+            (0, " worker: wrong joe", "pending"),
         ],
     );
 }
