@@ -302,9 +302,9 @@ fn jails_read_what_their_backend_says() {
             Some("journal"),
         ),
         (
-            "backend = systemd[journalpath=/x, journalfiles=\"a,b\"]",
+            "backend = systemd[namespace=x, journalfiles=\"/a,/b\"]",
             "journalmatch = U=1",
-            "journal[journalpath=/x,journalfiles=\"a,b\"]:U=1 Head",
+            "journal[namespace=x,journalfiles=\"/a,/b\"]:U=1 Head",
             Some("journal"),
         ),
         ("logpath = /nowhere/a", "journalmatch = U=1", "journal:U=1 Head", Some("journal")),

@@ -81,7 +81,7 @@ impl Tags {
         format!(r"\n(?P<skiplines{number}>(?:(?:.*\n)*?))")
     }
 
-    /// `F-XXX` opens a group of its name, `/F-XXX` closes it.
+    /// `F-NAME` opens a group of its name, `/F-NAME` closes it.
     fn named(&mut self, name: &str) -> Option<String> {
         let tag = name.trim_start_matches('/').strip_prefix("F-")?;
         let letters = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_' || c == '-';
