@@ -115,7 +115,7 @@ impl Pipeline {
                 None
             }
             Some(Input::Look(look)) => {
-                look(&self.jails);
+                look(&self.jails, &self.readers);
                 None
             }
             Some(Input::Reconfigure(new, reply)) => {
