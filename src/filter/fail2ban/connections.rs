@@ -22,7 +22,7 @@ const MOST_USERS: usize = 50;
 /// A line is kept as evidence up to this many bytes.
 const LONGEST_LINE: usize = 1000;
 
-/// The connections whose lines were seen lately, the oldest first.
+/// The connections whose lines were seen lately, in the order of their first lines.
 #[derive(Debug, Default)]
 pub(super) struct Connections(Vec<Known>);
 
@@ -66,15 +66,16 @@ impl Connections {
         now: Timestamp,
     ) -> Connection {
         let mut signs = Signs::take(&mut groups);
-        let (since, mut merged) = match self.take(id, now) {
-            Some(Known { since, connection, .. }) => (since, connection.continued(groups, signs)),
-            None if signs.forget => (now, Connection { groups, ..Connection::default() }),
-            None => (now, Connection { groups, ..Connection::default() }.with_user()),
+        let (place, since, mut merged) = match self.take(id, now) {
+            Some((place, known)) => (Some(place), known.since, known.connection.continued(groups, signs)),
+            None if signs.forget => (None, now, Connection { groups, ..Connection::default() }),
+            None => (None, now, Connection { groups, ..Connection::default() }.with_user()),
         };
         merged.judge(&mut signs);
         merged.add(lines, signs);
         if !signs.forget {
-            self.keep(Known { id: id.to_owned(), since, connection: merged.clone() }, now);
+            let place = place.unwrap_or_else(|| self.new_place(now));
+            self.0.insert(place, Known { id: id.to_owned(), since, connection: merged.clone() });
         }
         merged
     }
@@ -86,19 +87,20 @@ impl Connections {
         }
     }
 
-    fn take(&mut self, id: &str, now: Timestamp) -> Option<Known> {
-        let known = self.0.remove(self.0.iter().position(|known| known.id == id)?);
-        known.is_remembered(now).then_some(known)
+    /// Takes a connection out of its place, if it is remembered.
+    fn take(&mut self, id: &str, now: Timestamp) -> Option<(usize, Known)> {
+        let place = self.0.iter().position(|known| known.id == id)?;
+        let known = self.0.remove(place);
+        known.is_remembered(now).then_some((place, known))
     }
 
-    /// Puts a connection where its age wants it.
-    fn keep(&mut self, known: Known, now: Timestamp) {
+    /// The place behind all others, with room made for one more.
+    fn new_place(&mut self, now: Timestamp) -> usize {
         if self.0.len() >= MOST {
             let forgotten = self.0.iter().take_while(|known| !known.is_remembered(now)).count() + 1;
             self.0.drain(..forgotten.min(self.0.len()));
         }
-        let place = self.0.partition_point(|other| other.since <= known.since);
-        self.0.insert(place, known);
+        self.0.len()
     }
 }
 
