@@ -199,9 +199,12 @@ fn a_hundred_connections_are_known() {
     let mut state = State::default();
     let mut follow =
         |text: &str| said(&filter.follow(Line { text, whole: text }, &mut state, Timestamp::from_secs(0)));
-    for number in 0..=100 {
+    for number in 0..100 {
         assert_eq!(follow(&format!("[{number}] connect from 192.0.2.1")), "noted");
     }
+    // Another line of a connection makes it no younger.
+    assert_eq!(follow("[0] wrong password"), "192.0.2.1 - 1");
+    assert_eq!(follow("[100] connect from 192.0.2.1"), "noted");
     assert_eq!(follow("[0] wrong password"), "pending");
     assert_eq!(follow("[2] wrong password"), "192.0.2.1 - 1");
 }
