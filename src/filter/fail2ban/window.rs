@@ -10,6 +10,9 @@ const LONGEST: usize = 16 * 1024;
 /// No filter needs more lines at once.
 pub(super) const MOST_LINES: usize = 1000;
 
+/// So many bytes of lines are looked at together, whatever their number.
+const MOST_BYTES: usize = 256 * 1024;
+
 /// The lines that are looked at together, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Window {
@@ -41,11 +44,18 @@ impl Window {
         Self { lines: vec![Kept { text: cut(text), whole: cut(text) }], changed: true }
     }
 
-    /// Takes in a line, and lets go of the oldest if there are more than `most`.
+    /// Takes in a line, and lets go of the oldest if there are more than `most` or they are too long together.
     pub(super) fn push(&mut self, line: Line<'_>, most: usize) {
         self.changed = true;
         self.lines.push(Kept { text: cut(line.text), whole: cut(line.whole) });
         let old = self.lines.len().saturating_sub(most);
+        self.lines.drain(..old);
+        let mut bytes = 0;
+        let kept = self.lines.iter().rev().take_while(|line| {
+            bytes += line.text.len();
+            bytes <= MOST_BYTES
+        });
+        let old = self.lines.len() - kept.count();
         self.lines.drain(..old);
     }
 }
@@ -98,4 +108,24 @@ pub(super) fn split(
 /// Behind the character at `at`.
 fn next_boundary(text: &str, at: usize) -> usize {
     text[at..].chars().next().map_or(at, |character| at + character.len_utf8())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_are_too_long_together_push_out_the_oldest() {
+        let mut window = Window::default();
+        for (length, expected) in [(10, 1), (LONGEST, 2), (2 * LONGEST, 3), (LONGEST, 4)] {
+            window.push(Line { text: &"x".repeat(length), whole: "x" }, MOST_LINES);
+            assert_eq!(window.lines.len(), expected);
+        }
+        for _ in 0..MOST_LINES {
+            window.push(Line { text: &"y".repeat(2 * LONGEST), whole: "y" }, MOST_LINES);
+        }
+        assert_eq!(window.lines.len(), MOST_BYTES / LONGEST);
+        window.push(Line { text: "z", whole: "z" }, 2);
+        assert_eq!(joined(&window.lines).len(), LONGEST + "\nz\n".len());
+    }
 }
