@@ -5,6 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use banzone::clock::Clock;
+use serde_json::json;
+
+use crate::env::{Env, until, written};
+
 /// What a program may use: address space in kilobytes, most of it for threads and their stacks, and seconds. The time is
 /// many times what an idle machine takes.
 const MEMORY: usize = 600_000;
@@ -15,6 +20,14 @@ const FILTER: &str = "
 [Definition]
 failregex = ^ mx door: knock by <HOST>$
             ^ mx door: (?:(?=a)(?:a+)+)+ from <ADDR>$
+";
+
+/// The filter in a jail.
+const JAIL: &str = "
+[jail.door]
+filter = './door.conf'
+logpath = 'log/door.log'
+maxretry = 1
 ";
 
 const KNOCK: &str = "Nov 20 06:00:00 mx door: knock by 192.0.2.7\n";
@@ -35,6 +48,29 @@ fn a_pattern_without_an_end_is_stopped_and_named() {
     assert!(outcomes[..20].iter().all(|outcome| outcome == "miss"));
     let messages = String::from_utf8_lossy(&output.stderr);
     assert!(messages.contains("failregex 2 was stopped 20 times"), "{messages}");
+}
+
+#[test]
+fn a_daemon_goes_on_and_names_the_pattern_in_its_log_and_figures() {
+    let env = Env::new(JAIL);
+    fs::write(env.path("door.conf"), FILTER).unwrap();
+    env.log("door.log").append("");
+    let daemon = env.start();
+    let time = written(Clock::System.now());
+    let line = |rest: &str| format!("{time} mx door: {rest}\n");
+    let costly = line(&format!("{} from nobody!", "a".repeat(60_000)));
+    env.log("door.log").append(&(costly.repeat(3) + &line("knock by 192.0.2.7")));
+    until("whoever knocked behind it is listed", || daemon.lists("192.0.2.7"));
+    let figure = "banzone_pattern_exhausted_total{jail=\"door\",pattern=\"failregex 2\"} 3";
+    assert!(env.get("/metrics").body.contains(figure), "{}", env.get("/metrics").body);
+    let exhausted = json!([{ "jail": "door", "pattern": "failregex 2", "lines": 3 }]);
+    assert_eq!(env.get("/api/v1/status").json()["exhausted"], exhausted);
+    let status =
+        Command::new(env!("CARGO_BIN_EXE_banzone")).arg("-c").arg(env.config()).arg("status").output();
+    let messages = String::from_utf8(status.unwrap().stderr).unwrap();
+    assert!(messages.starts_with("warning: jail door: failregex 2 took too many steps"), "{messages}");
+    until("the log says so", || daemon.messages().contains("failregex 2 took too many steps on"));
+    assert!(daemon.terminate().success());
 }
 
 #[test]
