@@ -55,7 +55,7 @@ impl Args {
             global.note(&format!("{commands} failures were counted without asking `ignore_command`"));
         }
         for jail::Exhausted { jail, pattern, lines } in exhausted {
-            global.note(&format!("jail {jail}: {pattern} took too many steps on {lines} lines; simplify it"));
+            global.note(&format!("jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there; simplify it"));
         }
         Ok(Exit::Done)
     }
@@ -150,6 +150,7 @@ impl<'a> Replay<'a> {
             self.report(&effects.changes)?;
             // Drops what has been noted down for a store.
             self.jails.finish(&mut effects);
+            self.readers.finish();
             progress.set_position(log.bytes_read());
         }
         progress.finish_and_clear();

@@ -8,7 +8,7 @@ use super::client::segment;
 use super::fail2ban_client::layout;
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{ExhaustedPattern, JailStatus, OutsideStatus, Status};
+use crate::http::api::{JailStatus, OutsideStatus, Status, StoppedPattern};
 
 /// Show the jails, or how one of them is
 #[derive(clap::Args)]
@@ -60,12 +60,12 @@ fn warnings(status: &Status) -> Vec<String> {
             "warning: {waiting} failures wait for their {kind}, and {dropped} were not counted since the start, as too many waited"
         )
     });
-    let exhausted = status.exhausted.iter().map(|ExhaustedPattern { jail, pattern, lines }| {
+    let stopped = status.patterns_stopped.iter().map(|StoppedPattern { jail, pattern, lines }| {
         format!(
-            "warning: jail {jail}: {pattern} took too many steps on {lines} lines, which count as if it did not match; simplify it"
+            "warning: jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there: what it would have found is not known; simplify it"
         )
     });
-    outside.chain(exhausted).map(|warning| printable(&warning).into_owned()).collect()
+    outside.chain(stopped).map(|warning| printable(&warning).into_owned()).collect()
 }
 
 fn jail_tree(status: &JailStatus) -> String {

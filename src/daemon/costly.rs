@@ -31,7 +31,7 @@ impl Costly {
             self.last = Some(now);
             warn!(
                 jail = &*jail,
-                "{pattern} took too many steps on {lines} lines so far, which count as if it did not match; simplify it"
+                "{pattern} was stopped on {lines} lines so far, as it takes too many steps there: what it would have found is not known; simplify it"
             );
         }
     }

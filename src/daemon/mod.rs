@@ -379,10 +379,11 @@ struct Loaded {
 impl Loaded {
     fn load(config: &Config, clock: &Clock) -> Result<Self> {
         let own = own_addresses();
-        let readers = Readers::new(&config.jails, clock.now())?;
+        let mut readers = Readers::new(&config.jails, clock.now())?;
         let zones = zones(config)?;
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;
+        kept.remembered.iter().for_each(|remembered| readers.restore(remembered));
         let publisher =
             writer::filled(&store, &zones, jail::never_listed(&config.jails, &config.allow, &own), clock)?;
         let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());

@@ -58,9 +58,9 @@ pub struct Status {
     /// What failures wait for outside, by kind.
     #[serde(default)]
     pub outside: Vec<OutsideStatus>,
-    /// Patterns that took too many steps in some lines.
+    /// Patterns that were stopped, as they took too many steps in some lines.
     #[serde(default)]
-    pub exhausted: Vec<ExhaustedPattern>,
+    pub patterns_stopped: Vec<StoppedPattern>,
 }
 
 /// Failures that need an answer from outside before they can count.
@@ -78,9 +78,9 @@ pub struct OutsideStatus {
     pub waiting: u64,
 }
 
-/// A pattern that is too costly for some lines, which count as if it did not match.
+/// A pattern that is too costly for some lines: what it would have found there is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ExhaustedPattern {
+pub struct StoppedPattern {
     /// The jail whose filter it is in.
     pub jail: String,
     /// Which one, such as `failregex 3`.

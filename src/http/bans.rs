@@ -9,8 +9,8 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 
 use super::api::{
-    Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, ExhaustedPattern,
-    JailStatus, NewAllow, NewBan, OutsideStatus, Reloaded, Status, UnbanQuery, ZoneStatus,
+    Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, JailStatus,
+    NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
 };
 use super::problem::Refused;
 use super::{By, Control, Daemon, OutsideView, SourceView};
@@ -42,7 +42,7 @@ pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
         jails,
         zones: zones.zones().iter().enumerate().map(zone).collect(),
         outside: daemon.outside().iter().map(outside).collect(),
-        exhausted: exhausted.iter().map(costly).collect(),
+        patterns_stopped: exhausted.iter().map(stopped).collect(),
     }))
 }
 
@@ -51,8 +51,8 @@ fn outside(view: &OutsideView) -> OutsideStatus {
     OutsideStatus { kind: kind.to_owned(), asked, failed, dropped, waiting }
 }
 
-fn costly(Exhausted { jail, pattern, lines }: &Exhausted) -> ExhaustedPattern {
-    ExhaustedPattern { jail: jail.to_string(), pattern: pattern.to_string(), lines: *lines }
+fn stopped(Exhausted { jail, pattern, lines }: &Exhausted) -> StoppedPattern {
+    StoppedPattern { jail: jail.to_string(), pattern: pattern.to_string(), lines: *lines }
 }
 
 /// What a jail reads, by kind.

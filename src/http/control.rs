@@ -68,7 +68,7 @@ pub enum Failed {
     Stopping,
 }
 
-/// Looks at the jails and their filters from inside the thread that owns them.
+/// Looks at the jails and what they read with, from inside the thread that owns them.
 pub type Look = Box<dyn FnOnce(&Jails, &Readers) + Send>;
 
 /// What the daemon offers to the API.
@@ -114,10 +114,10 @@ impl dyn Control {
         &self,
         look: impl FnOnce(&Jails) -> T + Send + 'static,
     ) -> Result<T, Failed> {
-        self.see_all(|jails, _| look(jails)).await
+        self.see_all(move |jails, _| look(jails)).await
     }
 
-    /// What `look` finds in the jails and their filters.
+    /// What `look` finds in the jails and what they read with.
     pub(super) async fn see_all<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Jails, &Readers) -> T + Send + 'static,

@@ -32,8 +32,8 @@ type Figure = fn(&Counters) -> u64;
 pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, Refused> {
     let seen = daemon.see_all(|jails, readers| {
         let names: Vec<Arc<str>> = jails.names().cloned().collect();
-        let jails = names.into_iter().filter_map(|name| Some((Arc::clone(&name), jails.status(&name)?)));
-        (jails.collect::<Vec<_>>(), readers.exhausted())
+        let status = |name: Arc<str>| Some((Arc::clone(&name), jails.status(&name)?));
+        (names.into_iter().filter_map(status).collect::<Vec<_>>(), readers.exhausted())
     });
     let (jails, exhausted) = seen.await?;
     let mut page = Page(Registry::with_prefix("banzone"));
@@ -174,7 +174,8 @@ impl Page {
         let figures = exhausted.iter().map(|Exhausted { jail, pattern, lines }| {
             (vec![("jail", jail.to_string()), ("pattern", pattern.to_string())], *lines)
         });
-        self.counter("pattern_exhausted", "Lines in which a pattern took too many steps", figures);
+        let help = "Lines in which a pattern took too many steps and was stopped";
+        self.counter("patterns_stopped", help, figures);
     }
 
     fn outside(&mut self, daemon: &dyn Control) {

@@ -42,20 +42,29 @@ struct Parser<'p> {
     /// The groups that are not closed yet.
     open: Vec<usize>,
     depth: usize,
+    /// The last of the groups that a conditional asks about, and where: it may stand further behind.
+    asked: Option<(usize, usize)>,
 }
 
 type Parse<T> = Result<T, PythonError>;
 
 impl<'p> Parser<'p> {
     fn new(pattern: &'p str, flags: Flags) -> Self {
-        Self { pattern, at: 0, global: flags, flags, groups: vec![None], open: Vec::new(), depth: 0 }
+        let groups = vec![None];
+        Self { pattern, at: 0, global: flags, flags, groups, open: Vec::new(), depth: 0, asked: None }
     }
 
     fn whole(&mut self) -> Parse<Node> {
         let node = self.alternation()?;
-        match self.peek() {
-            None => Ok(node),
-            Some(_) => Err(self.error(self.at, "this parenthesis closes nothing")),
+        if self.peek().is_some() {
+            return Err(self.error(self.at, "this parenthesis closes nothing"));
+        }
+        match self.asked {
+            Some((group, at)) if group >= self.groups.len() => {
+                self.at = self.pattern.len();
+                Err(self.error(at, "there is no such group"))
+            }
+            _ => Ok(node),
         }
     }
 
@@ -114,9 +123,7 @@ impl<'p> Parser<'p> {
     fn concat(&mut self) -> Parse<Node> {
         let mut parts = Vec::new();
         loop {
-            if self.flags.verbose {
-                self.pass_over_comments();
-            }
+            self.pass_over_comments()?;
             if matches!(self.peek(), None | Some('|' | ')')) {
                 return Ok(Node::Concat(parts));
             }
@@ -126,17 +133,24 @@ impl<'p> Parser<'p> {
         }
     }
 
-    fn pass_over_comments(&mut self) {
+    fn pass_over_comments(&mut self) -> Parse<()> {
         loop {
-            self.take_while(|c| " \t\n\r\u{b}\u{c}".contains(c));
-            if !self.take("#") {
-                return;
+            let start = self.at;
+            if self.take("(?#") {
+                self.until(start, ')')?;
+            } else if self.flags.verbose {
+                self.take_while(|c| " \t\n\r\u{b}\u{c}".contains(c));
+                if self.take("#") {
+                    self.take_while(|c| c != '\n');
+                }
             }
-            self.take_while(|c| c != '\n');
+            if self.at == start {
+                return Ok(());
+            }
         }
     }
 
-    /// One item without its repetition; none for what matches nothing, such as a comment.
+    /// One item without its repetition; none for what matches nothing.
     fn item(&mut self) -> Parse<Option<Node>> {
         let start = self.at;
         let Some(character) = self.next() else { return Ok(None) };
@@ -157,9 +171,7 @@ impl<'p> Parser<'p> {
 
     /// `item` with the repetition behind it.
     fn repeated(&mut self, item: Node, start: usize) -> Parse<Node> {
-        if self.flags.verbose {
-            self.pass_over_comments();
-        }
+        self.pass_over_comments()?;
         let Some((least, most)) = self.quantifier()? else {
             return Ok(item);
         };
@@ -368,7 +380,7 @@ impl<'p> Parser<'p> {
         found.ok_or_else(|| self.error(start, format!("there is no group `{name}`")))
     }
 
-    /// What stands in parentheses; none for a comment and for flags that hold for all of the pattern.
+    /// What stands in parentheses; none for flags that hold for all of the pattern.
     fn group(&mut self, start: usize) -> Parse<Option<Node>> {
         if !self.take("?") {
             return self.capture(start, None).map(Some);
@@ -389,7 +401,6 @@ impl<'p> Parser<'p> {
                 self.next();
                 Ok(Some(Node::Atomic(self.inside(start)?)))
             }
-            Some('#') => self.until(start, ')').map(|_| None),
             Some('(') => self.conditional(start).map(Some),
             _ => self.flags(start),
         }
@@ -440,9 +451,11 @@ impl<'p> Parser<'p> {
         self.next();
         let name = self.until(start, ')')?;
         let group = match name.parse() {
+            Ok(number) if number >= self.groups.len() => number,
             Ok(number) => self.referable(start, number)?,
-            Err(_) => self.named(start, name)?,
+            Err(_) => self.named(start, name).and_then(|group| self.referable(start, group))?,
         };
+        self.asked = self.asked.max(Some((group, start)));
         let flags = self.flags;
         let yes = Box::new(self.concat()?);
         let no = if self.take("|") { self.concat()? } else { Node::Concat(Vec::new()) };
@@ -459,7 +472,7 @@ impl<'p> Parser<'p> {
         let off = if self.take("-") { self.take_while(|c| c.is_ascii_alphabetic()) } else { "" };
         let mut here = self.flags;
         let known = on.chars().all(|flag| set(&mut here, flag, true))
-            && off.chars().all(|flag| set(&mut here, flag, false));
+            && off.chars().all(|flag| !"au".contains(flag) && set(&mut here, flag, false));
         if !known || (on.is_empty() && off.is_empty()) {
             return Err(self.error(start, "there is no such kind of group"));
         }
@@ -487,8 +500,11 @@ fn set(flags: &mut Flags, letter: char, on: bool) -> bool {
         's' => &mut flags.dot_all,
         'x' => &mut flags.verbose,
         'a' => &mut flags.ascii,
-        // Unicode is what all patterns are in.
-        'u' => return true,
+        // Unicode is what all patterns are in that do not say otherwise.
+        'u' => {
+            flags.ascii = false;
+            return true;
+        }
         _ => return false,
     };
     *flag = on;

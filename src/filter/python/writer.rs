@@ -100,17 +100,60 @@ impl Writer {
                 r"(?=\n?\z)"
             }
             Assertion::TextEnd => r"\z",
+            Assertion::WordBoundary | Assertion::NoWordBoundary if self.flags.ascii => {
+                return self.ascii_boundary(assertion == Assertion::WordBoundary);
+            }
             Assertion::WordBoundary => r"\b",
             Assertion::NoWordBoundary => r"\B",
         };
         self.push(text);
     }
 
+    /// The engines have no word for this one in common.
+    fn ascii_boundary(&mut self, wanted: bool) {
+        if self.loose {
+            return;
+        }
+        self.backtracks = true;
+        let (one, other) = if wanted { ("!", "=") } else { ("=", "!") };
+        let word = "[0-9A-Za-z_])";
+        self.push(&format!("(?:(?<={word}(?{one}{word}|(?<!{word}(?{other}{word})"));
+    }
+
     fn repeat(&mut self, repeat: &Repeat) {
-        match &*repeat.inner {
-            inner @ (Node::Literal(_) | Node::Any | Node::Class(_) | Node::Shorthand(_) | Node::Group(_)) => {
-                self.node(inner);
+        match repeat.most {
+            Some(0) => self.never(&repeat.inner),
+            _ if only_looks(&repeat.inner) => self.once(repeat),
+            _ => self.counted(repeat),
+        }
+    }
+
+    /// What is repeated no times still numbers its groups, which the engines would leave out.
+    fn never(&mut self, inner: &Node) {
+        self.push(r"(?:|[^\s\S]");
+        self.enclosed("(?:", inner);
+        self.push(")");
+    }
+
+    /// The engines do not repeat what only looks around. Looking twice sees the same.
+    fn once(&mut self, repeat: &Repeat) {
+        match (repeat.least, repeat.greed) {
+            (1.., _) => self.enclosed("(?:", &repeat.inner),
+            (0, Greed::Lazy) => self.enclosed("(?:|", &repeat.inner),
+            (0, Greed::Greedy | Greed::Possessive) => {
+                self.backtracks |= repeat.greed == Greed::Possessive;
+                self.push(if repeat.greed == Greed::Possessive { self.atomic_open() } else { "(?:" });
+                self.node(&repeat.inner);
+                self.push("|)");
             }
+        }
+    }
+
+    fn counted(&mut self, repeat: &Repeat) {
+        match &*repeat.inner {
+            inner @ (Node::Literal(_) | Node::Any | Node::Class(_) | Node::Shorthand(_)) => self.node(inner),
+            // Python goes back into no round of these, also where the next one fails.
+            inner if repeat.greed == Greed::Possessive => self.enclosed(self.atomic_open(), inner),
             inner => self.enclosed("(?:", inner),
         }
         let count = match (repeat.least, repeat.most) {
@@ -160,7 +203,11 @@ impl Writer {
 
     fn atomic(&mut self, inner: &Node) {
         self.backtracks = true;
-        self.enclosed(if self.loose { "(?:" } else { "(?>" }, inner);
+        self.enclosed(self.atomic_open(), inner);
+    }
+
+    fn atomic_open(&self) -> &'static str {
+        if self.loose { "(?:" } else { "(?>" }
     }
 
     fn backreference(&mut self, group: usize) {
@@ -169,11 +216,35 @@ impl Writer {
     }
 
     fn conditional(&mut self, group: usize, yes: &Node, no: &Node) {
+        // Without branches it would be taken for a test of the group.
+        if is_empty(yes) && is_empty(no) {
+            return;
+        }
         self.backtracks = true;
         self.push(&if self.loose { "(?:".to_owned() } else { format!("(?({group})") });
         self.node(yes);
         self.push("|");
         self.node(no);
         self.push(")");
+    }
+}
+
+/// Whether a part is nothing but look-around, or nothing at all.
+fn only_looks(node: &Node) -> bool {
+    match node {
+        Node::Look { .. } => true,
+        Node::Concat(parts) => parts.iter().all(only_looks),
+        Node::Group(inner) | Node::Flagged(_, inner) => only_looks(inner),
+        _ => is_empty(node),
+    }
+}
+
+/// Whether a part has no content.
+fn is_empty(node: &Node) -> bool {
+    match node {
+        Node::Concat(parts) => parts.iter().all(is_empty),
+        Node::Group(inner) | Node::Flagged(_, inner) => is_empty(inner),
+        Node::Conditional { yes, no, .. } => is_empty(yes) && is_empty(no),
+        _ => false,
     }
 }
