@@ -202,7 +202,7 @@ fn test_filter_says_what_is_wrong_with_a_filter() {
         &["test-filter", "x", "<HOST>", "--option", "mode=aggressive"],
         1,
         "",
-        "unknown option `mode=aggressive`",
+        "unknown option `mode`: only fail2ban's filters have some",
     );
     check(
         &["-c", "/nonexistent.toml", "test-filter", "x", "<HOST>"],
