@@ -27,6 +27,15 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Lines that waited longer than this are no longer of now: the database could not be written for a while.
 const STALE: Duration = Duration::from_secs(30);
 
+/// While a log is caught up with, so many lines may have their effects written at once.
+const GATHERED_LINES: usize = 256 * 1024;
+
+/// As many questions may come of them.
+const GATHERED_ASKS: usize = 500;
+
+/// So long is waited for more of them.
+const GATHERING: Duration = Duration::from_millis(20);
+
 /// What the thread is told.
 pub(super) enum Input {
     /// Lines of a log.
@@ -77,16 +86,46 @@ pub(super) struct Pipeline {
 impl Pipeline {
     /// Works until every sender of `inputs` is gone, or the writer is.
     pub(super) fn run(mut self, inputs: &Receiver<Input>) {
+        let mut next = None;
         loop {
-            let input = match inputs.recv_timeout(self.sleep()) {
+            let input = match next.take().map_or_else(|| inputs.recv_timeout(self.sleep()), Ok) {
                 Ok(input) => Some(input),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            if self.step(input).is_none() {
+            let done = match input {
+                Some(Input::Lines(batch)) => self.read(batch, inputs, &mut next),
+                input => self.step(input),
+            };
+            if done.is_none() {
                 return;
             }
         }
+    }
+
+    /// Reads a batch, and while a log is being caught up with those that come behind it: what changes with every one of
+    /// them is written once. An input that is something else goes to `next`. `None` when the writer is gone.
+    fn read(&mut self, batch: Batch, inputs: &Receiver<Input>, next: &mut Option<Input>) -> Option<()> {
+        let mut work = Work::default();
+        self.jails.expire(self.clock.now(), &mut work.effects);
+        let (mut lines, mut receipts, mut batch) = (0, Vec::new(), batch);
+        loop {
+            lines += batch.len();
+            self.lines(&batch, &mut work.effects);
+            work.positions.append(&mut batch.positions);
+            receipts.push(batch.receipt);
+            if batch.live || lines >= GATHERED_LINES || work.effects.asks.len() >= GATHERED_ASKS {
+                break;
+            }
+            match inputs.recv_timeout(GATHERING) {
+                Ok(Input::Lines(more)) => batch = more,
+                other => {
+                    *next = other.ok();
+                    break;
+                }
+            }
+        }
+        self.hand_on(work, None, receipts)
     }
 
     /// How long until something ends by itself.
@@ -99,15 +138,8 @@ impl Pipeline {
     fn step(&mut self, input: Option<Input>) -> Option<()> {
         let mut work = Work::default();
         self.jails.expire(self.clock.now(), &mut work.effects);
-        let mut receipt = Receipt::default();
         let reply = match input {
-            None => None,
-            Some(Input::Lines(batch)) => {
-                self.lines(&batch, &mut work.effects);
-                work.positions = batch.positions;
-                receipt = batch.receipt;
-                None
-            }
+            None | Some(Input::Lines(_)) => None,
             Some(Input::Order(order, reply)) => self.order(&order, reply, &mut work.effects),
             Some(Input::Answered(ask, answer)) => {
                 self.jails.answered(&ask, &answer, self.clock.now(), &mut work.effects);
@@ -131,7 +163,7 @@ impl Pipeline {
         };
         let now = self.clock.now();
         self.costly.look(now, || self.readers.exhausted());
-        self.hand_on(work, reply, receipt)
+        self.hand_on(work, reply, Vec::new())
     }
 
     fn lines(&mut self, batch: &Batch, effects: &mut Effects) {
@@ -160,7 +192,12 @@ impl Pipeline {
     }
 
     /// Sends the work on; waits when the writer is behind, and with it the sources.
-    fn hand_on(&mut self, mut work: Work, reply: Option<writer::Reply>, receipt: Receipt) -> Option<()> {
+    fn hand_on(
+        &mut self,
+        mut work: Work,
+        reply: Option<writer::Reply>,
+        receipts: Vec<Receipt>,
+    ) -> Option<()> {
         self.jails.finish(&mut work.effects);
         work.remembered = self.readers.finish();
         let asks = std::mem::take(&mut work.effects.asks);
@@ -168,7 +205,7 @@ impl Pipeline {
         if work.is_empty() && reply.is_none() {
             return Some(());
         }
-        self.writer.send(writer::Input::Commit(Box::new(work), reply, receipt)).ok()
+        self.writer.send(writer::Input::Commit(Box::new(work), reply, receipts)).ok()
     }
 }
 

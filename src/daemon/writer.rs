@@ -37,7 +37,7 @@ pub(super) type Reply = (Answer, usize);
 /// What the thread is told.
 pub(super) enum Input {
     /// Commit and publish this, and confirm it.
-    Commit(Box<Work>, Option<Reply>, Receipt),
+    Commit(Box<Work>, Option<Reply>, Vec<Receipt>),
     /// Go on with another configuration; the answer comes once its zones are in service.
     Reconfigure(Box<Reconfiguration>, oneshot::Sender<Result<(), Error>>),
 }
@@ -110,9 +110,9 @@ impl Writer {
         let mut next = Some(first);
         while let Some(input) = next {
             match input {
-                Input::Commit(work, reply, receipt) => {
+                Input::Commit(work, reply, done) => {
                     works.push(*work);
-                    receipts.push(receipt);
+                    receipts.extend(done);
                     replies.extend(reply);
                 }
                 Input::Reconfigure(new, done) => {

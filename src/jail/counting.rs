@@ -66,13 +66,21 @@ impl<'a> Attempt<'a> {
 pub struct Counters {
     findtime: Duration,
     max_lines: usize,
-    counters: HashMap<Prefix, Counter>,
-    /// The same counters by their last failure, to let the oldest go first.
+    counters: HashMap<Prefix, Counted>,
+    /// The same counters by their age, to let the oldest go first.
     by_age: BTreeSet<(Timestamp, Prefix)>,
     /// What differs from what the store knows.
     touched: HashSet<Prefix>,
     /// How long all lines are together.
     line_bytes: usize,
+}
+
+/// A counter and its place among the others.
+#[derive(Debug)]
+struct Counted {
+    counter: Counter,
+    /// When it last failed as far as `by_age` knows. It is told of later failures only when this one has become old.
+    age: Timestamp,
 }
 
 impl Counters {
@@ -92,7 +100,8 @@ impl Counters {
     pub fn restore(&mut self, prefix: Prefix, counter: Counter) {
         self.by_age.insert((counter.last, prefix));
         self.line_bytes += counter.line_bytes();
-        self.counters.insert(prefix, counter);
+        let age = counter.last;
+        self.counters.insert(prefix, Counted { counter, age });
     }
 
     /// Goes on with another findtime and another number of lines after a reload.
@@ -103,18 +112,19 @@ impl Counters {
 
     /// Counts one failure of `prefix` and tells how many weigh on it now.
     pub fn add(&mut self, prefix: Prefix, attempt: &Attempt<'_>) -> u32 {
-        let counter = match self.take(prefix) {
-            Some(mut counter) => {
-                counter.advance(attempt.time, self.findtime);
-                counter
-            }
-            None => Counter::new(attempt.time),
-        };
-        let has_room = self.line_bytes + counter.line_bytes() + attempt.line_bytes() <= MAX_LINE_BYTES;
-        let counter = counter.with(attempt, if has_room { self.max_lines } else { 0 });
+        let Self { by_age, line_bytes, .. } = self;
+        let counted = self.counters.entry(prefix).or_insert_with(|| {
+            by_age.insert((attempt.time, prefix));
+            Counted { counter: Counter::new(attempt.time), age: attempt.time }
+        });
+        let counter = &mut counted.counter;
+        counter.advance(attempt.time, self.findtime);
+        let has_room = *line_bytes + attempt.line_bytes() <= MAX_LINE_BYTES;
+        *line_bytes -= counter.line_bytes();
+        counter.add(attempt, if has_room { self.max_lines } else { 0 });
+        *line_bytes += counter.line_bytes();
         let retry = counter.retry;
         self.touched.insert(prefix);
-        self.restore(prefix, counter);
         self.shrink_to(MAX_COUNTED);
         retry
     }
@@ -127,8 +137,8 @@ impl Counters {
     }
 
     fn take(&mut self, prefix: Prefix) -> Option<Counter> {
-        let counter = self.counters.remove(&prefix)?;
-        self.by_age.remove(&(counter.last, prefix));
+        let Counted { counter, age } = self.counters.remove(&prefix)?;
+        self.by_age.remove(&(age, prefix));
         self.line_bytes -= counter.line_bytes();
         Some(counter)
     }
@@ -145,16 +155,30 @@ impl Counters {
     /// Lets go of everything that has been quiet for the findtime.
     pub fn expire(&mut self, now: Timestamp) {
         let quiet_since = now - self.findtime;
-        while let Some((last, prefix)) = self.by_age.first().copied()
+        while let Some((last, prefix)) = self.oldest()
             && last <= quiet_since
         {
             self.remove(prefix);
         }
     }
 
+    /// The counter that has been quiet longest, and its last failure.
+    fn oldest(&mut self) -> Option<(Timestamp, Prefix)> {
+        loop {
+            let (age, prefix) = *self.by_age.first()?;
+            let counted = self.counters.get_mut(&prefix).expect("every age is that of a counter");
+            if counted.counter.last == age {
+                return Some((age, prefix));
+            }
+            counted.age = counted.counter.last;
+            self.by_age.remove(&(age, prefix));
+            self.by_age.insert((counted.age, prefix));
+        }
+    }
+
     /// The counter of `prefix`, if there is one.
     pub fn get(&self, prefix: Prefix) -> Option<&Counter> {
-        self.counters.get(&prefix)
+        self.counters.get(&prefix).map(|counted| &counted.counter)
     }
 
     /// How many addresses are being counted.
@@ -165,12 +189,12 @@ impl Counters {
     /// What changed since the last call: the state now, or `None` where the counter is gone.
     pub fn take_touched(&mut self) -> Vec<(Prefix, Option<Counter>)> {
         let touched = std::mem::take(&mut self.touched);
-        touched.into_iter().map(|prefix| (prefix, self.counters.get(&prefix).cloned())).collect()
+        touched.into_iter().map(|prefix| (prefix, self.get(prefix).cloned())).collect()
     }
 
     fn shrink_to(&mut self, limit: usize) {
         while self.counters.len() > limit {
-            let Some((_, oldest)) = self.by_age.first().copied() else {
+            let Some((_, oldest)) = self.oldest() else {
                 return;
             };
             self.remove(oldest);
@@ -202,15 +226,17 @@ impl Counter {
         self.lines.iter().map(|line| line.len()).sum()
     }
 
-    fn with(mut self, attempt: &Attempt<'_>, max_lines: usize) -> Self {
+    fn add(&mut self, attempt: &Attempt<'_>, max_lines: usize) {
         self.retry = self.retry.saturating_add(attempt.weight);
         self.failures = self.failures.saturating_add(1);
-        let new = attempt.lines().rev().take(max_lines).map(Arc::from).collect::<Vec<_>>();
-        self.lines.extend(new.into_iter().rev());
-        while self.lines.len() > max_lines {
-            self.lines.pop_front();
+        let skipped = (attempt.earlier.len() + 1).saturating_sub(max_lines);
+        for line in attempt.lines().skip(skipped) {
+            if self.lines.len() >= max_lines {
+                self.lines.pop_front();
+            }
+            self.lines.push_back(line.into());
         }
-        self
+        self.lines.drain(..self.lines.len().saturating_sub(max_lines));
     }
 }
 

@@ -1,5 +1,14 @@
 //! Sets of characters: `[a-z]`, `\w`.
 
+/// The characters of the texts that a pattern is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    /// All there are.
+    Unicode,
+    /// Those of ASCII, of which nearly all logs are: the engines are many times smaller then, and faster.
+    Ascii,
+}
+
 /// `\d`, `\w`, `\s` and their opposites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Shorthand {
@@ -60,25 +69,76 @@ impl Shorthand {
     }
 
     /// It as a set of its own.
-    pub(super) fn write(self) -> String {
-        format!("[{}{}]", if self.negated { "^" } else { "" }, self.content())
+    pub(super) fn write(self, alphabet: Alphabet) -> String {
+        match alphabet {
+            Alphabet::Unicode => format!("[{}{}]", if self.negated { "^" } else { "" }, self.content()),
+            Alphabet::Ascii => write_ascii(|character| self.has(character)),
+        }
+    }
+
+    /// Whether it has this character of ASCII.
+    fn has(self, character: char) -> bool {
+        let separates = ('\x1c'..='\x1f').contains(&character);
+        let has = match self.set {
+            Set::Digit => character.is_ascii_digit(),
+            Set::Word => character.is_ascii_alphanumeric() || character == '_',
+            Set::Space => {
+                ('\t'..='\r').contains(&character) || character == ' ' || (separates && !self.ascii)
+            }
+        };
+        has != self.negated
     }
 }
 
 impl Class {
     /// It in the syntax of the `regex` crate.
-    pub(super) fn write(&self) -> String {
+    pub(super) fn write(&self, alphabet: Alphabet, ignore_case: bool) -> String {
+        if alphabet == Alphabet::Ascii {
+            return write_ascii(|character| self.has(character, ignore_case));
+        }
         let items: String = self.items.iter().map(Item::write).collect();
         format!("[{}{items}]", if self.negated { "^" } else { "" })
     }
+
+    /// Whether it has this character of ASCII.
+    fn has(&self, character: char, ignore_case: bool) -> bool {
+        let cases = [character, character.to_ascii_lowercase(), character.to_ascii_uppercase()];
+        let cases = if ignore_case { &cases[..] } else { &cases[..1] };
+        let has = cases.iter().any(|character| self.items.iter().any(|item| item.has(*character)));
+        has != self.negated
+    }
+}
+
+/// The characters of ASCII that belong to a set, as a set of its own. That it has none of the others does not matter to a
+/// text of ASCII.
+pub(super) fn write_ascii(belongs: impl Fn(char) -> bool) -> String {
+    let mut written = String::new();
+    let mut from = 0u8;
+    while from < 0x80 {
+        let length = (from..0x80).take_while(|&byte| belongs(char::from(byte))).count() as u8;
+        match length {
+            0 => {}
+            1 => written += &format!("\\x{from:02x}"),
+            _ => written += &format!("\\x{from:02x}-\\x{:02x}", from + length - 1),
+        }
+        from += length + 1;
+    }
+    if written.is_empty() { r"[^\x00-\x7f]".to_owned() } else { format!("[{written}]") }
 }
 
 impl Item {
+    fn has(&self, character: char) -> bool {
+        match self {
+            Self::Range(first, last) => (*first..=*last).contains(&character),
+            Self::Shorthand(shorthand) => shorthand.has(character),
+        }
+    }
+
     fn write(&self) -> String {
         match self {
             Self::Range(first, last) if first == last => literal(*first),
             Self::Range(first, last) => format!("{}-{}", literal(*first), literal(*last)),
-            Self::Shorthand(shorthand) if shorthand.negated => shorthand.write(),
+            Self::Shorthand(shorthand) if shorthand.negated => shorthand.write(Alphabet::Unicode),
             Self::Shorthand(shorthand) => shorthand.content().to_owned(),
         }
     }

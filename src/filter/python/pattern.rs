@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
+use super::class::Alphabet;
 use super::parser::Parsed;
 use super::writer;
 use super::{Bounds, Texts};
@@ -26,7 +27,10 @@ const CACHE_LIMIT: usize = 4 << 20;
 /// A pattern that is ready to look at texts.
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    engine: Engine,
+    /// For texts of ASCII.
+    ascii: Engine,
+    /// For all others.
+    unicode: Engine,
     names: Vec<(usize, Box<str>)>,
     literals: Option<Vec<Vec<u8>>>,
 }
@@ -64,24 +68,22 @@ pub(crate) enum Captures<'t> {
 
 impl Pattern {
     pub(super) fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
-        let written = writer::exactly(parsed, texts);
-        let loose = writer::loosely(parsed);
-        let engine = if written.backtracks {
-            backtracking(looking(&written.source, bounds), &loose)?
-        } else {
-            bound(&written.source, &loose, bounds)?
-        };
-        Ok(Self { names: names(&engine), engine, literals: literal::required(&loose) })
+        let unicode = Engine::new(parsed, texts, bounds, Alphabet::Unicode)?;
+        Ok(Self {
+            ascii: Engine::new(parsed, texts, bounds, Alphabet::Ascii)?,
+            names: names(&unicode),
+            unicode,
+            literals: literal::required(&writer::loosely(parsed, Alphabet::Unicode)),
+        })
+    }
+
+    fn engine(&self, text: &str) -> &Engine {
+        if text.is_ascii() { &self.ascii } else { &self.unicode }
     }
 
     /// Where it first matches in `text`.
     pub(crate) fn captures<'t>(&self, text: &'t str) -> Result<Option<Captures<'t>>, Exhausted> {
-        match &self.engine {
-            // Asking for a match alone first spares most texts the memory for the groups.
-            Engine::Linear(regex) if !regex.is_match(text) => Ok(None),
-            Engine::Linear(regex) => Ok(regex.captures(text).map(Captures::Linear)),
-            Engine::Backtracking(regex) => regex.captures(text, 0),
-        }
+        self.captures_from(text, 0)
     }
 
     /// Where it first matches in `text` from byte `start` on, with what stands before that in sight.
@@ -90,8 +92,10 @@ impl Pattern {
         text: &'t str,
         start: usize,
     ) -> Result<Option<Captures<'t>>, Exhausted> {
-        match &self.engine {
-            Engine::Linear(regex) if !regex.is_match_at(text, start) => Ok(None),
+        match self.engine(text) {
+            // Asking for a match alone first spares most texts the memory for the groups. Those that have one of the
+            // literals do not need it.
+            Engine::Linear(regex) if self.literals.is_none() && !regex.is_match_at(text, start) => Ok(None),
             Engine::Linear(regex) => Ok(regex.captures_at(text, start).map(Captures::Linear)),
             Engine::Backtracking(regex) => regex.captures(text, start),
         }
@@ -99,7 +103,7 @@ impl Pattern {
 
     /// Whether it matches anywhere in `text`.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
-        match &self.engine {
+        match self.engine(text) {
             Engine::Linear(regex) => Ok(regex.is_match(text)),
             Engine::Backtracking(regex) => regex.is_match(text),
         }
@@ -118,6 +122,18 @@ impl Pattern {
     /// Literals one of which is in every text that matches; none if no such are known.
     pub(crate) fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
+    }
+}
+
+impl Engine {
+    fn new(parsed: &Parsed, texts: Texts, bounds: Bounds, alphabet: Alphabet) -> Result<Self, String> {
+        let written = writer::exactly(parsed, texts, alphabet);
+        let loose = writer::loosely(parsed, alphabet);
+        if written.backtracks {
+            backtracking(looking(&written.source, bounds), &loose)
+        } else {
+            bound(&written.source, &loose, bounds, alphabet)
+        }
     }
 }
 
@@ -182,11 +198,15 @@ fn looking(source: &str, bounds: Bounds) -> String {
 }
 
 /// With bounds in linear time.
-fn bound(source: &str, loose: &str, bounds: Bounds) -> Result<Engine, String> {
+fn bound(source: &str, loose: &str, bounds: Bounds, alphabet: Alphabet) -> Result<Engine, String> {
     if bounds == Bounds::default() {
         return linear(source).map(Engine::Linear);
     }
-    let mark = |wanted: bool| if wanted { r"(?:\b{start-half}|\b{end-half})" } else { "" };
+    let mark = |wanted: bool| match alphabet {
+        _ if !wanted => "",
+        Alphabet::Unicode => r"(?:\b{start-half}|\b{end-half})",
+        Alphabet::Ascii => r"(?:(?-u:\b{start-half})|(?-u:\b{end-half}))",
+    };
     let engine = linear(&format!("{}(?:{source}){}", mark(bounds.begin), mark(bounds.end)))?;
     // What matches nothing at all may do so at the end of a text, where these are not quite the same.
     if engine.is_match("") {

@@ -1,6 +1,6 @@
 //! From the structure of a pattern to the syntax of the `regex` and `fancy-regex` crates.
 
-use super::class::literal;
+use super::class::{Alphabet, literal, write_ascii};
 use super::node::{Assertion, Greed, Look, Node, Repeat};
 use super::parser::Parsed;
 use super::{Flags, Texts};
@@ -13,34 +13,60 @@ pub(super) struct Written {
     pub(super) backtracks: bool,
 }
 
-/// Writes a pattern so that it finds the same.
-pub(super) fn exactly(parsed: &Parsed, texts: Texts) -> Written {
-    write(parsed, texts, false)
+/// Writes a pattern so that it finds the same in texts of this alphabet.
+pub(super) fn exactly(parsed: &Parsed, texts: Texts, alphabet: Alphabet) -> Written {
+    let writer = Writer { texts, alphabet, ..Writer::default() };
+    let written = writer.clone().write(parsed);
+    // The engine with backtracking has no words of ASCII, and does not need them.
+    if written.backtracks { Writer { backtracks: true, ..writer }.write(parsed) } else { written }
 }
 
 /// Writes a pattern that any engine understands and that finds at least the same: look-around is left out, and a
 /// group's text may be any text when it comes again.
-pub(super) fn loosely(parsed: &Parsed) -> String {
-    write(parsed, Texts::OneLine, true).source
+pub(super) fn loosely(parsed: &Parsed, alphabet: Alphabet) -> String {
+    Writer { loose: true, alphabet, ..Writer::default() }.write(parsed).source
 }
 
-fn write(parsed: &Parsed, texts: Texts, loose: bool) -> Written {
-    let mut writer = Writer { out: String::new(), flags: Flags::default(), texts, loose, backtracks: false };
-    writer.flagged(parsed.flags, &parsed.node);
-    Written { source: writer.out, backtracks: writer.backtracks }
-}
-
+#[derive(Clone, Debug)]
 struct Writer {
     out: String,
     /// Those in force here.
     flags: Flags,
     texts: Texts,
+    alphabet: Alphabet,
     /// Whether it is enough to find at least the same.
     loose: bool,
     backtracks: bool,
 }
 
+impl Default for Writer {
+    fn default() -> Self {
+        let (flags, texts) = (Flags::default(), Texts::default());
+        Self {
+            out: String::new(),
+            flags,
+            texts,
+            alphabet: Alphabet::Unicode,
+            loose: false,
+            backtracks: false,
+        }
+    }
+}
+
 impl Writer {
+    fn write(mut self, parsed: &Parsed) -> Written {
+        self.flagged(parsed.flags, &parsed.node);
+        Written { source: self.out, backtracks: self.backtracks }
+    }
+
+    fn any(&mut self) {
+        let (dot_all, alphabet) = (self.flags.dot_all, self.alphabet);
+        match alphabet {
+            Alphabet::Unicode => self.push(if dot_all { "(?s:.)" } else { "." }),
+            Alphabet::Ascii => self.push(&write_ascii(|character| dot_all || character != '\n')),
+        }
+    }
+
     fn push(&mut self, text: &str) {
         self.out.push_str(text);
     }
@@ -48,9 +74,9 @@ impl Writer {
     fn node(&mut self, node: &Node) {
         match node {
             Node::Literal(character) => self.push(&literal(*character)),
-            Node::Any => self.push(if self.flags.dot_all { "(?s:.)" } else { "." }),
-            Node::Class(class) => self.push(&class.write()),
-            Node::Shorthand(shorthand) => self.push(&shorthand.write()),
+            Node::Any => self.any(),
+            Node::Class(class) => self.push(&class.write(self.alphabet, self.flags.ignore_case)),
+            Node::Shorthand(shorthand) => self.push(&shorthand.write(self.alphabet)),
             Node::Assertion(assertion) => self.assertion(*assertion),
             Node::Concat(parts) => parts.iter().for_each(|part| self.node(part)),
             Node::Alternation(branches) => self.alternation(branches),
@@ -103,6 +129,7 @@ impl Writer {
             Assertion::WordBoundary | Assertion::NoWordBoundary if self.flags.ascii => {
                 return self.ascii_boundary(assertion == Assertion::WordBoundary);
             }
+            Assertion::WordBoundary if self.alphabet == Alphabet::Ascii && !self.backtracks => r"(?-u:\b)",
             Assertion::WordBoundary => r"\b",
             Assertion::NoWordBoundary => r"\B",
         };
