@@ -551,6 +551,14 @@ fn failures_by_order_count_like_those_of_a_log() {
     order(&mut jails, fail("10.0.0.1", &[]), 3).unwrap_err();
 }
 
+#[test]
+fn bans_by_ordered_failures_are_failures_where_bans_are_counted() {
+    let sasl = Settings { maxretry: 1, ..settings("sasl") };
+    let mut jails = jails(vec![sasl, Settings { maxretry: 1, ..recidive("recidive") }]);
+    let expected = ["sasl bans 192.0.2.1 at 7 until 3607 #1", "recidive bans 192.0.2.1 at 7 until 604807 #1"];
+    assert_eq!(order(&mut jails, fail("192.0.2.1", &[]), 7).unwrap(), expected);
+}
+
 fn adjust(jails: &mut Jails, adjustment: Adjustment) -> Result<usize, String> {
     let order = Order::Adjust { jail: "sasl".into(), adjustment };
     let mut effects = Effects::default();
