@@ -7,6 +7,7 @@ use std::time::Duration;
 use encoding_rs::{Encoding, UTF_8};
 
 use super::super::duration::LONGEST;
+use super::super::encoding;
 use super::super::error::{Error, Errors, Place};
 use super::jail::{Jail, TRUE};
 use super::parser::is_space;
@@ -218,15 +219,9 @@ impl Options<'_> {
         else {
             return Ok(None);
         };
-        match encoding(text.as_str()) {
-            Some(encoding) => Ok(Some(encoding).filter(|encoding| *encoding != UTF_8)),
-            None => {
-                let problem = format!(
-                    "`{}` is no encoding that is known here: write utf-8, latin-1 or auto",
-                    text.as_str()
-                );
-                Err(error(text.place(), "logencoding", &problem))
-            }
+        match encoding::parse(text.as_str()) {
+            Ok(encoding) => Ok(Some(encoding).filter(|encoding| *encoding != UTF_8)),
+            Err(problem) => Err(error(text.place(), "logencoding", &problem)),
         }
     }
 }
@@ -238,14 +233,6 @@ fn error(place: &Place, option: &str, problem: &str) -> Error {
 /// Seconds that are not negative, as a span of time that fits the calendar.
 fn span(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).map_or(LONGEST, |span| span.min(LONGEST))
-}
-
-/// An encoding by one of the names that Python knows.
-fn encoding(name: &str) -> Option<&'static Encoding> {
-    let name = name.to_lowercase().replace('_', "-");
-    let others = [name.replace("latin-", "latin"), name.replace("iso", "iso-"), name.replace("utf", "utf-")];
-    let mut names = std::iter::once(&name).chain(&others);
-    names.find_map(|name| Encoding::for_label(name.as_bytes()))
 }
 
 fn ignore_cache(text: &Text) -> Result<IgnoreCache, Error> {

@@ -233,10 +233,8 @@ fn what_cannot_be_honoured_is_named() {
             "ignoreip = 192.0.2.0/33",
             "ignoreip: `192.0.2.0/33` is no network: write 192.0.2.0/24, 192.0.2.0/255.255.255.0 or 2001:db8::/32",
         ),
-        (
-            "logencoding = cp437",
-            "logencoding: `cp437` is no encoding that is known here: write utf-8, latin-1 or auto",
-        ),
+        ("logencoding = cp437", "logencoding: `cp437` is no known encoding: write utf-8 or iso-8859-1"),
+        ("logencoding = utf-16", "logencoding: no lines can be found in `utf-16`: convert the log to UTF-8"),
         (
             "bantime.increment = 1\nbantime.factor = __import__('os')",
             "bantime.factor: column 12: `'` cannot stand in a formula: allowed are numbers, ban.Time, ban.Count, banFactor, \
