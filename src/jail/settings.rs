@@ -149,6 +149,9 @@ pub struct IgnoreCommand {
     pub cache: Option<IgnoreCache>,
 }
 
+/// More answers of a command than this are no cache; it bounds the memory of a jail.
+pub const MOST_ANSWERS: usize = 100_000;
+
 /// Answers of a command that are remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoreCache {

@@ -15,7 +15,9 @@ use super::text::Text;
 use super::{expression, parameters};
 use crate::filter;
 use crate::ip::{Prefix, PrefixSet};
-use crate::jail::{BanTime, Formula, FormulaError, IgnoreCache, IgnoreCommand, Increment, Settings};
+use crate::jail::{
+    BanTime, Formula, FormulaError, IgnoreCache, IgnoreCommand, Increment, MOST_ANSWERS, Settings,
+};
 use crate::source;
 
 /// What fail2ban takes when the option is nowhere set.
@@ -28,9 +30,6 @@ const CACHE_TIME: Duration = Duration::from_secs(300);
 
 /// So many lines are kept as evidence at the most, for every address that is counted.
 const MOST_MATCHES: usize = 100;
-
-/// More answers than this are no cache; it bounds the memory of a jail.
-const MOST_CACHED: usize = 100_000;
 
 /// fail2ban's own filter for those that are banned again and again, which reads fail2ban's log.
 const RECIDIVE: &str = "recidive";
@@ -255,7 +254,7 @@ fn ignore_cache(text: &Text) -> Result<IgnoreCache, Error> {
             _ => return Err(wrong(&format!("`{time}` is no time: write max-time=5m"))),
         },
     };
-    Ok(IgnoreCache { key: key.clone(), max_count: max_count.min(MOST_CACHED), max_time })
+    Ok(IgnoreCache { key: key.clone(), max_count: max_count.min(MOST_ANSWERS), max_time })
 }
 
 /// What `ignoreip` says, by kind.

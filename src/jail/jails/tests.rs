@@ -590,11 +590,11 @@ fn entries_of_an_ignore_list_come_and_go_one_by_one() {
     let added = list(&["198.51.100.0/25", "198.51.100.128/25", "192.0.2.9", "198.51.100.0/25"]);
     assert_eq!(adjust(&mut jails, Adjustment::Ignore(added)), Ok(2));
     assert_eq!(run(&mut jails, &[(0, "198.51.100.1"), (0, "198.51.100.200")]), [""; 0]);
-    assert_eq!(adjust(&mut jails, Adjustment::Heed("198.51.100.0/25".parse().unwrap())), Ok(1));
+    assert_eq!(adjust(&mut jails, Adjustment::Unignore("198.51.100.0/25".parse().unwrap())), Ok(1));
     let changes = run(&mut jails, &[(0, "198.51.100.1"), (0, "198.51.100.200")]);
     assert_eq!(changes, ["sasl bans 198.51.100.1 at 0 until 3600 #1"]);
     assert_eq!(jails.ignored_by("sasl"), list(&["192.0.2.9", "198.51.100.128/25"]));
-    let refused = adjust(&mut jails, Adjustment::Heed("192.0.2.1".parse().unwrap())).unwrap_err();
+    let refused = adjust(&mut jails, Adjustment::Unignore("192.0.2.1".parse().unwrap())).unwrap_err();
     assert!(refused.contains("192.0.2.1 is no entry"), "{refused}");
     let many = (0..10_000u32).map(|n| Prefix::host(std::net::Ipv4Addr::from(n + (198 << 24)).into()));
     assert!(adjust(&mut jails, Adjustment::Ignore(many.collect())).unwrap_err().contains("already"));
