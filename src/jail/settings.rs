@@ -164,6 +164,33 @@ pub struct IgnoreCache {
 }
 
 #[cfg(test)]
+impl Settings {
+    /// A jail that reads nothing.
+    pub(crate) fn plain(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            sources: Vec::new(),
+            filter: crate::filter::Settings::default(),
+            findtime: Duration::from_secs(600),
+            maxretry: 3,
+            bantime: BanTime::Permanent,
+            increment: None,
+            ignore: PrefixSet::default(),
+            ignore_names: Vec::new(),
+            ignore_files: Vec::new(),
+            ignore_command: None,
+            ignore_self: true,
+            ipv6_prefix: 128,
+            escalate: None,
+            max_matches: 3,
+            allow_reserved: PrefixSet::default(),
+            encoding: None,
+            counts_bans: false,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

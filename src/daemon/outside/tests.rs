@@ -201,38 +201,15 @@ fn who_never_fails_by_name_or_file_is_known_before_anything_is_read() {
     let settings = |names: &[&str], files: &[&std::path::Path]| Settings {
         ignore_names: names.iter().map(|name| (*name).to_owned()).collect(),
         ignore_files: files.iter().map(|path| path.to_path_buf()).collect(),
-        ..jail()
+        ..Settings::plain("sasl")
     };
     world.outside.learn(&[settings(&["host.example", "nobody.example"], &[&file])]);
     assert_eq!(world.learned(), [("sasl".to_owned(), vec!["198.51.100.0/24".to_owned()])]);
     let all = ["192.0.2.1", "198.51.100.0/24", "2001:db8::1"].map(str::to_owned).to_vec();
     assert_eq!(world.learned(), [("sasl".to_owned(), all)]);
     // Without rules nothing is learned, and what was is forgotten.
-    world.outside.learn(&[jail()]);
+    world.outside.learn(&[Settings::plain("sasl")]);
     assert_eq!(world.learned(), []);
-}
-
-fn jail() -> Settings {
-    Settings {
-        name: "sasl".into(),
-        sources: Vec::new(),
-        filter: crate::filter::Settings::default(),
-        findtime: Duration::from_secs(600),
-        maxretry: 3,
-        bantime: crate::jail::BanTime::Permanent,
-        increment: None,
-        ignore: PrefixSet::default(),
-        ignore_names: Vec::new(),
-        ignore_files: Vec::new(),
-        ignore_command: None,
-        ignore_self: true,
-        ipv6_prefix: 128,
-        escalate: None,
-        max_matches: 3,
-        allow_reserved: PrefixSet::default(),
-        encoding: None,
-        counts_bans: false,
-    }
 }
 
 #[test]
