@@ -191,6 +191,32 @@ fn test_filter_takes_lines_and_patterns() {
 }
 
 #[test]
+fn test_filter_takes_what_is_written_for_fail2ban() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("fail2ban/filter.d")).unwrap();
+    fs::write(path("banzone.toml"), "[fail2ban]\ndir = 'fail2ban'\n").unwrap();
+    let filter =
+        |word: &str| format!("[Definition]\nfailregex = ^<mode> {word} <HOST>$\n[Init]\nmode = weak\n");
+    fs::write(path("fail2ban/filter.d/door.conf"), filter("door")).unwrap();
+    fs::write(path("fail2ban/filter.d/sshd.conf"), filter("sshd")).unwrap();
+    let config = path("banzone.toml").display().to_string();
+    let found = |args: &[&str], expected: &str| {
+        check(&[&["-c", &config, "test-filter"], args].concat(), 0, expected, "");
+    };
+    found(&["weak door 192.0.2.1", "door"], "1 matched, 0 missed");
+    found(&["strong door 192.0.2.1", "door", "--option", "mode=strong"], "1 matched, 0 missed");
+    found(&["strong door 192.0.2.1", "door[mode=strong]"], "1 matched, 0 missed");
+    found(&["odd door 192.0.2.1", "door[mode=strong]", "--option", "mode=odd"], "1 matched, 0 missed");
+    found(&["weak sshd 192.0.2.1", "sshd"], "0 matched, 1 missed");
+    found(&["strong sshd 192.0.2.1", "sshd", "--option", "mode=strong"], "1 matched, 0 missed");
+    let ahead = "^(?!good)\\w+ (?P<word>a|b)(?P=word) <ADDR>$";
+    found(&["bad aa 192.0.2.1", ahead, "--fail2ban"], "1 matched, 0 missed");
+    found(&["bad aa 192.0.2.1", ahead, "(?<=bad) aa", "--fail2ban"], "1 ignored, 0 matched");
+    check(&["test-filter", "bad aa 192.0.2.1", ahead], 1, "", "failregex 1");
+}
+
+#[test]
 fn test_filter_says_what_is_wrong_with_a_filter() {
     check(&["test-filter", "x", "postfix-sals"], 1, "", "did you mean `postfix-sasl`?");
     check(&["test-filter", "x", "no address"], 1, "", "put <HOST> where the address stands");
