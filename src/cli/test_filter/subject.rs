@@ -38,7 +38,7 @@ pub(super) fn find(args: &Args, global: &Global) -> anyhow::Result<Subject> {
     } else if Path::new(written).extension().is_some_and(|extension| extension == "toml") {
         by_path(Path::new(written), Vec::new(), args)?
     } else {
-        by_pattern(written, &filters)?
+        by_pattern(written, &filters, args)?
     };
     if let Some(ignoreregex) = &args.ignoreregex {
         subject.settings.ignoreregex = vec![ignoreregex.clone()];
@@ -70,10 +70,11 @@ fn refuse_options(args: &Args) -> anyhow::Result<()> {
 }
 
 /// A word without any tag is rather a misspelt name than a pattern; the error for names says what there is.
-fn by_pattern(written: &str, filters: &Filters) -> anyhow::Result<Subject> {
+fn by_pattern(written: &str, filters: &Filters, args: &Args) -> anyhow::Result<Subject> {
     if written.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         filters.find(written)?;
     }
+    refuse_options(args)?;
     Ok(typed(written, Dialect::Banzone))
 }
 
