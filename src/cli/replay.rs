@@ -72,7 +72,7 @@ impl Args {
         // A jail without sources takes bans by hand only, or those of the others.
         jails.retain(|jail| !jail.sources.is_empty() || jail.counts_bans);
         for jail in jails.iter_mut().filter(|jail| !jail.sources.is_empty()) {
-            jail.sources = vec![source::Settings { path: SOURCE.into(), start: Start::Head }];
+            jail.sources = vec![source::Settings { path: SOURCE.into(), start: Start::Head, horizon: None }];
         }
         Ok(jails)
     }

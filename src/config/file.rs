@@ -11,7 +11,7 @@ use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
-use crate::jail::{BanTime, Formula, MANUAL};
+use crate::jail::{BanTime, Formula, MANUAL, MOST_ANSWERS};
 use crate::source::Start;
 use crate::zone::{Name, Template};
 
@@ -355,12 +355,10 @@ pub(super) struct IgnoreCache {
 
 impl Value for IgnoreCache {
     fn read(raw: &Raw<'_>) -> Option<Self> {
-        /// Answers are kept in memory.
-        const MOST_ANSWERS: u64 = 1_000_000;
         let section = raw.section(keys::IGNORE_CACHE)?;
         Some(Self {
             key: section.get("key"),
-            max_count: narrow(section.number("max_count", 1, MOST_ANSWERS)),
+            max_count: narrow(section.number("max_count", 1, MOST_ANSWERS as u64)),
             max_time: section.get("max_time"),
         })
     }

@@ -50,6 +50,22 @@ impl Filters {
         report.finish(found)
     }
 
+    /// The filter of fail2ban's configuration called `name`, with the options `given` besides those in its brackets;
+    /// `journal`: the lines come from the journal. `None`: there is none, or one of banzone's has the name and
+    /// no options are given, which only fail2ban's have.
+    pub fn find_fail2bans(
+        &self,
+        name: &str,
+        given: &[(String, String)],
+        journal: bool,
+    ) -> Option<Result<Settings, Errors>> {
+        let is_own = self.in_folders(name).is_some() || shipped::text(name).is_some();
+        let is_meant = !given.is_empty() || !is_own;
+        let fail2ban = self.fail2ban.as_ref().filter(|fail2ban| is_meant && fail2ban.has_filter(name))?;
+        let loaded = fail2ban.filter(name, given, journal);
+        Some(loaded.and_then(|loaded| loaded.problems(&loaded.settings).map(|()| loaded.settings)))
+    }
+
     /// Whether there is a filter called `name`.
     pub fn has(&self, name: &str) -> bool {
         self.in_folders(name).is_some()

@@ -122,7 +122,7 @@ impl Resolver<'_> {
             self.report.add(&jail.place, message);
         }
         let start = jail.policy.start.or(self.defaults.start).unwrap_or(START);
-        let source = |path| source::Settings { path: self.source_path(path), start };
+        let source = |path| source::Settings { path: self.source_path(path), start, horizon: None };
         let sources: Vec<_> = jail.logpath.iter().map(source).collect();
         self.check_read_once(&jail.logpath, &sources);
         sources

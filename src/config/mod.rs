@@ -6,6 +6,7 @@
 
 mod document;
 pub mod duration;
+mod encoding;
 mod error;
 pub mod fail2ban;
 mod file;

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::document::{Raw, Value};
 use super::duration;
+use super::encoding;
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula};
@@ -62,12 +63,7 @@ impl Value for BanTime {
 impl Value for &'static Encoding {
     fn read(raw: &Raw<'_>) -> Option<Self> {
         let written = raw.string("an encoding such as \"iso-8859-1\"")?;
-        match Encoding::for_label(written.as_bytes()) {
-            // Line feeds are searched for before anything is decoded.
-            Some(encoding) if encoding.is_ascii_compatible() => Some(encoding),
-            Some(_) => raw.error(format!("no lines can be found in `{written}`: convert the log to UTF-8")),
-            None => raw.error(format!("`{written}` is no known encoding: write \"utf-8\" or \"iso-8859-1\"")),
-        }
+        encoding::parse(written).map_or_else(|problem| raw.error(problem), Some)
     }
 }
 

@@ -209,16 +209,42 @@ impl Pipeline {
     }
 }
 
-/// What a source reads, by the jails that read it.
+/// The sources, and the jails that read each. What is older than the findtime of all of them counts in none.
 pub(super) fn jails_by_source(jails: &[jail::Settings]) -> Vec<(crate::source::Settings, Vec<Arc<str>>)> {
     let mut sources: Vec<(crate::source::Settings, Vec<Arc<str>>)> = Vec::new();
     for jail in jails {
         for source in &jail.sources {
+            let horizon = Some(jail.findtime);
             match sources.iter_mut().find(|(known, _)| known.path == source.path) {
-                Some((_, readers)) => readers.push(Arc::clone(&jail.name)),
-                None => sources.push((source.clone(), vec![Arc::clone(&jail.name)])),
+                Some((known, readers)) => {
+                    known.horizon = known.horizon.max(horizon);
+                    readers.push(Arc::clone(&jail.name));
+                }
+                None => {
+                    let source = crate::source::Settings { horizon, ..source.clone() };
+                    sources.push((source, vec![Arc::clone(&jail.name)]));
+                }
             }
         }
     }
     sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::{Settings, Start};
+
+    #[test]
+    fn the_longest_findtime_says_what_of_a_source_matters() {
+        let source = |path: &str| Settings { path: path.into(), start: Start::Head, horizon: None };
+        let jail = |seconds, path| jail::Settings {
+            findtime: Duration::from_secs(seconds),
+            sources: vec![source(path)],
+            ..jail::Settings::plain("sasl")
+        };
+        let found = jails_by_source(&[jail(600, "a"), jail(3600, "a"), jail(60, "a"), jail(7, "b")]);
+        let found = found.iter().map(|(source, jails)| (source.horizon.unwrap().as_secs(), jails.len()));
+        assert_eq!(found.collect::<Vec<_>>(), [(3600, 3), (7, 1)]);
+    }
 }

@@ -60,7 +60,7 @@ fn adjustment(change: JailChange) -> Result<Adjustment, Refused> {
         JailChange::Maxmatches(lines) => Adjustment::MaxMatches(usize::from(lines).min(MAX_LINES)),
         JailChange::Ignoreself(own) => Adjustment::IgnoreSelf(own),
         JailChange::AddIgnoreip(prefixes) => Adjustment::Ignore(prefixes),
-        JailChange::DelIgnoreip(prefix) => Adjustment::Heed(prefix),
+        JailChange::DelIgnoreip(prefix) => Adjustment::Unignore(prefix),
     })
 }
 

@@ -29,11 +29,12 @@ pub(super) async fn take_over(
         let detail = format!("{} bans are too many at once; hand over {MAX_BANS} at a time", bans.len());
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    let mut outcomes = vec![Outcome::Unchanged; bans.len()];
+    // All are right before any becomes an order: what is refused as a whole changes nothing.
+    let known = bans.into_iter().map(|ban| known(ban, &by.0)).collect::<Result<Vec<_>, _>>()?;
+    let mut outcomes = vec![Outcome::Unchanged; known.len()];
     // Each is an order of its own, so that it can be refused on its own; the writer commits what waits together.
     let mut orders = JoinSet::new();
-    for (index, ban) in bans.into_iter().enumerate() {
-        let known = known(ban, &by.0)?;
+    for (index, known) in known.into_iter().enumerate() {
         let daemon = Steered::clone(&daemon);
         orders.spawn(async move { (index, order(&daemon, known).await) });
     }

@@ -34,6 +34,13 @@ pub struct Ask {
     pub lines: Vec<String>,
 }
 
+impl Ask {
+    /// Whether the answer is worth a message.
+    pub fn wants_told(&self) -> bool {
+        matches!(self.question, Question::Addresses { tell: true, .. })
+    }
+}
+
 /// What is to be found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {

@@ -309,7 +309,10 @@ impl Jails {
                 Ok(1)
             }
             Order::Fail { prefix, jail, lines, by } => {
-                self.order_failure(*prefix, jail, lines, by, now, effects)
+                let before = effects.changes.len();
+                let changed = self.order_failure(*prefix, jail, lines, by, now, effects)?;
+                self.count_bans(before, now, effects);
+                Ok(changed)
             }
             Order::Adjust { jail, adjustment } => self.adjust(jail, adjustment),
             Order::TakeOver(known) => self.take_over(known, now, effects),

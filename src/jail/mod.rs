@@ -26,4 +26,4 @@ pub use formula::{Error as FormulaError, Formula};
 pub use jails::Jails;
 pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, Order, Refusal};
 pub use readers::{Exhausted, Reader, Readers, Remembered};
-pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, Settings};
+pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, MOST_ANSWERS, Settings};

@@ -77,7 +77,7 @@ pub enum Adjustment {
     /// These never fail here; bans in force stay as they are.
     Ignore(Vec<Prefix>),
     /// This one may fail again.
-    Heed(Prefix),
+    Unignore(Prefix),
 }
 
 /// A ban that another program made, in force or over.
@@ -168,7 +168,7 @@ pub enum Refusal {
         "{prefix} is no entry of the ignore list of the jail `{jail}`; adjoining entries of the configuration are one: `fail2ban-client get {jail} ignoreip` lists them"
     )]
     NotIgnored {
-        /// What was to be heeded.
+        /// What was to be taken off it.
         prefix: Prefix,
         /// The jail.
         jail: Arc<str>,

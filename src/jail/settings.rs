@@ -149,6 +149,9 @@ pub struct IgnoreCommand {
     pub cache: Option<IgnoreCache>,
 }
 
+/// More answers of a command than this are no cache; it bounds the memory of a jail.
+pub const MOST_ANSWERS: usize = 100_000;
+
 /// Answers of a command that are remembered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoreCache {
@@ -158,6 +161,33 @@ pub struct IgnoreCache {
     pub max_count: usize,
     /// For so long.
     pub max_time: Duration,
+}
+
+#[cfg(test)]
+impl Settings {
+    /// A jail that reads nothing.
+    pub(crate) fn plain(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            sources: Vec::new(),
+            filter: crate::filter::Settings::default(),
+            findtime: Duration::from_secs(600),
+            maxretry: 3,
+            bantime: BanTime::Permanent,
+            increment: None,
+            ignore: PrefixSet::default(),
+            ignore_names: Vec::new(),
+            ignore_files: Vec::new(),
+            ignore_command: None,
+            ignore_self: true,
+            ipv6_prefix: 128,
+            escalate: None,
+            max_matches: 3,
+            allow_reserved: PrefixSet::default(),
+            encoding: None,
+            counts_bans: false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -167,6 +167,8 @@ pub struct Settings {
     pub path: Arc<str>,
     /// Where to begin in a file without a kept position.
     pub start: Start,
+    /// What is older than this matters to nobody and need not be read, where the source can tell before it reads.
+    pub horizon: Option<Duration>,
 }
 
 /// What is known of the first bytes of a file, to tell it from another file with the same inode number.

@@ -449,6 +449,9 @@ fn bans_of_another_program_are_orders_and_survive() {
     let lines = vec![r#""x""#; 101].join(",");
     let long = ban("198.51.100.7", &format!(r#""evidence":[{lines}]"#));
     assert_eq!(take_over(&format!(r#"{{"bans":[{long}]}}"#)).status, 422);
+    let half = format!(r#"{{"bans":[{},{long}]}}"#, ban("198.51.100.10", r#""seconds":86400"#));
+    assert_eq!(take_over(&half).status, 422);
+    assert!(!daemon.lists("198.51.100.10"), "what is refused as a whole changes nothing");
     let ahead = format!(r#"{{"bans":[{}]}}"#, bans[0].replace(&since, "9000-01-01T00:00:00Z"));
     assert_eq!(outcomes(&ahead), ["refused"]);
 }

@@ -36,6 +36,9 @@ pub struct Args {
     /// An option of a fail2ban filter, such as mode=aggressive; may be given several times
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = parse_option)]
     options: Vec<(String, String)>,
+    /// The failregex typed, and the ignoreregex, are written for fail2ban: in Python's syntax, with its tags
+    #[arg(long, conflicts_with_all = ["filter_file", "options"])]
+    fail2ban: bool,
     /// The time to take for now, such as 2026-11-22T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     now: Option<Timestamp>,

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::Args;
 use crate::cli::Global;
 use crate::config::{Filters, fail2ban};
-use crate::filter::Settings;
+use crate::filter::{Dialect, Settings};
 
 /// A filter and how it was named.
 pub(super) struct Subject {
@@ -25,8 +25,12 @@ pub(super) fn find(args: &Args, global: &Global) -> anyhow::Result<Subject> {
     }
     let written = args.filter.as_deref().context("name a filter, or write a failregex")?;
     let filters = global.glance()?.filters;
-    let mut subject = if let Some((file, given)) = fail2ban::path_and_options(written)? {
+    let mut subject = if args.fail2ban {
+        typed(written, Dialect::Fail2ban)
+    } else if let Some((file, given)) = fail2ban::path_and_options(written)? {
         by_path(file, given, args)?
+    } else if let Some(found) = filters.find_fail2bans(written, &args.options, args.journal) {
+        Subject { settings: found?, kind: "filter", shown: written.to_owned() }
     } else if filters.has(written) {
         refuse_options(args)?;
         let settings = filters.find(written)?;
@@ -34,8 +38,7 @@ pub(super) fn find(args: &Args, global: &Global) -> anyhow::Result<Subject> {
     } else if Path::new(written).extension().is_some_and(|extension| extension == "toml") {
         by_path(Path::new(written), Vec::new(), args)?
     } else {
-        refuse_options(args)?;
-        by_pattern(written, &filters)?
+        by_pattern(written, &filters, args)?
     };
     if let Some(ignoreregex) = &args.ignoreregex {
         subject.settings.ignoreregex = vec![ignoreregex.clone()];
@@ -61,20 +64,26 @@ fn refuse_options(args: &Args) -> anyhow::Result<()> {
     match args.options.first() {
         None => Ok(()),
         Some((name, _)) => bail!(
-            "unknown option `{name}`: only fail2ban's filters have some; name the file of one, or write {name} in brackets behind its name"
+            "unknown option `{name}`: banzone's own filters have none; for one of fail2ban's name its file, or set `dir` in [fail2ban] and name it"
         ),
     }
 }
 
 /// A word without any tag is rather a misspelt name than a pattern; the error for names says what there is.
-fn by_pattern(written: &str, filters: &Filters) -> anyhow::Result<Subject> {
+fn by_pattern(written: &str, filters: &Filters, args: &Args) -> anyhow::Result<Subject> {
     if written.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
         filters.find(written)?;
     }
+    refuse_options(args)?;
+    Ok(typed(written, Dialect::Banzone))
+}
+
+fn typed(failregex: &str, dialect: Dialect) -> Subject {
     let settings = Settings {
         name: "of the command line".to_owned(),
-        failregex: vec![written.to_owned()],
+        dialect,
+        failregex: vec![failregex.to_owned()],
         ..Settings::default()
     };
-    Ok(Subject { settings, kind: "failregex", shown: written.to_owned() })
+    Subject { settings, kind: "failregex", shown: failregex.to_owned() }
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::super::error::{Error, Errors, Place};
 use super::super::filter::problems;
 use super::files::{Files, Merged, is_conditional};
+use super::jail::not_a_number;
 use super::parser::{Options, option_name};
 use super::tags;
 use super::text::Text;
@@ -232,7 +233,7 @@ impl Definition {
             prefregex: prefregex.map(|text| text.as_str().to_owned()),
             failregex,
             ignoreregex,
-            maxlines: self.maxlines()?,
+            maxlines: self.maxlines(notices)?,
             datepattern,
             timezone: None,
             use_dns: self.use_dns(notices),
@@ -251,7 +252,7 @@ impl Definition {
         })
     }
 
-    fn maxlines(&self) -> Result<usize, Error> {
+    fn maxlines(&self, notices: &mut Vec<Error>) -> Result<usize, Error> {
         /// So many lines may be kept for each log; it bounds the memory of a jail.
         const MOST_LINES: i64 = 1000;
         let Some(text) = &self.maxlines else {
@@ -259,7 +260,12 @@ impl Definition {
         };
         match super::expression::integer(text.as_str()) {
             Some(lines @ 1..=MOST_LINES) => Ok(usize::try_from(lines).unwrap_or(1)),
-            _ => {
+            None => {
+                let message = not_a_number("maxlines", text.as_str());
+                notices.push(Error { place: text.place().clone(), message });
+                Ok(1)
+            }
+            Some(_) => {
                 let message = format!(
                     "maxlines: `{}` is not a number from 1 to {MOST_LINES}: write maxlines = 10",
                     text.as_str()

@@ -121,7 +121,7 @@ impl<'a> Jails<'a> {
         notices: &mut Vec<Error>,
     ) -> Result<Jail, Absent> {
         let place = self.place(name);
-        let mut first = self.options(name, FIRST, backend)?;
+        let mut first = self.options(name, FIRST, backend, notices)?;
         for (option, default) in [("backend", "auto"), ("filter", "")] {
             first.entry(option.to_owned()).or_insert_with(|| Text::new(default, &place));
         }
@@ -138,7 +138,7 @@ impl<'a> Jails<'a> {
             reader.read_options(&first, true)?;
             self.add_known(name, &reader.combined()?);
         }
-        let mut options = self.options(name, OPTIONS, backend)?;
+        let mut options = self.options(name, OPTIONS, backend, notices)?;
         for (option, value) in first {
             options.entry(option).or_insert(value);
         }
@@ -196,12 +196,21 @@ impl<'a> Jails<'a> {
         }
     }
 
-    /// The options of `table` that are set, as fail2ban hands them on.
-    fn options(&self, jail: &str, table: &[(&str, Kind)], backend: Option<&str>) -> Result<Options, Errors> {
+    /// The options of `table` that are set, as fail2ban hands them on. Numbers that are none are as if they were not set.
+    fn options(
+        &self,
+        jail: &str,
+        table: &[(&str, Kind)],
+        backend: Option<&str>,
+        notices: &mut Vec<Error>,
+    ) -> Result<Options, Errors> {
         let mut options = Options::new();
         for (name, kind) in table {
             if let Some(value) = self.merged.get(jail, name, &Options::new())? {
-                options.insert((*name).to_owned(), converted(name, *kind, value)?);
+                match converted(name, *kind, value) {
+                    Ok(value) => drop(options.insert((*name).to_owned(), value)),
+                    Err(no_number) => notices.push(no_number),
+                }
             }
         }
         if let Some(backend) = backend {
@@ -215,6 +224,11 @@ impl<'a> Jails<'a> {
 /// A flag that is set, as Python writes it.
 pub(super) const TRUE: &str = "True";
 
+/// What fail2ban only warns of, before it takes its own default.
+pub(super) fn not_a_number(name: &str, written: &str) -> String {
+    format!("{name}: `{written}` is no whole number, so the default holds, as in fail2ban: write {name} = 5")
+}
+
 fn converted(name: &str, kind: Kind, value: Text) -> Result<Text, Error> {
     match kind {
         Kind::Text => Ok(value),
@@ -225,7 +239,7 @@ fn converted(name: &str, kind: Kind, value: Text) -> Result<Text, Error> {
         Kind::Number => match expression::integer(value.as_str()) {
             Some(number) => Ok(Text::new(number.to_string(), value.place())),
             None => {
-                let message = format!("{name}: `{}` is no whole number: write {name} = 5", value.as_str());
+                let message = not_a_number(name, value.as_str());
                 Err(Error { place: value.place().clone(), message })
             }
         },

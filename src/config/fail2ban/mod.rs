@@ -80,21 +80,16 @@ impl Directory {
         ["conf", "local"].iter().any(|extension| path.with_added_extension(extension).is_file())
     }
 
-    /// The filter `written`, such as `sshd[mode=aggressive]`. `overrides` are options that win over the filter's own,
-    /// as those of a jail do; `journal`: the lines come from the journal.
-    pub fn filter(
-        &self,
-        written: &str,
-        overrides: &[(String, String)],
-        journal: bool,
-    ) -> Result<Loaded, Errors> {
+    /// The filter `written`, such as `sshd[mode=aggressive]`. `more` is as if it stood in the brackets, too; `journal`: the
+    /// lines come from the journal.
+    pub fn filter(&self, written: &str, more: &[(String, String)], journal: bool) -> Result<Loaded, Errors> {
         let whole = Place::file(&self.filters());
         let wrong = |message: String| Error { place: whole.clone(), message };
         let (name, given) = parameters::split(written).map_err(wrong)?;
-        let given = given.into_iter().map(|(option, value)| (option, Text::new(value, &whole))).collect();
-        let reader = Reader::named(&self.files, &self.base, name, given)?;
+        let given: Vec<_> = given.into_iter().chain(more.iter().cloned()).collect();
+        let reader = Reader::named(&self.files, &self.base, name, options(&given, &whole))?;
         let reader = reader.ok_or_else(|| wrong(format!("there is no filter `{name}`: add {name}.conf")))?;
-        load(name, reader, &options(overrides, &whole), journal)
+        load(name, reader, &Options::new(), journal)
     }
 
     /// All jails, or everything that is wrong with those that are enabled.

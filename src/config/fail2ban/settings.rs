@@ -7,6 +7,7 @@ use std::time::Duration;
 use encoding_rs::{Encoding, UTF_8};
 
 use super::super::duration::LONGEST;
+use super::super::encoding;
 use super::super::error::{Error, Errors, Place};
 use super::jail::{Jail, TRUE};
 use super::parser::is_space;
@@ -14,7 +15,9 @@ use super::text::Text;
 use super::{expression, parameters};
 use crate::filter;
 use crate::ip::{Prefix, PrefixSet};
-use crate::jail::{BanTime, Formula, FormulaError, IgnoreCache, IgnoreCommand, Increment, Settings};
+use crate::jail::{
+    BanTime, Formula, FormulaError, IgnoreCache, IgnoreCommand, Increment, MOST_ANSWERS, Settings,
+};
 use crate::source;
 
 /// What fail2ban takes when the option is nowhere set.
@@ -27,9 +30,6 @@ const CACHE_TIME: Duration = Duration::from_secs(300);
 
 /// So many lines are kept as evidence at the most, for every address that is counted.
 const MOST_MATCHES: usize = 100;
-
-/// More answers than this are no cache; it bounds the memory of a jail.
-const MOST_CACHED: usize = 100_000;
 
 /// fail2ban's own filter for those that are banned again and again, which reads fail2ban's log.
 const RECIDIVE: &str = "recidive";
@@ -218,15 +218,9 @@ impl Options<'_> {
         else {
             return Ok(None);
         };
-        match encoding(text.as_str()) {
-            Some(encoding) => Ok(Some(encoding).filter(|encoding| *encoding != UTF_8)),
-            None => {
-                let problem = format!(
-                    "`{}` is no encoding that is known here: write utf-8, latin-1 or auto",
-                    text.as_str()
-                );
-                Err(error(text.place(), "logencoding", &problem))
-            }
+        match encoding::parse(text.as_str()) {
+            Ok(encoding) => Ok(Some(encoding).filter(|encoding| *encoding != UTF_8)),
+            Err(problem) => Err(error(text.place(), "logencoding", &problem)),
         }
     }
 }
@@ -238,14 +232,6 @@ fn error(place: &Place, option: &str, problem: &str) -> Error {
 /// Seconds that are not negative, as a span of time that fits the calendar.
 fn span(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).map_or(LONGEST, |span| span.min(LONGEST))
-}
-
-/// An encoding by one of the names that Python knows.
-fn encoding(name: &str) -> Option<&'static Encoding> {
-    let name = name.to_lowercase().replace('_', "-");
-    let others = [name.replace("latin-", "latin"), name.replace("iso", "iso-"), name.replace("utf", "utf-")];
-    let mut names = std::iter::once(&name).chain(&others);
-    names.find_map(|name| Encoding::for_label(name.as_bytes()))
 }
 
 fn ignore_cache(text: &Text) -> Result<IgnoreCache, Error> {
@@ -268,7 +254,7 @@ fn ignore_cache(text: &Text) -> Result<IgnoreCache, Error> {
             _ => return Err(wrong(&format!("`{time}` is no time: write max-time=5m"))),
         },
     };
-    Ok(IgnoreCache { key: key.clone(), max_count: max_count.min(MOST_CACHED), max_time })
+    Ok(IgnoreCache { key: key.clone(), max_count: max_count.min(MOST_ANSWERS), max_time })
 }
 
 /// What `ignoreip` says, by kind.

@@ -44,7 +44,7 @@ pub(super) fn of_jail(jail: &Jail, journal: bool, notices: &mut Vec<Error>) -> R
             }
             let path: Arc<str> = journal_path(&arguments, &jail.filter.journalmatch).into();
             (source::kind(&path).check)(&path).map_err(|failed| error(failed.to_string()))?;
-            Ok(Reading::Sources(vec![source::Settings { path, start: Start::Head }]))
+            Ok(Reading::Sources(vec![source::Settings { path, start: Start::Head, horizon: None }]))
         }
         known if FILE_BACKENDS.contains(&known) => files(jail, known == "auto" && journal, notices),
         _ => {
@@ -137,7 +137,7 @@ fn source(line: &str, place: &Place) -> Result<source::Settings, Error> {
         return Err(error(place, format!("logpath: `{path}` is no pattern of file names: {}", failed.msg)));
     }
     let path = std::path::absolute(Path::new(&pattern)).unwrap_or_else(|_| pattern.clone().into());
-    Ok(source::Settings { path: path.to_string_lossy().into(), start })
+    Ok(source::Settings { path: path.to_string_lossy().into(), start, horizon: None })
 }
 
 fn error(place: &Place, message: String) -> Error {

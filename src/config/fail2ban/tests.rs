@@ -223,7 +223,6 @@ fn jails_say_what_they_mean() {
 #[test]
 fn what_cannot_be_honoured_is_named() {
     for (option, expected) in [
-        ("maxretry = many", "maxretry: `many` is no whole number: write maxretry = 5"),
         ("findtime = 1x", "findtime: `1x` is no time: `x` is no unit of time: use s, m, h, d, w, mo or y"),
         ("findtime = 0", "findtime: no failure counts in no time: write findtime = 10m"),
         ("bantime = -2", "bantime: it ends before it begins: write -1 for a ban without an end"),
@@ -233,10 +232,8 @@ fn what_cannot_be_honoured_is_named() {
             "ignoreip = 192.0.2.0/33",
             "ignoreip: `192.0.2.0/33` is no network: write 192.0.2.0/24, 192.0.2.0/255.255.255.0 or 2001:db8::/32",
         ),
-        (
-            "logencoding = cp437",
-            "logencoding: `cp437` is no encoding that is known here: write utf-8, latin-1 or auto",
-        ),
+        ("logencoding = cp437", "logencoding: `cp437` is no known encoding: write utf-8 or iso-8859-1"),
+        ("logencoding = utf-16", "logencoding: no lines can be found in `utf-16`: convert the log to UTF-8"),
         (
             "bantime.increment = 1\nbantime.factor = __import__('os')",
             "bantime.factor: column 12: `'` cannot stand in a formula: allowed are numbers, ban.Time, ban.Count, banFactor, \
@@ -269,6 +266,24 @@ fn what_cannot_be_honoured_is_named() {
         ]
     );
     assert_eq!(jails(&[]).0.unwrap_err().len(), 1);
+}
+
+#[test]
+fn numbers_that_are_none_leave_the_default() {
+    let options =
+        "[web]\nenabled = 1\nfilter = f\nlogpath = /nowhere/log\nmaxretry = many\nmaxmatches = 5.5\n";
+    let files =
+        [("jail.local", options), ("filter.d/f.conf", "[Definition]\nfailregex = ^a <HOST>\nmaxlines = x\n")];
+    let (found, folder) = jails(&files);
+    let found = found.unwrap();
+    let web = &found.enabled[0];
+    assert_eq!((web.maxretry, web.max_matches, web.filter.maxlines), (3, 5, 1));
+    let expected = [
+        "filter.d/f.conf:3: maxlines: `x` is no whole number, so the default holds, as in fail2ban: write maxlines = 5",
+        "jail.local:5: maxretry: `many` is no whole number, so the default holds, as in fail2ban: write maxretry = 5",
+        "jail.local:6: maxmatches: `5.5` is no whole number, so the default holds, as in fail2ban: write maxmatches = 5",
+    ];
+    assert_eq!(show(&found.notices, &folder), expected);
 }
 
 #[test]

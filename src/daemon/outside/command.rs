@@ -12,7 +12,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::ip::Prefix;
-use crate::jail::Ask;
+use crate::jail::{Ask, Question};
 
 /// All lines together as one variable; the system takes up to 128 KiB (execve(2)).
 const LONGEST_VALUE: usize = 100 * 1024;
@@ -74,6 +74,19 @@ impl Tags<'_> {
             Some(used)
         });
         Script { text, variables }
+    }
+}
+
+/// The words of a question: whoever asks about the same in the same words gets the same answer. A command whose answers are
+/// remembered is asked in those of its key.
+pub(super) fn wording(ask: &Ask) -> String {
+    match &ask.question {
+        Question::Addresses { .. } => String::new(),
+        Question::Excused { prefix, command } => {
+            let template = command.cache.as_ref().map_or(&command.command, |cache| &cache.key);
+            // The name belongs to the address, and is not looked up for this.
+            Tags { ask, prefix: *prefix, host: &|| None }.fill(template)
+        }
     }
 }
 

@@ -11,12 +11,13 @@
 mod cache;
 mod command;
 mod hosts;
+mod queue;
 mod spared;
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,10 +33,8 @@ use cache::Cache;
 use command::Tags;
 use hosts::Hosts;
 pub(super) use hosts::{Resolve, System};
+use queue::{Group, Queue};
 use spared::{Keeper, Rules};
-
-/// So many failures wait in each queue.
-const QUEUE: usize = 1000;
 
 /// So many threads work on each queue: so many names are looked up at a time, and so many commands run.
 const WORKERS: usize = 4;
@@ -117,10 +116,13 @@ impl Outside {
     }
 
     fn work(&self, queue: &Queue) {
-        while let Some(ask) = queue.next() {
-            let answer = self.answer(&ask, queue);
-            let is_taken = answer.is_none_or(|answer| self.send(Input::Answered(Box::new(ask), answer)));
-            queue.done();
+        while let Some(group) = queue.next() {
+            let answer = self.answer(&group, queue);
+            let is_taken = answer.is_none_or(|answer| {
+                let mut asks = group.asks();
+                asks.all(|ask| self.send(Input::Answered(Box::new(ask.clone()), answer.clone())))
+            });
+            queue.done(&group);
             if !is_taken {
                 return;
             }
@@ -134,14 +136,18 @@ impl Outside {
     }
 
     /// Finds the answer; there is none if the daemon stops meanwhile.
-    fn answer(&self, ask: &Ask, queue: &Queue) -> Option<Answer> {
+    fn answer(&self, group: &Group, queue: &Queue) -> Option<Answer> {
+        let ask = group.first();
         match &ask.question {
-            Question::Addresses { name, tell } => {
+            Question::Addresses { name, .. } => {
                 let known = self.hosts.addresses(name);
                 if known.addresses.is_empty() && known.is_new {
                     queue.failed.fetch_add(1, Relaxed);
                 }
-                if *tell && known.is_new && self.may_say("looked up") {
+                if known.is_new
+                    && let Some(ask) = group.asks().find(|ask| ask.wants_told())
+                    && self.may_say("looked up")
+                {
                     tell_of_name(ask, name, &known.addresses);
                 }
                 Some(Answer::Addresses(known.addresses))
@@ -292,89 +298,6 @@ fn tell_of_name(ask: &Ask, name: &str, addresses: &[Prefix]) {
     let shown: Vec<String> = addresses.iter().map(Prefix::to_string).collect();
     let shown = if shown.is_empty() { "no address".to_owned() } else { shown.join(", ") };
     warn!(jail = &*ask.jail, name, "a host name in a log was looked up: {shown}");
-}
-
-/// Failures that wait for answers of one kind.
-struct Queue {
-    kind: &'static str,
-    started: Once,
-    waiting: Mutex<Waiting>,
-    news: Condvar,
-    asked: AtomicU64,
-    dropped: AtomicU64,
-    failed: AtomicU64,
-}
-
-#[derive(Default)]
-struct Waiting {
-    asks: VecDeque<Ask>,
-    /// How many are being worked on.
-    busy: usize,
-    closed: bool,
-}
-
-impl Queue {
-    fn new(kind: &'static str) -> Self {
-        Self {
-            kind,
-            started: Once::new(),
-            waiting: Mutex::default(),
-            news: Condvar::new(),
-            asked: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-        }
-    }
-
-    /// Puts one more behind the others; false if there is no room.
-    fn push(&self, ask: Ask) -> bool {
-        self.asked.fetch_add(1, Relaxed);
-        let mut waiting = lock(&self.waiting);
-        let has_room = waiting.asks.len() < QUEUE && !waiting.closed;
-        if has_room {
-            waiting.asks.push_back(ask);
-            self.news.notify_one();
-        } else {
-            self.dropped.fetch_add(1, Relaxed);
-        }
-        has_room
-    }
-
-    /// Waits for the next one; none once the queue is closed. [`Queue::done`] says that it is dealt with.
-    fn next(&self) -> Option<Ask> {
-        let nothing = |waiting: &mut Waiting| waiting.asks.is_empty() && !waiting.closed;
-        let waiting = self.news.wait_while(lock(&self.waiting), nothing);
-        let mut waiting = waiting.unwrap_or_else(PoisonError::into_inner);
-        let ask = waiting.asks.pop_front()?;
-        waiting.busy += 1;
-        Some(ask)
-    }
-
-    fn done(&self) {
-        lock(&self.waiting).busy -= 1;
-    }
-
-    fn close(&self) {
-        let mut waiting = lock(&self.waiting);
-        waiting.asks.clear();
-        waiting.closed = true;
-        self.news.notify_all();
-    }
-
-    fn waiting(&self) -> usize {
-        let waiting = lock(&self.waiting);
-        waiting.asks.len() + waiting.busy
-    }
-
-    fn view(&self) -> OutsideView {
-        OutsideView {
-            kind: self.kind,
-            asked: self.asked.load(Relaxed),
-            failed: self.failed.load(Relaxed),
-            dropped: self.dropped.load(Relaxed),
-            waiting: self.waiting() as u64,
-        }
-    }
 }
 
 /// How much was said in this minute, by the kind of message.

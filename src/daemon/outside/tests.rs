@@ -124,20 +124,72 @@ fn a_command_is_asked_once_for_each_key() {
 }
 
 #[test]
-fn what_finds_no_room_is_dropped_and_counted() {
+fn a_flood_by_one_address_is_one_question_and_drops_nobody_else() {
     let world = World::new();
-    let slow = command("sleep 600", None);
-    // The first ones are being run; how many of them by now is chance.
-    let most = QUEUE + WORKERS;
-    for _ in 0..most + 10 {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let text =
+        format!("echo <ip> >> {}; until test -e {}; do sleep 0.01; done; false", path("runs"), path("go"));
+    let slow = command(&text, None);
+    for _ in 0..10 * queue::ASKS {
         world.outside.ask(ask(excused(&slow, "192.0.2.1")));
     }
+    for number in 2..100 {
+        world.outside.ask(ask(excused(&slow, &format!("192.0.2.{number}"))));
+    }
     let view = &world.outside.views()[1];
-    assert!(view.dropped >= 10 && view.dropped <= 10 + WORKERS as u64, "{view:?}");
-    assert_eq!(view.asked, most as u64 + 10);
-    // Ends the commands that run.
-    world.outside.stopping.store(true, Relaxed);
-    world.outside.commands.close();
+    assert_eq!(view.asked, 10 * queue::ASKS as u64 + 98);
+    // Whether some of the first hundred are being asked about already is chance.
+    let most = 9 * queue::ASKS as u64;
+    assert!(view.dropped <= most && view.dropped >= most - queue::ASKS as u64, "{view:?}");
+    std::fs::write(path("go"), "").unwrap();
+    let mut others = std::collections::BTreeSet::new();
+    for _ in 0..view.asked - view.dropped {
+        let Input::Answered(ask, Answer::Excused(false)) = world.answers.recv_timeout(DEADLINE).unwrap()
+        else {
+            panic!("not excused")
+        };
+        let Question::Excused { prefix, .. } = ask.question else { panic!("another question") };
+        others.insert(prefix);
+    }
+    assert_eq!(others.len(), 99);
+    let runs = std::fs::read_to_string(path("runs")).unwrap();
+    assert!(runs.lines().filter(|line| *line == "192.0.2.1").count() <= 2, "{runs}");
+}
+
+#[test]
+fn other_words_are_another_question_of_the_same_address() {
+    let queue = Queue::new("ignore_command");
+    let command = command("test <F-USER> = monitor", None);
+    let by =
+        |user: &str, address: &str| Ask { user: Some(user.to_owned()), ..ask(excused(&command, address)) };
+    for (user, address) in [("a", "192.0.2.1"), ("b", "192.0.2.1"), ("a", "192.0.2.1"), ("c", "192.0.2.2")] {
+        assert!(queue.push(by(user, address)));
+    }
+    let mut turns = Vec::new();
+    while queue.waiting() > 0 {
+        let group = queue.next().unwrap();
+        turns.push(group.asks().map(|ask| ask.user.clone().unwrap()).collect::<String>());
+        queue.done(&group);
+    }
+    assert_eq!(turns, ["aa", "c", "b"], "nobody is asked about twice in a row while others wait");
+}
+
+#[test]
+fn what_finds_no_room_is_dropped_and_counted() {
+    let name = |number: usize| Question::Addresses { name: format!("{number}.example"), tell: false };
+    let queue = Queue::new("host name");
+    let taken = (0..queue::TOPICS + 10).filter(|number| queue.push(ask(name(*number)))).count();
+    assert_eq!((taken, queue.view().dropped), (queue::TOPICS, 10));
+    let long = |number| Ask { lines: vec!["x".repeat(1 << 20)], ..ask(name(number)) };
+    let queue = Queue::new("host name");
+    assert_eq!((0..100).filter(|number| queue.push(long(*number))).count(), 63, "in all 64 MiB");
+    let group = queue.next().unwrap();
+    assert!(!queue.push(long(0)), "those being asked about are in memory too");
+    queue.done(&group);
+    assert!(queue.push(long(0)));
+    queue.close();
+    assert!(queue.next().is_none() && queue.waiting() == 0);
 }
 
 #[test]
@@ -149,38 +201,15 @@ fn who_never_fails_by_name_or_file_is_known_before_anything_is_read() {
     let settings = |names: &[&str], files: &[&std::path::Path]| Settings {
         ignore_names: names.iter().map(|name| (*name).to_owned()).collect(),
         ignore_files: files.iter().map(|path| path.to_path_buf()).collect(),
-        ..jail()
+        ..Settings::plain("sasl")
     };
     world.outside.learn(&[settings(&["host.example", "nobody.example"], &[&file])]);
     assert_eq!(world.learned(), [("sasl".to_owned(), vec!["198.51.100.0/24".to_owned()])]);
     let all = ["192.0.2.1", "198.51.100.0/24", "2001:db8::1"].map(str::to_owned).to_vec();
     assert_eq!(world.learned(), [("sasl".to_owned(), all)]);
     // Without rules nothing is learned, and what was is forgotten.
-    world.outside.learn(&[jail()]);
+    world.outside.learn(&[Settings::plain("sasl")]);
     assert_eq!(world.learned(), []);
-}
-
-fn jail() -> Settings {
-    Settings {
-        name: "sasl".into(),
-        sources: Vec::new(),
-        filter: crate::filter::Settings::default(),
-        findtime: Duration::from_secs(600),
-        maxretry: 3,
-        bantime: crate::jail::BanTime::Permanent,
-        increment: None,
-        ignore: PrefixSet::default(),
-        ignore_names: Vec::new(),
-        ignore_files: Vec::new(),
-        ignore_command: None,
-        ignore_self: true,
-        ipv6_prefix: 128,
-        escalate: None,
-        max_matches: 3,
-        allow_reserved: PrefixSet::default(),
-        encoding: None,
-        counts_bans: false,
-    }
 }
 
 #[test]

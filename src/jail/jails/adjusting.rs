@@ -41,7 +41,7 @@ impl Jails {
             }
             Adjustment::IgnoreSelf(own) => Ok(replace(&mut settings.ignore_self, *own)),
             Adjustment::Ignore(prefixes) => jail.ignore(prefixes),
-            Adjustment::Heed(prefix) => jail.heed(*prefix),
+            Adjustment::Unignore(prefix) => jail.unignore(*prefix),
         }
     }
 }
@@ -73,7 +73,7 @@ impl Jail {
         Ok(count)
     }
 
-    fn heed(&mut self, prefix: Prefix) -> Result<usize, Refusal> {
+    fn unignore(&mut self, prefix: Prefix) -> Result<usize, Refusal> {
         let not_ignored = || Refusal::NotIgnored { prefix, jail: Arc::clone(&self.name) };
         let place = self.ignoring.iter().position(|ignored| *ignored == prefix).ok_or_else(not_ignored)?;
         self.ignoring.remove(place);

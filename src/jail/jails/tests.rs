@@ -551,6 +551,14 @@ fn failures_by_order_count_like_those_of_a_log() {
     order(&mut jails, fail("10.0.0.1", &[]), 3).unwrap_err();
 }
 
+#[test]
+fn bans_by_ordered_failures_are_failures_where_bans_are_counted() {
+    let sasl = Settings { maxretry: 1, ..settings("sasl") };
+    let mut jails = jails(vec![sasl, Settings { maxretry: 1, ..recidive("recidive") }]);
+    let expected = ["sasl bans 192.0.2.1 at 7 until 3607 #1", "recidive bans 192.0.2.1 at 7 until 604807 #1"];
+    assert_eq!(order(&mut jails, fail("192.0.2.1", &[]), 7).unwrap(), expected);
+}
+
 fn adjust(jails: &mut Jails, adjustment: Adjustment) -> Result<usize, String> {
     let order = Order::Adjust { jail: "sasl".into(), adjustment };
     let mut effects = Effects::default();
@@ -582,11 +590,11 @@ fn entries_of_an_ignore_list_come_and_go_one_by_one() {
     let added = list(&["198.51.100.0/25", "198.51.100.128/25", "192.0.2.9", "198.51.100.0/25"]);
     assert_eq!(adjust(&mut jails, Adjustment::Ignore(added)), Ok(2));
     assert_eq!(run(&mut jails, &[(0, "198.51.100.1"), (0, "198.51.100.200")]), [""; 0]);
-    assert_eq!(adjust(&mut jails, Adjustment::Heed("198.51.100.0/25".parse().unwrap())), Ok(1));
+    assert_eq!(adjust(&mut jails, Adjustment::Unignore("198.51.100.0/25".parse().unwrap())), Ok(1));
     let changes = run(&mut jails, &[(0, "198.51.100.1"), (0, "198.51.100.200")]);
     assert_eq!(changes, ["sasl bans 198.51.100.1 at 0 until 3600 #1"]);
     assert_eq!(jails.ignored_by("sasl"), list(&["192.0.2.9", "198.51.100.128/25"]));
-    let refused = adjust(&mut jails, Adjustment::Heed("192.0.2.1".parse().unwrap())).unwrap_err();
+    let refused = adjust(&mut jails, Adjustment::Unignore("192.0.2.1".parse().unwrap())).unwrap_err();
     assert!(refused.contains("192.0.2.1 is no entry"), "{refused}");
     let many = (0..10_000u32).map(|n| Prefix::host(std::net::Ipv4Addr::from(n + (198 << 24)).into()));
     assert!(adjust(&mut jails, Adjustment::Ignore(many.collect())).unwrap_err().contains("already"));

@@ -29,7 +29,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(pattern);
         Self {
-            settings: Settings { path: path.to_str().unwrap().into(), start },
+            settings: Settings { path: path.to_str().unwrap().into(), start, horizon: None },
             folder,
             polling: false,
             source: None,
@@ -260,7 +260,7 @@ fn files_out_of_sight_for_a_while_are_not_forgotten() {
 
 #[test]
 fn a_malformed_glob_is_refused() {
-    let settings = Settings { path: "/var/log/[mail.log".into(), start: Start::Head };
+    let settings = Settings { path: "/var/log/[mail.log".into(), start: Start::Head, horizon: None };
     let error = open(&settings, Vec::new()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("/var/log/[mail.log: not a valid pattern"), "{error}");
 }

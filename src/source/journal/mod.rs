@@ -31,6 +31,9 @@ const RETRY: Duration = Duration::from_secs(5);
 /// How long the first question is waited for when the source is opened: what is logged from then on is new.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 
+/// No journal is older: systemd itself is not.
+const OLDEST: Duration = Duration::from_secs(30 * 365 * 86_400);
+
 /// Lines that waited longer than this until they could be read were not written now.
 const STALL: Duration = Duration::from_secs(30);
 
@@ -56,6 +59,8 @@ struct Journal {
     query: Query,
     program: OsString,
     start: Start,
+    /// What is older than this matters to nobody.
+    horizon: Option<Duration>,
     place: Place,
     /// The place changed since it was last handed on.
     moved: bool,
@@ -117,6 +122,7 @@ impl Journal {
             query: parse(&settings.path)?,
             program,
             start: settings.start,
+            horizon: settings.horizon,
             place,
             moved: false,
             phase: Phase::Pause(Instant::now()),
@@ -168,9 +174,21 @@ impl Journal {
     /// Starts to ask for the newest entry.
     fn ask(&mut self) {
         self.newest = None;
-        if let Some(asking) = self.run(&["--lines=1"]) {
+        let since =
+            if self.start == Start::Head || self.place != Place::Unknown { self.since() } else { None };
+        let how = ["--lines=1"].into_iter().chain(since.as_deref());
+        if let Some(asking) = self.run(&how.collect::<Vec<_>>()) {
             self.phase = Phase::Asking(asking);
         }
+    }
+
+    /// Leaves out what matters to nobody, unless it goes on from a cursor.
+    fn since(&self) -> Option<String> {
+        if matches!(self.place, Place::Behind(_)) {
+            return None;
+        }
+        let horizon = self.horizon?.min(OLDEST);
+        Some(format!("--since=-{}s", horizon.as_secs() + 1))
     }
 
     /// Starts the program for the query, or says why that is not possible and pauses.
@@ -234,7 +252,7 @@ impl Journal {
             self.newest = None;
         }
         // The entry at the cursor is asked for too: if it is gone, what comes first is the entry after it.
-        let from = cursor.as_ref().map(|cursor| format!("--cursor={cursor}"));
+        let from = cursor.as_ref().map(|cursor| format!("--cursor={cursor}")).or_else(|| self.since());
         let how = ["--follow", "--no-tail"].into_iter().chain(from.as_deref());
         if let Some(following) = self.run(&how.collect::<Vec<_>>()) {
             self.phase = Phase::Following(following, cursor);
@@ -411,7 +429,8 @@ mod tests {
             let newest = if newest.is_empty() { String::new() } else { print(&[newest]) };
             fs::write(self.0.path().join("newest"), newest).unwrap();
             fs::write(self.0.path().join("follow"), print(follow) + last).unwrap();
-            let settings = Settings { path: "journal:_COMM=x".into(), start };
+            let horizon = Some(Duration::from_secs(600));
+            let settings = Settings { path: "journal:_COMM=x".into(), start, horizon };
             let mut journal = Journal::new(&settings, kept, self.program().into()).unwrap();
             journal.settle(FIRST_ANSWER);
             journal
@@ -467,6 +486,22 @@ mod tests {
     }
 
     #[test]
+    fn what_matters_to_nobody_is_not_asked_for() {
+        let asked = |start, kept: &[Position]| {
+            let fake = Fake::new();
+            read(&mut fake.open("3", &["3", "4"], "", start, kept));
+            let asked = fake.asked();
+            asked.lines().map(|line| line.contains("--since=-601s")).collect::<Vec<_>>()
+        };
+        let kept = |cursor: &str| [Position::marker(&"journal:_COMM=x".into(), cursor.into())];
+        // The newest entry, and those to follow.
+        assert_eq!(asked(Start::Head, &[]), [true, true]);
+        assert_eq!(asked(Start::Tail, &[]), [false, false], "behind the newest, however old it is");
+        assert_eq!(asked(Start::Head, &kept("c3")), [false, false]);
+        assert_eq!(asked(Start::Tail, &kept("")), [true, true]);
+    }
+
+    #[test]
     fn it_goes_on_behind_the_kept_cursor() {
         let fake = Fake::new();
         let kept = |cursor: &str| [Position::marker(&"journal:_COMM=x".into(), cursor.into())];
@@ -501,7 +536,7 @@ mod tests {
 
     #[test]
     fn without_the_program_it_says_so() {
-        let settings = Settings { path: "journal:".into(), start: Start::Tail };
+        let settings = Settings { path: "journal:".into(), start: Start::Tail, horizon: None };
         let mut journal = Journal::new(&settings, &[], "/nonexistent/journalctl".into()).unwrap();
         journal.settle(FIRST_ANSWER);
         assert!(journal.read(Duration::ZERO).unwrap().is_none());

@@ -148,13 +148,22 @@ impl Spool {
         let file = append_to(&next)?;
         file.set_len(0)?;
         self.file.sync_data()?;
-        let current = self.folder.current();
-        fs::rename(&current, self.folder.path.join(format!("{CURRENT}.{:08}", self.last + 1)))?;
+        let full = self.folder.path.join(format!("{CURRENT}.{:08}", self.last + 1));
+        put_aside(&self.folder.current(), &full, &next)?;
         self.folder.full.fetch_add(self.length, Relaxed);
         self.last += 1;
         (self.file, self.length) = (file, 0);
-        fs::rename(&next, &current)
+        Ok(())
     }
+}
+
+/// Puts `current` aside as `full`, and `next` in its place. If that fails, `current` is where it was.
+fn put_aside(current: &Path, full: &Path, next: &Path) -> io::Result<()> {
+    fs::rename(current, full)?;
+    fs::rename(next, current).inspect_err(|_| {
+        // If this fails as well, lines still go to the file that is open, and what is in it is read under its new name.
+        let _ = fs::rename(full, current);
+    })
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
@@ -218,6 +227,34 @@ mod tests {
         spool.folder.remove(&full[0]).unwrap();
         spool.folder.full_files().unwrap();
         spool.append(b"much\nmore\n").unwrap();
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = open(folder.path());
+        let current = spool.folder.current();
+        fs::write(&current, "one\n").unwrap();
+        let (full, next) = (current.with_extension("full"), current.with_extension("missing"));
+        put_aside(&current, &full, &next).unwrap_err();
+        assert_eq!(
+            (names(&spool), fs::read_to_string(&current).unwrap()),
+            (vec![CURRENT.into()], "one\n".into())
+        );
+    }
+
+    #[test]
+    fn a_full_file_that_cannot_be_put_aside_is_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut spool = open(folder.path());
+        let aside = spool.folder.path.join("received.log.00000001");
+        fs::create_dir(&aside).unwrap();
+        assert_eq!(spool.append(b"first line\n").unwrap_err().1, 0, "the line is written");
+        fs::remove_dir(&aside).unwrap();
+        spool.append(b"second\n").unwrap();
+        assert_eq!(fs::read_to_string(&aside).unwrap(), "first line\nsecond\n");
+        spool.append(b"third\n").unwrap();
+        assert_eq!(fs::read_to_string(spool.folder.current()).unwrap(), "third\n");
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl World {
     }
 
     fn open(&self) -> Syslog {
-        let settings = Settings { path: self.path.as_str().into(), start: Start::Tail };
+        let settings = Settings { path: self.path.as_str().into(), start: Start::Tail, horizon: None };
         Syslog::open(&settings, &self.folder.path().join("spool"), self.kept.clone()).unwrap()
     }
 
@@ -190,7 +190,7 @@ fn what_hinders_listening_is_shown() {
 #[test]
 fn without_a_place_for_it_nothing_is_received() {
     let (path, _) = free("udp");
-    let settings = Settings { path: path.as_str().into(), start: Start::Tail };
+    let settings = Settings { path: path.as_str().into(), start: Start::Tail, horizon: None };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
