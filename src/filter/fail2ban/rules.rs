@@ -11,7 +11,7 @@ use super::tag;
 use super::window::{self, Kept, MOST_LINES, Window};
 use crate::clock::Timestamp;
 use crate::filter::python::{self, Captures, Flags, Pattern, PythonError, Texts};
-use crate::filter::{Error, Failure, Line, Place, Settings, UseDns, Verdict, Who};
+use crate::filter::{Error, Failure, Line, Place, Settings, UseDns, Verdict, Who, literal};
 
 /// The compiled patterns of a filter.
 #[derive(Debug)]
@@ -330,10 +330,20 @@ fn check_identified(prefix: Option<&Rule>, fail: &[Rule], settings: &Settings) -
 /// What the lines that match must contain. What all lines of a program contain tells little: so the literals of the
 /// prefregex count only where a failregex has none.
 fn literals(prefix: Option<&Rule>, fail: &[Rule]) -> Option<Vec<Vec<u8>>> {
-    let of_prefix = || prefix.and_then(|prefix| prefix.pattern.literals());
-    let each = fail.iter().map(|rule| rule.pattern.literals().or_else(of_prefix));
+    let of_prefix = || prefix.and_then(|prefix| within_line(&prefix.pattern));
+    let each = fail.iter().map(|rule| within_line(&rule.pattern).or_else(of_prefix));
     let mut all = each.collect::<Option<Vec<_>>>()?.concat();
     all.sort();
     all.dedup();
     Some(all)
+}
+
+/// The literals of a pattern as far as they can stand in a line that has no line feed behind it yet; none if too little
+/// is left of one.
+fn within_line(pattern: &Pattern) -> Option<Vec<Vec<u8>>> {
+    let cut = |literal: &Vec<u8>| {
+        let line = literal.split(|&byte| byte == b'\n').next()?;
+        (line.len() >= literal::SHORTEST).then(|| line.to_vec())
+    };
+    pattern.literals()?.iter().map(cut).collect()
 }

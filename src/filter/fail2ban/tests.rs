@@ -1,7 +1,7 @@
 //! Whole filters, and what they say of the lines of a log.
 
 use crate::clock::Timestamp;
-use crate::filter::{Dialect, Filter, Line, Settings, State, UseDns, Verdict};
+use crate::filter::{Dialect, Filter, Line, Matcher, Settings, State, UseDns, Verdict};
 
 fn owned(patterns: &[&str]) -> Vec<String> {
     patterns.iter().map(|&pattern| pattern.to_owned()).collect()
@@ -76,6 +76,35 @@ fn tags_find_who_failed() {
     ];
     for (pattern, text, expected) in cases {
         check(&settings(&[pattern]), &[(0, text, expected)]);
+    }
+}
+
+#[test]
+fn a_line_that_matches_is_a_candidate() {
+    let login = "login 192.0.2.1 failed";
+    let cases: &[(Option<&str>, &str, &str)] = &[
+        (None, r"^login <ADDR> failed\n", login),
+        (None, r"^login <ADDR> fai(?:led\n|ed\n)", login),
+        (None, r"^\w+ <ADDR> \w+d\n", login),
+        (None, r"<ADDR>(?: failed\n\Z| lost\n)", login),
+        (None, "^login <ADDR> failed\n$", login),
+        (
+            Some(r"^auth: <F-CONTENT>.+</F-CONTENT>\n"),
+            r"^login <ADDR> failed\n",
+            "auth: login 192.0.2.1 failed",
+        ),
+        (Some(r"^<F-CONTENT>.+\n</F-CONTENT>"), r"^login <ADDR> failed\n\n", login),
+        (Some(r"^<F-CONTENT>.+</F-CONTENT> auth\n"), r"^\w+ <ADDR> \w+d\n", "login 192.0.2.1 failed auth"),
+    ];
+    for (prefregex, failregex, text) in cases {
+        let prefregex = prefregex.map(str::to_owned);
+        let filter = Filter::compile(&Settings { prefregex, ..settings(&[failregex]) }).unwrap();
+        assert_eq!(said(&filter.check(text)), "192.0.2.1 - 0", "{failregex}");
+        assert!(
+            Matcher::new(&[&filter]).candidates(text).contains(0),
+            "{failregex}: {:?}",
+            filter.literals()
+        );
     }
 }
 
