@@ -1,7 +1,7 @@
 //! Whole filters, and what they say of the lines of a log.
 
 use crate::clock::Timestamp;
-use crate::filter::{Dialect, Filter, Line, Matcher, Settings, State, UseDns, Verdict};
+use crate::filter::{Dialect, Filter, Line, Matcher, Settings, State, UseDns, Verdict, Who};
 
 fn owned(patterns: &[&str]) -> Vec<String> {
     patterns.iter().map(|&pattern| pattern.to_owned()).collect()
@@ -114,10 +114,19 @@ fn names_are_worth_what_use_dns_says() {
     let log = |expected| [(0, "from mail.example.com", expected)];
     check(&named(UseDns::Yes), &log("mail.example.com - 0"));
     check(&named(UseDns::No), &log("miss"));
-    let filter = Filter::compile(&named(UseDns::Raw)).unwrap();
-    let verdict = filter.check("from mail.example.com");
-    assert!(matches!(&verdict, Verdict::Failure(failure) if failure.who.to_string() == "mail.example.com"));
-    assert!(matches!(verdict, Verdict::Failure(failure) if matches!(failure.who, crate::filter::Who::Id(_))));
+    let name = || "mail.example.com".to_owned();
+    for (use_dns, pattern, expected) in [
+        (UseDns::Raw, "from <HOST>$", Who::Id(name())),
+        (UseDns::No, "from <DNS>$", Who::Id(name())),
+        (UseDns::No, "from <F-DNS/>$", Who::Id(name())),
+        (UseDns::No, r"from (?P<dns>\S+)$", Who::Id(name())),
+        (UseDns::Warn, "from <F-DNS/>$", Who::Name(name())),
+    ] {
+        let filter = Filter::compile(&Settings { use_dns, ..settings(&[pattern]) }).unwrap();
+        let verdict = filter.check("from mail.example.com");
+        let Verdict::Failure(failure) = verdict else { panic!("{pattern}: {verdict:?}") };
+        assert_eq!(failure.who, expected, "{pattern}");
+    }
 }
 
 #[test]
