@@ -86,45 +86,33 @@ impl Rules {
             return Verdict::Ignored { failure: None, ignoreregex };
         }
         let Some(prefix) = &self.prefix else {
-            return self.search(line, text, Groups::default(), state, now);
+            return self.search(line, text, Groups::default(), None, state, now);
         };
         let Some(captures) = prefix.find(text) else {
             return Verdict::Miss;
         };
         let mut groups = prefix.names.read(&captures, text);
         match groups.take("content").filter(|content| !content.is_empty()) {
-            None => self.search(line, text, groups, state, now),
+            None => self.search(line, text, groups, None, state, now),
             Some(mut content) => {
                 let seen = match self.lines {
                     1 => Vec::new(),
                     _ => std::mem::replace(&mut state.window, Window::of(&content)).lines,
                 };
                 content.push('\n');
-                self.search_in(line, &content, groups, &seen, state, now)
+                self.search(line, &content, groups, Some(seen), state, now)
             }
         }
     }
 
+    /// Asks the failregexes about `text`, which stands for the lines `seen`, or for those of the window. `prefix` are the
+    /// groups that the prefregex matched.
     fn search<'t>(
         &self,
         line: Line<'_>,
         text: &str,
-        groups: Groups,
-        state: &mut State,
-        now: Timestamp,
-    ) -> Verdict<'t> {
-        let seen = state.window.lines.clone();
-        self.search_in(line, text, groups, &seen, state, now)
-    }
-
-    /// Asks the failregexes about `text`, which stands for the lines `seen`. `prefix` are the groups that the prefregex
-    /// matched.
-    fn search_in<'t>(
-        &self,
-        line: Line<'_>,
-        text: &str,
         prefix: Groups,
-        seen: &[Kept],
+        seen: Option<Vec<Kept>>,
         state: &mut State,
         now: Timestamp,
     ) -> Verdict<'t> {
@@ -134,6 +122,8 @@ impl Rules {
         };
         let mut groups = prefix;
         groups.update(found.rule.names.read(&found.captures, text));
+        // What the match leaves of the window is put back below.
+        let seen = seen.unwrap_or_else(|| std::mem::take(&mut state.window.lines));
         let (matched, others) = self.split(&found, text, seen);
         let ignored = match self.lines {
             1 => self.ignored(text),
@@ -203,7 +193,7 @@ impl Rules {
         self.fail.iter().filter(|rule| rule.is_match(&text)).map(Rule::index).collect()
     }
 
-    fn split(&self, found: &Match<'_, '_>, text: &str, seen: &[Kept]) -> (Vec<Kept>, Vec<Kept>) {
+    fn split(&self, found: &Match<'_, '_>, text: &str, seen: Vec<Kept>) -> (Vec<Kept>, Vec<Kept>) {
         if self.lines == 1 {
             return (Vec::new(), Vec::new());
         }
