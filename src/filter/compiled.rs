@@ -148,6 +148,14 @@ impl Filter {
         }
     }
 
+    /// Takes in a line of which nobody knows when it was written: it cannot fail, but where several lines are looked at
+    /// together it is one of them.
+    pub fn pass(&self, line: Line<'_>, state: &mut State) {
+        if let Rules::Fail2ban(rules) = &self.rules {
+            rules.pass(line, state);
+        }
+    }
+
     /// Which failregexes match `text` by themselves, from 0: besides the first, which tells who failed. None for filters
     /// that look at several lines at once.
     pub fn matching(&self, text: &str) -> Vec<usize> {

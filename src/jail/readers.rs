@@ -219,9 +219,13 @@ impl Group {
         let (Some(timed), Some(matcher)) = (self.timing.read(line, known, pace), &self.matcher) else {
             return;
         };
-        let Timed { text, time: Some(time), now, .. } = timed else { return };
+        let Timed { text, time, now, .. } = timed;
         for candidate in matcher.candidates(text).iter() {
             let Follower { jail, filter, state, findtime } = &mut self.followers[candidate];
+            let Some(time) = time else {
+                filter.pass(Line { text, whole: line }, state);
+                continue;
+            };
             // What is too old to count leaves no traces either.
             if time < now - *findtime {
                 continue;

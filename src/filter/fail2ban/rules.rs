@@ -78,6 +78,20 @@ impl Rules {
         verdict
     }
 
+    /// Takes in a line that is only seen by those behind it.
+    pub(in crate::filter) fn pass(&self, line: Line<'_>, state: &mut State) {
+        if self.lines == 1 {
+            return;
+        }
+        state.window.push(line, self.lines);
+        let Some(prefix) = &self.prefix else { return };
+        let text = window::joined(&state.window.lines);
+        let content = prefix.find(&text).and_then(|found| prefix.names.read(&found, &text).take("content"));
+        if let Some(content) = content.filter(|content| !content.is_empty()) {
+            state.window = Window::of(&content);
+        }
+    }
+
     fn look<'t>(&self, line: Line<'_>, text: &str, state: &mut State, now: Timestamp) -> Verdict<'t> {
         // With many failregexes it pays to ask the ignoreregexes first, and it changes what they see.
         if self.ignore.len() + 2 < self.fail.len()

@@ -271,6 +271,30 @@ fn patterns_stretch_over_lines() {
 }
 
 #[test]
+fn a_line_of_no_time_is_seen_by_those_behind_it() {
+    let stretched = Settings { maxlines: 3, ..settings(&[r"^begin$<SKIPLINES>^end <HOST>$"]) };
+    let prefixed = Settings {
+        prefregex: Some("^(?:x )?<F-CONTENT>(?s:.+?)</F-CONTENT>$".to_owned()),
+        ..stretched.clone()
+    };
+    let single = settings(&["^begin$|^end <HOST>$"]);
+    for (settings, lines, expected) in [
+        (&stretched, &["begin", "x"][..], "192.0.2.1 - 1"),
+        (&stretched, &["begin", "x", "y"], "miss"),
+        (&stretched, &["begin", "end 192.0.2.2"], "192.0.2.2 - 1"),
+        (&prefixed, &["x begin"], "192.0.2.1 - 1"),
+        (&single, &["begin"], "192.0.2.1 - 0"),
+    ] {
+        let filter = Filter::compile(settings).unwrap();
+        let mut state = State::default();
+        lines.iter().for_each(|text| filter.pass(Line { text, whole: text }, &mut state));
+        let end = "end 192.0.2.1";
+        let verdict = filter.follow(Line { text: end, whole: end }, &mut state, Timestamp::default());
+        assert_eq!(said(&verdict), expected, "{lines:?}");
+    }
+}
+
+#[test]
 fn an_ignoreregex_sees_the_lines_of_the_match() {
     let stretched = Settings {
         maxlines: 2,
