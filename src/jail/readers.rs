@@ -60,17 +60,11 @@ impl Readers {
         }
     }
 
-    /// Takes over what the filters of `before` remember, where they are still the same.
+    /// Takes over what the filters of `before` remember, where they are still the same, and what dates looked like.
     pub fn take_over(&mut self, before: Self) {
         for (source, reader) in before.0 {
             let Some(here) = self.0.get_mut(&source) else { continue };
-            for old in reader.groups.into_iter().flat_map(|group| group.followers) {
-                if let Some(follower) = here.follower(&old.jail)
-                    && follower.filter.settings() == old.filter.settings()
-                {
-                    follower.state = old.state;
-                }
-            }
+            reader.groups.into_iter().for_each(|group| here.take_over(group));
         }
     }
 
@@ -128,6 +122,19 @@ impl Reader {
     fn follower(&mut self, jail: &str) -> Option<&mut Follower> {
         let mut followers = self.groups.iter_mut().flat_map(|group| &mut group.followers);
         followers.find(|follower| *follower.jail == *jail)
+    }
+
+    fn take_over(&mut self, old: Group) {
+        if let Some(group) = self.groups.iter_mut().find(|group| group.alike == old.alike) {
+            group.timing.take_over(old.timing);
+        }
+        for old in old.followers {
+            if let Some(follower) = self.follower(&old.jail)
+                && follower.filter.settings() == old.filter.settings()
+            {
+                follower.state = old.state;
+            }
+        }
     }
 
     /// Puts the groups of one encoding together, so that a line is decoded once for all of them.
@@ -236,5 +243,73 @@ impl Group {
                 found(jail, &Found { failure, time, line: dated.as_deref().unwrap_or(line) }, now);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ip::PrefixSet;
+    use crate::jail::BanTime;
+    use crate::source;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    /// A jail on one log, whose filter puts the lines of a connection together.
+    fn jail(name: &str, path: &str, failregex: &[&str]) -> Settings {
+        Settings {
+            name: name.into(),
+            sources: vec![source::Settings { path: path.into(), start: source::Start::Head }],
+            filter: filter::Settings {
+                name: "sample".to_owned(),
+                dialect: Dialect::Fail2ban,
+                failregex: failregex.iter().map(|&pattern| pattern.to_owned()).collect(),
+                datepattern: vec!["EPOCH".to_owned()],
+                ..filter::Settings::default()
+            },
+            findtime: Duration::from_secs(600),
+            maxretry: 3,
+            bantime: BanTime::For(Duration::from_secs(3600)),
+            increment: None,
+            ignore: PrefixSet::default(),
+            ignore_self: true,
+            ipv6_prefix: 128,
+            escalate: None,
+            max_matches: 3,
+            allow_reserved: PrefixSet::default(),
+            ignore_names: Vec::new(),
+            ignore_files: Vec::new(),
+            ignore_command: None,
+            encoding: None,
+            counts_bans: false,
+        }
+    }
+
+    const NOW: i64 = 1_900_000_000;
+
+    fn readers(jails: &[Settings]) -> Readers {
+        Readers::new(jails, at(NOW)).unwrap()
+    }
+
+    /// The failures in a line of the log `/log`, by jail, and the second each counts for.
+    fn read(readers: &mut Readers, live: bool, line: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let pace = Pace::Following { now: at(NOW), live };
+        readers.get_mut("/log").unwrap().read(line.as_bytes(), None, pace, |jail, found, _| {
+            all.push(format!("{jail} {} {}", found.failure.who, NOW - found.time.as_secs()));
+        });
+        all
+    }
+
+    #[test]
+    fn a_reload_keeps_what_dates_looked_like() {
+        let mut before = readers(&[jail("one", "/log", &["from <HOST>$"])]);
+        assert_eq!(read(&mut before, true, "1899999970 from 192.0.2.1"), ["one 192.0.2.1 30"]);
+        // The filter is another one, its dates are not.
+        let mut after = readers(&[jail("one", "/log", &["by <HOST>$", "from <HOST>$"])]);
+        after.take_over(before);
+        assert_eq!(read(&mut after, true, "from 192.0.2.1"), ["one 192.0.2.1 30"]);
     }
 }
