@@ -175,6 +175,13 @@ impl Filter {
         &self.settings
     }
 
+    /// Tells it from filters with other settings, also after a restart. FNV-1a, as it is stored.
+    pub fn fingerprint(&self) -> String {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = format!("{:?}", self.settings).bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        format!("{hash:016x}")
+    }
+
     /// The patterns that were stopped because they took too many steps in a text, and how often.
     pub fn exhausted(&self) -> Vec<(Place, u64)> {
         match &self.rules {

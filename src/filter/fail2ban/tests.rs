@@ -383,3 +383,21 @@ fn a_restart_between_any_two_lines_changes_nothing() {
         assert!(kept.len() <= 2, "{kept:?}");
     }
 }
+
+#[test]
+fn of_too_many_connections_the_latest_are_taken_over() {
+    let filter = Filter::compile(&connections()).unwrap();
+    let mut kept = Vec::new();
+    for number in 0..=101 {
+        let text = format!("[{number}] connect from 192.0.2.1");
+        let mut state = State::default();
+        filter.follow(Line { text: &text, whole: &text }, &mut state, Timestamp::from_secs(number));
+        kept.extend(state.take_changes());
+    }
+    let mut state = State::default();
+    kept.iter().rev().for_each(|(key, value)| state.restore(key, value.as_deref().unwrap()));
+    state.restore("connection [7777]", "unreadable");
+    let changes: Vec<_> = state.take_changes().collect();
+    let forgotten = ["connection [0]", "connection [1]", "connection [7777]"];
+    assert_eq!(changes, forgotten.map(|key| (key.to_owned(), None)));
+}
