@@ -182,6 +182,14 @@ impl Filter {
         format!("{hash:016x}")
     }
 
+    /// The failregexes that find an address and beside it an id that may be none.
+    pub fn with_two_identities(&self) -> Vec<Place> {
+        match &self.rules {
+            Rules::Banzone(_) => Vec::new(),
+            Rules::Fail2ban(rules) => rules.with_two_identities(),
+        }
+    }
+
     /// The patterns that were stopped because they took too many steps in a text, and how often.
     pub fn exhausted(&self) -> Vec<(Place, u64)> {
         match &self.rules {

@@ -231,6 +231,16 @@ impl Rules {
         counts.filter(|(_, count)| *count > 0).collect()
     }
 
+    /// The failregexes that find an address and beside it an id that may be none.
+    pub(in crate::filter) fn with_two_identities(&self) -> Vec<Place> {
+        let has = |rule: &Rule, group| {
+            [Some(rule), self.prefix.as_ref()].into_iter().flatten().any(|rule| rule.names.has(group))
+        };
+        let has_two =
+            |rule: &&Rule| has(rule, "fid") && ["ip4", "ip6", "dns"].iter().any(|group| has(rule, group));
+        self.fail.iter().filter(has_two).map(|rule| rule.place).collect()
+    }
+
     /// Literals one of which is in every text that a failregex matches.
     pub(in crate::filter) fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
