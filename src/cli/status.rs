@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::client::segment;
 use super::fail2ban_client::layout;
+use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{JailStatus, Status};
+use crate::http::api::{JailStatus, OutsideStatus, Status, StoppedPattern};
 
 /// Show the jails, or how one of them is
 #[derive(clap::Args)]
@@ -25,7 +26,11 @@ impl Args {
                 let status: JailStatus = client.get(&format!("/jails/{}", segment(&jail)), &())?;
                 show(&status, jail_tree, global, out)?;
             }
-            None => show(&client.get("/status", &())?, tree, global, out)?,
+            None => {
+                let status: Status = client.get("/status", &())?;
+                show(&status, tree, global, out)?;
+                warnings(&status).iter().for_each(|warning| global.note(warning));
+            }
         }
         Ok(Exit::Done)
     }
@@ -45,6 +50,22 @@ fn show<T: Serialize>(
 
 fn tree(status: &Status) -> String {
     layout::server_tree(&status.jails) + "\n"
+}
+
+/// What a person should look at; beside the tree, which programs read.
+fn warnings(status: &Status) -> Vec<String> {
+    let outside = status.outside.iter().filter(|outside| outside.waiting + outside.dropped > 0);
+    let outside = outside.map(|OutsideStatus { kind, waiting, dropped, .. }| {
+        format!(
+            "warning: {waiting} failures wait for their {kind}, and {dropped} were not counted since the start, as too many waited"
+        )
+    });
+    let stopped = status.patterns_stopped.iter().map(|StoppedPattern { jail, pattern, lines }| {
+        format!(
+            "warning: jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there: what it would have found is not known; simplify it"
+        )
+    });
+    outside.chain(stopped).map(|warning| printable(&warning).into_owned()).collect()
 }
 
 fn jail_tree(status: &JailStatus) -> String {

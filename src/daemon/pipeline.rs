@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::costly::Costly;
 use super::outside::Outside;
 use super::writer;
 use crate::clock::Clock;
@@ -69,6 +70,8 @@ pub(super) struct Pipeline {
     pub(super) writer: SyncSender<writer::Input>,
     /// Where questions go.
     pub(super) outside: Arc<Outside>,
+    /// What the log was told of costly patterns.
+    pub(super) costly: Costly,
 }
 
 impl Pipeline {
@@ -122,9 +125,12 @@ impl Pipeline {
                 self.jails.reconfigure(new.jails, new.allow, new.own);
                 let before = std::mem::replace(&mut self.readers, new.readers);
                 self.readers.take_over(before);
+                self.costly = Costly::default();
                 Some((reply, 0))
             }
         };
+        let now = self.clock.now();
+        self.costly.look(now, || self.readers.exhausted());
         self.hand_on(work, reply, receipt)
     }
 

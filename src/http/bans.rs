@@ -10,12 +10,12 @@ use axum::http::StatusCode;
 
 use super::api::{
     Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, JailStatus,
-    NewAllow, NewBan, Reloaded, Status, UnbanQuery, ZoneStatus,
+    NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
 };
 use super::problem::Refused;
-use super::{By, Control, Daemon, SourceView};
+use super::{By, Control, Daemon, OutsideView, SourceView};
 use crate::ip::Prefix;
-use crate::jail::{self, BanOrder, BanTime, MANUAL, Order};
+use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
 use crate::source;
 use crate::store::{BanQuery, PastBan};
 
@@ -27,7 +27,10 @@ const LONGEST: u64 = 100 * 31_557_600;
 
 /// `GET /api/v1/status`
 pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
-    let jails = daemon.see(|jails| jails.names().map(|name| name.to_string()).collect()).await?;
+    let seen = daemon.see_all(|jails, readers| {
+        (jails.names().map(|name| name.to_string()).collect(), readers.exhausted())
+    });
+    let (jails, exhausted) = seen.await?;
     let zones = daemon.dns().zones();
     let zone = |(index, zone): (usize, &crate::zone::Zone)| {
         let list = zones.lists().latest(index);
@@ -38,7 +41,18 @@ pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
         started: daemon.started(),
         jails,
         zones: zones.zones().iter().enumerate().map(zone).collect(),
+        outside: daemon.outside().iter().map(outside).collect(),
+        patterns_stopped: exhausted.iter().map(stopped).collect(),
     }))
+}
+
+fn outside(view: &OutsideView) -> OutsideStatus {
+    let OutsideView { kind, asked, failed, dropped, waiting } = *view;
+    OutsideStatus { kind: kind.to_owned(), asked, failed, dropped, waiting }
+}
+
+fn stopped(Exhausted { jail, pattern, lines }: &Exhausted) -> StoppedPattern {
+    StoppedPattern { jail: jail.to_string(), pattern: pattern.to_string(), lines: *lines }
 }
 
 /// What a jail reads, by kind.

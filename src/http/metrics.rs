@@ -15,8 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::problem::Refused;
 use super::{Control, Daemon, OutsideView};
-use crate::filter::Place;
-use crate::jail;
+use crate::jail::{self, Exhausted};
 use crate::source::Counters;
 
 /// The media type of the OpenMetrics text form.
@@ -43,7 +42,7 @@ pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, 
     page.zones(&*daemon);
     page.logs(&*daemon);
     page.jails(&jails);
-    page.patterns(exhausted);
+    page.patterns(&exhausted);
     page.outside(&*daemon);
     page.database(&daemon.database());
     page.health(&*daemon);
@@ -171,12 +170,12 @@ impl Page {
         self.gauge("bans_active", "Bans in force", by_family);
     }
 
-    fn patterns(&mut self, exhausted: Vec<(Arc<str>, Place, u64)>) {
-        let stopped = exhausted.into_iter().map(|(jail, place, count)| {
-            (vec![("jail", jail.to_string()), ("pattern", place.to_string())], count)
+    fn patterns(&mut self, exhausted: &[Exhausted]) {
+        let figures = exhausted.iter().map(|Exhausted { jail, pattern, lines }| {
+            (vec![("jail", jail.to_string()), ("pattern", pattern.to_string())], *lines)
         });
         let help = "Lines in which a pattern took too many steps and was stopped";
-        self.counter("patterns_stopped", help, stopped);
+        self.counter("patterns_stopped", help, figures);
     }
 
     fn outside(&mut self, daemon: &dyn Control) {

@@ -87,17 +87,34 @@ impl Readers {
         }
     }
 
-    /// The patterns that took too many steps in some line: jail, pattern and how often.
-    pub fn exhausted(&self) -> Vec<(Arc<str>, filter::Place, u64)> {
+    /// The patterns that took too many steps in some line, in the order of the jails.
+    pub fn exhausted(&self) -> Vec<Exhausted> {
         let groups = self.logs.values().flat_map(|reader| &reader.groups);
-        let followers = groups.flat_map(|group| &group.followers);
-        let of_one = |follower: &Follower| {
-            let jail = Arc::clone(&follower.jail);
-            let counts = follower.filter.exhausted().into_iter();
-            counts.map(move |(place, count)| (Arc::clone(&jail), place, count))
-        };
-        followers.flat_map(of_one).collect()
+        let mut all: Vec<Exhausted> = Vec::new();
+        for follower in groups.flat_map(|group| &group.followers) {
+            for (pattern, lines) in follower.filter.exhausted() {
+                let is_same =
+                    |known: &&mut Exhausted| known.jail == follower.jail && known.pattern == pattern;
+                match all.iter_mut().find(is_same) {
+                    Some(known) => known.lines += lines,
+                    None => all.push(Exhausted { jail: Arc::clone(&follower.jail), pattern, lines }),
+                }
+            }
+        }
+        all.sort_by(|one, other| one.jail.cmp(&other.jail));
+        all
     }
+}
+
+/// A pattern that was stopped, as it took too many steps in some lines: what it would have found there is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// The jail whose filter it is in.
+    pub jail: Arc<str>,
+    /// Which one.
+    pub pattern: filter::Place,
+    /// How many lines, as far as the filter was compiled since.
+    pub lines: u64,
 }
 
 /// Reads the lines of one source for every jail on it.

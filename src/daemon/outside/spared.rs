@@ -23,6 +23,9 @@ const FILES_EVERY: Duration = Duration::from_secs(5);
 /// How often names are looked up.
 const NAMES_EVERY: Duration = Duration::from_secs(5 * 60);
 
+/// While many names are looked up, what is known so far is handed on this often.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
 /// Larger files are no lists of addresses.
 const LARGEST: u64 = 4 << 20;
 
@@ -116,8 +119,9 @@ impl Keeper {
 
     fn look_up_names(&mut self) {
         let wanted: BTreeSet<&String> = self.rules.iter().flat_map(|rule| &rule.names).collect();
-        let wanted: Vec<String> = wanted.into_iter().cloned().collect();
         self.names.retain(|name, _| wanted.contains(name));
+        let wanted: Vec<String> = wanted.into_iter().cloned().collect();
+        let mut told = Instant::now();
         for name in wanted {
             let found = self.outside.hosts.look_up(&name);
             let known = self.names.entry(name.clone()).or_default();
@@ -125,8 +129,12 @@ impl Keeper {
                 Ok(prefixes) => known.take(&name, prefixes),
                 Err(failed) => known.fail(&name, &failed),
             }
-            self.tell();
+            if told.elapsed() >= TOLD_EVERY {
+                self.tell();
+                told = Instant::now();
+            }
         }
+        self.tell();
         self.names_due = Instant::now() + NAMES_EVERY;
     }
 

@@ -27,7 +27,7 @@ const LONGEST_LINE: usize = 1000;
 /// The connections whose lines were seen lately.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    /// The oldest first.
+    /// In the order of their first lines, that of their numbers.
     known: Vec<Known>,
     /// The ids of those of which something else is known since somebody took that down.
     changed: BTreeSet<String>,
@@ -36,6 +36,7 @@ pub(super) struct Connections {
 #[derive(Debug, Serialize, Deserialize)]
 struct Known {
     id: String,
+    number: u64,
     /// When its first line was seen.
     since: Timestamp,
     connection: Connection,
@@ -74,15 +75,18 @@ impl Connections {
     ) -> Connection {
         let mut signs = Signs::take(&mut groups);
         self.changed.insert(id.to_owned());
-        let (since, mut merged) = match self.take(id, now) {
-            Some(Known { since, connection, .. }) => (since, connection.continued(groups, signs)),
-            None if signs.forget => (now, Connection { groups, ..Connection::default() }),
-            None => (now, Connection { groups, ..Connection::default() }.with_user()),
+        let known = self.take(id, now);
+        let place = known.as_ref().map(|known| (known.number, known.since));
+        let mut merged = match known {
+            Some(known) => known.connection.continued(groups, signs),
+            None if signs.forget => Connection { groups, ..Connection::default() },
+            None => Connection { groups, ..Connection::default() }.with_user(),
         };
         merged.judge(&mut signs);
         merged.add(lines, signs);
         if !signs.forget {
-            self.keep(Known { id: id.to_owned(), since, connection: merged.clone() }, now);
+            let (number, since) = place.unwrap_or_else(|| (self.next_number(now), now));
+            self.insert(Known { id: id.to_owned(), number, since, connection: merged.clone() });
         }
         merged
     }
@@ -99,18 +103,19 @@ impl Connections {
         known.is_remembered(now).then_some(known)
     }
 
-    /// Puts a connection where its age wants it.
-    fn keep(&mut self, known: Known, now: Timestamp) {
+    /// The number of a new connection, for which there is room then.
+    fn next_number(&mut self, now: Timestamp) -> u64 {
+        let next = self.known.last().map_or(0, |last| last.number + 1);
         if self.known.len() >= MOST {
             let forgotten = self.known.iter().take_while(|known| !known.is_remembered(now)).count() + 1;
             let forgotten = self.known.drain(..forgotten.min(self.known.len()));
             self.changed.extend(forgotten.map(|known| known.id));
         }
-        self.insert(known);
+        next
     }
 
     fn insert(&mut self, known: Known) {
-        let place = self.known.partition_point(|other| other.since <= known.since);
+        let place = self.known.partition_point(|other| other.number <= known.number);
         self.known.insert(place, known);
     }
 

@@ -44,7 +44,7 @@ impl Window {
         Self { lines: vec![Kept { text: cut(text), whole: cut(text) }], changed: true }
     }
 
-    /// Takes in a line, and lets go of the oldest if there are more than `most`.
+    /// Takes in a line, and lets go of the oldest if there are more than `most` or they are too long together.
     pub(super) fn push(&mut self, line: Line<'_>, most: usize) {
         self.changed = true;
         self.lines.push(Kept { text: cut(line.text), whole: cut(line.whole) });

@@ -1,6 +1,7 @@
 //! A compiled pattern.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::{Regex, RegexBuilder};
 
@@ -12,6 +13,9 @@ use crate::filter::literal;
 /// So many steps back at the most may a pattern with look-around, back-references or conditionals take in one text.
 /// fail2ban's own filters take some dozens; one that takes more tries every way to read a hostile text.
 pub(crate) const STEPS: usize = 20_000;
+
+/// A step may look at all of the text: so in texts longer than this, in bytes, fewer are taken.
+const LONG: &[(usize, usize)] = &[(8 << 10, STEPS / 8), (64 << 10, STEPS / 32)];
 
 /// The memory one compiled pattern may take, in bytes: counted repetitions of Unicode classes take much of it.
 const COMPILED_LIMIT: usize = 16 << 20;
@@ -30,7 +34,19 @@ pub(crate) struct Pattern {
 #[derive(Debug)]
 enum Engine {
     Linear(Regex),
-    Backtracking(Box<fancy_regex::Regex>),
+    Backtracking(Box<Backtracking>),
+}
+
+/// A pattern for the engine with backtracking.
+#[derive(Debug)]
+struct Backtracking {
+    source: String,
+    /// Finds at least the same in linear time, and so where to begin; most texts need no more.
+    loose: Option<Regex>,
+    /// For texts that are not long.
+    exact: fancy_regex::Regex,
+    /// For those of [`LONG`], which few logs have.
+    long: [OnceLock<fancy_regex::Regex>; LONG.len()],
 }
 
 /// A pattern has taken too many steps in a text, which counts as if it did not match.
@@ -49,12 +65,13 @@ pub(crate) enum Captures<'t> {
 impl Pattern {
     pub(super) fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let written = writer::exactly(parsed, texts);
+        let loose = writer::loosely(parsed);
         let engine = if written.backtracks {
-            backtracking(&looking(&written.source, bounds))?
+            backtracking(looking(&written.source, bounds), &loose)?
         } else {
-            bound(&written.source, bounds)?
+            bound(&written.source, &loose, bounds)?
         };
-        Ok(Self { names: names(&engine), engine, literals: literal::required(&writer::loosely(parsed)) })
+        Ok(Self { names: names(&engine), engine, literals: literal::required(&loose) })
     }
 
     /// Where it first matches in `text`.
@@ -63,10 +80,7 @@ impl Pattern {
             // Asking for a match alone first spares most texts the memory for the groups.
             Engine::Linear(regex) if !regex.is_match(text) => Ok(None),
             Engine::Linear(regex) => Ok(regex.captures(text).map(Captures::Linear)),
-            Engine::Backtracking(regex) => match regex.captures(text) {
-                Ok(captures) => Ok(captures.map(Captures::Backtracking)),
-                Err(_) => Err(Exhausted),
-            },
+            Engine::Backtracking(regex) => regex.captures(text, 0),
         }
     }
 
@@ -79,10 +93,7 @@ impl Pattern {
         match &self.engine {
             Engine::Linear(regex) if !regex.is_match_at(text, start) => Ok(None),
             Engine::Linear(regex) => Ok(regex.captures_at(text, start).map(Captures::Linear)),
-            Engine::Backtracking(regex) => match regex.captures_from_pos(text, start) {
-                Ok(captures) => Ok(captures.map(Captures::Backtracking)),
-                Err(_) => Err(Exhausted),
-            },
+            Engine::Backtracking(regex) => regex.captures(text, start),
         }
     }
 
@@ -90,7 +101,7 @@ impl Pattern {
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
         match &self.engine {
             Engine::Linear(regex) => Ok(regex.is_match(text)),
-            Engine::Backtracking(regex) => regex.is_match(text).map_err(|_| Exhausted),
+            Engine::Backtracking(regex) => regex.is_match(text),
         }
     }
 
@@ -107,6 +118,41 @@ impl Pattern {
     /// Literals one of which is in every text that matches; none if no such are known.
     pub(crate) fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
+    }
+}
+
+impl Backtracking {
+    fn captures<'t>(&self, text: &'t str, start: usize) -> Result<Option<Captures<'t>>, Exhausted> {
+        let Some(start) = self.start(text, start) else {
+            return Ok(None);
+        };
+        let captures = self.exact(text).captures_from_pos(text, start).map_err(|_| Exhausted)?;
+        Ok(captures.map(Captures::Backtracking))
+    }
+
+    fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
+        let Some(start) = self.start(text, 0) else {
+            return Ok(false);
+        };
+        let found = self.exact(text).find_from_pos(text, start).map_err(|_| Exhausted)?;
+        Ok(found.is_some())
+    }
+
+    /// Where to begin: no match starts between `start` and there.
+    fn start(&self, text: &str, start: usize) -> Option<usize> {
+        match &self.loose {
+            Some(loose) => Some(loose.find_at(text, start)?.start()),
+            None => Some(start),
+        }
+    }
+
+    fn exact(&self, text: &str) -> &fancy_regex::Regex {
+        match LONG.iter().rposition(|(length, _)| text.len() > *length) {
+            None => &self.exact,
+            Some(index) => self.long[index].get_or_init(|| {
+                stopped(&self.source, LONG[index].1).expect("the same was compiled for other texts")
+            }),
+        }
     }
 }
 
@@ -136,22 +182,22 @@ fn looking(source: &str, bounds: Bounds) -> String {
 }
 
 /// With bounds in linear time.
-fn bound(source: &str, bounds: Bounds) -> Result<Engine, String> {
+fn bound(source: &str, loose: &str, bounds: Bounds) -> Result<Engine, String> {
     if bounds == Bounds::default() {
-        return linear(source);
+        return linear(source).map(Engine::Linear);
     }
     let mark = |wanted: bool| if wanted { r"(?:\b{start-half}|\b{end-half})" } else { "" };
     let engine = linear(&format!("{}(?:{source}){}", mark(bounds.begin), mark(bounds.end)))?;
-    match &engine {
-        // What matches nothing at all may do so at the end of a text, where these are not quite the same.
-        Engine::Linear(regex) if regex.is_match("") => backtracking(&looking(source, bounds)),
-        _ => Ok(engine),
+    // What matches nothing at all may do so at the end of a text, where these are not quite the same.
+    if engine.is_match("") {
+        return backtracking(looking(source, bounds), loose);
     }
+    Ok(Engine::Linear(engine))
 }
 
-fn linear(source: &str) -> Result<Engine, String> {
+fn linear(source: &str) -> Result<Regex, String> {
     let regex = RegexBuilder::new(source).size_limit(COMPILED_LIMIT).dfa_size_limit(CACHE_LIMIT).build();
-    regex.map(Engine::Linear).map_err(|error| match error {
+    regex.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => {
             "it is too large; use smaller counts in its repetitions".to_owned()
         }
@@ -159,19 +205,25 @@ fn linear(source: &str) -> Result<Engine, String> {
     })
 }
 
-fn backtracking(source: &str) -> Result<Engine, String> {
+fn backtracking(source: String, loose: &str) -> Result<Engine, String> {
+    let exact = stopped(&source, STEPS)?;
+    let loose = linear(loose).ok();
+    Ok(Engine::Backtracking(Box::new(Backtracking { source, loose, exact, long: Default::default() })))
+}
+
+fn stopped(source: &str, steps: usize) -> Result<fancy_regex::Regex, String> {
     let regex = fancy_regex::RegexBuilder::new(source)
-        .backtrack_limit(STEPS)
+        .backtrack_limit(steps)
         .delegate_size_limit(COMPILED_LIMIT)
         .delegate_dfa_size_limit(CACHE_LIMIT)
         .build();
-    regex.map(|regex| Engine::Backtracking(Box::new(regex))).map_err(|error| error.to_string())
+    regex.map_err(|error| error.to_string())
 }
 
 fn names(engine: &Engine) -> Vec<(usize, Box<str>)> {
     let named = |(number, name): (usize, Option<&str>)| Some((number, name?.into()));
     match engine {
         Engine::Linear(regex) => regex.capture_names().enumerate().filter_map(named).collect(),
-        Engine::Backtracking(regex) => regex.capture_names().enumerate().filter_map(named).collect(),
+        Engine::Backtracking(regex) => regex.exact.capture_names().enumerate().filter_map(named).collect(),
     }
 }

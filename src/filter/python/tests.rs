@@ -142,10 +142,28 @@ fn what_is_no_pattern_is_pointed_at() {
 
 #[test]
 fn a_pattern_that_tries_every_way_is_stopped() {
-    let pattern = compile(r"^(?:a|a?)+(?!x)$", Flags::default(), Texts::OneLine).unwrap();
-    let text = "a".repeat(2000) + "b\n";
-    assert_eq!(pattern.is_match(&text), Err(Exhausted));
-    assert_eq!(pattern.captures(&text).err(), Some(Exhausted));
+    let pattern = compile(r"^(?:a|a?)+(?!\n)$", Flags::default(), Texts::OneLine).unwrap();
+    for length in [2000, 10_000, 100_000] {
+        let text = "a".repeat(length) + "\n";
+        assert_eq!(pattern.is_match(&text), Err(Exhausted));
+        assert_eq!(pattern.captures(&text).err(), Some(Exhausted));
+    }
+}
+
+#[test]
+fn what_would_not_match_without_looking_around_takes_no_steps() {
+    let cases = [
+        (r"^(?:a|a?)+(?!x)$", "a".repeat(60_000) + "b\n", None),
+        ("(?=.*z)yz", "y".repeat(60_000) + "\n", None),
+        ("(?=.*z)yz", "x".repeat(60_000) + "yz\n", Some(60_000..60_002)),
+        (r"(?<=x)y(?!z)\b", "x".repeat(60_000) + "y\n", Some(60_000..60_001)),
+    ];
+    for (pattern, text, expected) in cases {
+        let compiled = compile(pattern, Flags::default(), Texts::OneLine).unwrap();
+        let found = compiled.captures(&text).unwrap().and_then(|captures| captures.span(0));
+        assert_eq!(found, expected, "{pattern}");
+        assert_eq!(compiled.is_match(&text), Ok(expected.is_some()), "{pattern}");
+    }
 }
 
 #[test]

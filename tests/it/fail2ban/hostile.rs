@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use banzone::clock::Clock;
+use serde_json::json;
 
 use crate::env::{self, Env, until};
 
@@ -55,7 +56,7 @@ fn binary_garbage_matches_nothing() {
 }
 
 #[test]
-fn the_daemon_counts_the_lines_in_which_a_pattern_was_stopped() {
+fn the_daemon_goes_on_and_names_a_pattern_that_was_stopped() {
     let env = Env::new("");
     fs::create_dir_all(env.path("etc/filter.d")).unwrap();
     fs::write(env.path("etc/filter.d/door.conf"), FILTER).unwrap();
@@ -75,6 +76,13 @@ fn the_daemon_counts_the_lines_in_which_a_pattern_was_stopped() {
     let metrics = env.get("/metrics").body;
     let expected = "banzone_patterns_stopped_total{jail=\"door\",pattern=\"failregex 2\"} 3";
     assert!(metrics.contains(expected), "{metrics}");
+    let stopped = json!([{ "jail": "door", "pattern": "failregex 2", "lines": 3 }]);
+    assert_eq!(env.get("/api/v1/status").json()["patterns_stopped"], stopped);
+    let mut status = Command::new(env!("CARGO_BIN_EXE_banzone"));
+    let messages = status.arg("-c").arg(env.config()).arg("status").output().unwrap().stderr;
+    let messages = String::from_utf8(messages).unwrap();
+    assert!(messages.starts_with("warning: jail door: failregex 2 was stopped on 3 lines"), "{messages}");
+    until("the log says so", || daemon.messages().contains("failregex 2 was stopped on "));
     assert!(daemon.terminate().success());
 }
 
