@@ -160,8 +160,8 @@ pub(super) fn fail2ban_file(name: &str) -> Option<&Path> {
 /// The settings of a filter of fail2ban's. Errors without a line are at `place`, where it is named.
 fn checked(loaded: Result<fail2ban::Loaded, Errors>, place: &Place, report: &Report) -> Option<Settings> {
     let errors = match loaded {
-        Ok(loaded) => match loaded.problems(&loaded.settings) {
-            Ok(()) => return Some(loaded.settings),
+        Ok(loaded) => match loaded.compiled(&loaded.settings) {
+            Ok(_) => return Some(loaded.settings),
             Err(errors) => errors,
         },
         Err(errors) => errors,
@@ -197,7 +197,7 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
     if settings.failregex.is_empty() {
         return None;
     }
-    for error in problems(&settings) {
+    for error in compiled(&settings).err().into_iter().flatten() {
         let whole = Place::file(path);
         let place = place_of(&written, error.place).unwrap_or(&whole);
         report.add(place, format!("{}: {}; {}", error.place, error.reason, error.remedy));
@@ -205,12 +205,13 @@ fn read(path: &Path, document: &Document, report: &Report) -> Option<Settings> {
     Some(settings)
 }
 
-/// Why a filter cannot be used.
-pub(super) fn problems(settings: &Settings) -> impl Iterator<Item = filter::Error> + use<> {
-    let compiled = Filter::compile(settings).map(drop);
+/// A filter that can be used, or why it cannot.
+pub(super) fn compiled(settings: &Settings) -> Result<Filter, Vec<filter::Error>> {
     // Which years are near does not matter to whether a pattern is one.
-    let timing = Timing::new(settings, Timestamp::default()).map(drop);
-    [compiled.err(), timing.err()].into_iter().flatten()
+    match (Filter::compile(settings), Timing::new(settings, Timestamp::default())) {
+        (Ok(filter), Ok(_)) => Ok(filter),
+        (filter, timing) => Err([filter.err(), timing.err()].into_iter().flatten().collect()),
+    }
 }
 
 /// Where the part of a filter stands that an error speaks of.

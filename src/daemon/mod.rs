@@ -383,7 +383,7 @@ impl Loaded {
         let zones = zones(config)?;
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;
-        kept.remembered.iter().for_each(|remembered| readers.restore(remembered));
+        readers.restore(&kept.remembered);
         let publisher =
             writer::filled(&store, &zones, jail::never_listed(&config.jails, &config.allow, &own), clock)?;
         let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());

@@ -148,6 +148,14 @@ impl Filter {
         }
     }
 
+    /// Takes in a line of which nobody knows when it was written: it cannot fail, but where several lines are looked at
+    /// together it is one of them.
+    pub fn pass(&self, line: Line<'_>, state: &mut State) {
+        if let Rules::Fail2ban(rules) = &self.rules {
+            rules.pass(line, state);
+        }
+    }
+
     /// Which failregexes match `text` by themselves, from 0: besides the first, which tells who failed. None for filters
     /// that look at several lines at once.
     pub fn matching(&self, text: &str) -> Vec<usize> {
@@ -165,6 +173,21 @@ impl Filter {
     /// What the filter was compiled from, as written.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Tells it from filters with other settings, also after a restart. FNV-1a, as it is stored.
+    pub fn fingerprint(&self) -> String {
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        let hash = format!("{:?}", self.settings).bytes().fold(0xcbf2_9ce4_8422_2325, step);
+        format!("{hash:016x}")
+    }
+
+    /// The failregexes that find an address and beside it an id that may be none.
+    pub fn with_two_identities(&self) -> Vec<Place> {
+        match &self.rules {
+            Rules::Banzone(_) => Vec::new(),
+            Rules::Fail2ban(rules) => rules.with_two_identities(),
+        }
     }
 
     /// The patterns that were stopped because they took too many steps in a text, and how often.

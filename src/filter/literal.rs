@@ -6,7 +6,7 @@
 use regex_syntax::hir::{Hir, HirKind};
 
 /// A shorter literal is in too many lines to tell them apart.
-const SHORTEST: usize = 3;
+pub(super) const SHORTEST: usize = 3;
 
 /// A larger set of alternatives costs more than it spares.
 const MOST: usize = 16;

@@ -95,6 +95,16 @@ impl Timing {
         Some(Timed { text, time, now, is_dated })
     }
 
+    /// Takes over what `before`, which reads dates by the same settings, saw last.
+    pub fn take_over(&mut self, before: Self) {
+        self.last = before.last;
+        match (&mut self.dates, before.dates) {
+            (Kind::Banzone(dates), Kind::Banzone(before)) => dates.take_over(&before),
+            (Kind::Fail2ban(detector), Kind::Fail2ban(before)) => detector.take_over(*before),
+            _ => {}
+        }
+    }
+
     /// What each date template is called and how many dates it found.
     pub fn templates(&self) -> Vec<(&str, u64)> {
         match &self.dates {
@@ -250,6 +260,31 @@ mod tests {
         let sampling = Pace::Sampling { now: at(NOW) };
         let lines = [("none", None), ("1900009999 x", Some(-9999)), ("1800000000 x", Some(100_000_000))];
         check(timing(Dialect::Fail2ban, "EPOCH"), sampling, &lines);
+    }
+
+    #[test]
+    fn what_was_seen_last_can_be_taken_over() {
+        let live = Pace::Following { now: at(NOW), live: true };
+        for (dialect, patterns) in
+            [(Dialect::Fail2ban, ["%Y %m %d", "EPOCH"]), (Dialect::Banzone, ["%Y %m %d %H:%M:%S", "epoch"])]
+        {
+            let datepattern = patterns.map(str::to_owned).to_vec();
+            let settings = Settings { dialect, datepattern, ..Settings::default() };
+            let new = || Timing::new(&settings, at(NOW)).unwrap();
+            let mut before = new();
+            for _ in 0..20 {
+                before.read("1899999970 x", None, live);
+            }
+            let templates = |timing: &Timing| -> Vec<(String, u64)> {
+                timing.templates().into_iter().map(|(name, hits)| (name.to_owned(), hits)).collect()
+            };
+            let expected = templates(&before);
+            let mut after = new();
+            assert_ne!(templates(&after), expected);
+            after.take_over(before);
+            assert_eq!(templates(&after), expected);
+            assert_eq!(after.read("none", None, live).unwrap().time, Some(at(NOW - 30)));
+        }
     }
 
     #[test]

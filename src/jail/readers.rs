@@ -12,9 +12,17 @@ use super::{Found, Settings};
 use crate::clock::Timestamp;
 use crate::filter::{self, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict};
 
-/// The readers of all logs, by source.
+/// The readers of all logs.
 #[derive(Debug, Default)]
-pub struct Readers(HashMap<Arc<str>, Reader>);
+pub struct Readers {
+    /// By source.
+    logs: HashMap<Arc<str>, Reader>,
+    /// What the store is to drop, as no filter remembers it any longer.
+    forgotten: Vec<Remembered>,
+}
+
+/// The key under which the store keeps which filter it was that remembers, so that no other one takes it over.
+const FILTER: &str = "filter";
 
 impl Readers {
     /// Compiles the filters of all jails. The same filter in several jails is compiled for each source they share.
@@ -23,60 +31,65 @@ impl Readers {
         let mut readers = Self::default();
         for jail in jails {
             for source in &jail.sources {
-                readers.0.entry(Arc::clone(&source.path)).or_default().add(jail, now)?;
+                readers.logs.entry(Arc::clone(&source.path)).or_default().add(jail, now)?;
             }
         }
-        readers.0.values_mut().for_each(Reader::prepare);
+        readers.logs.values_mut().for_each(Reader::prepare);
         Ok(readers)
     }
 
     /// The reader of one source.
     pub fn get_mut(&mut self, source: &str) -> Option<&mut Reader> {
-        self.0.get_mut(source)
+        self.logs.get_mut(source)
     }
 
     /// What the filters remember of their logs, as far as it differs since the last call; to be committed with the lines.
     pub fn finish(&mut self) -> Vec<Remembered> {
-        let mut remembered = Vec::new();
-        for (source, reader) in &mut self.0 {
+        let mut remembered = std::mem::take(&mut self.forgotten);
+        for (source, reader) in &mut self.logs {
             for follower in reader.groups.iter_mut().flat_map(|group| &mut group.followers) {
-                remembered.extend(follower.state.take_changes().map(|(key, value)| Remembered {
-                    source: Arc::clone(source),
-                    jail: Arc::clone(&follower.jail),
-                    key,
-                    value,
-                }));
+                remembered.append(&mut follower.take_changes(source));
             }
         }
         remembered
     }
 
-    /// Takes over what the store kept of [`Readers::finish`].
-    pub fn restore(&mut self, remembered: &Remembered) {
-        let follower =
-            self.0.get_mut(&remembered.source).and_then(|reader| reader.follower(&remembered.jail));
-        if let (Some(follower), Some(value)) = (follower, &remembered.value) {
-            follower.state.restore(&remembered.key, value);
+    /// Takes over all that the store kept of [`Readers::finish`]. What was remembered by a filter that is no longer there,
+    /// or is another one now, is forgotten.
+    pub fn restore(&mut self, kept: &[Remembered]) {
+        for Remembered { source, jail, value, .. } in kept.iter().filter(|kept| kept.key == FILTER) {
+            if let Some(follower) = self.follower(source, jail) {
+                follower.is_known = value.as_ref() == Some(&follower.filter.fingerprint());
+            }
+        }
+        for kept in kept {
+            let follower = self.follower(&kept.source, &kept.jail).filter(|follower| follower.is_known);
+            match (follower, &kept.value) {
+                (Some(follower), Some(value)) => follower.restore(&kept.key, value),
+                _ => self.forgotten.push(Remembered { value: None, ..kept.clone() }),
+            }
         }
     }
 
-    /// Takes over what the filters of `before` remember, where they are still the same.
+    fn follower(&mut self, source: &str, jail: &str) -> Option<&mut Follower> {
+        self.logs.get_mut(source)?.follower(jail)
+    }
+
+    /// Takes over what the filters of `before` remember, where they are still the same, and what dates looked like. The
+    /// rest is forgotten.
     pub fn take_over(&mut self, before: Self) {
-        for (source, reader) in before.0 {
-            let Some(here) = self.0.get_mut(&source) else { continue };
-            for old in reader.groups.into_iter().flat_map(|group| group.followers) {
-                if let Some(follower) = here.follower(&old.jail)
-                    && follower.filter.settings() == old.filter.settings()
-                {
-                    follower.state = old.state;
-                }
-            }
+        self.forgotten.extend(before.forgotten);
+        for (source, reader) in before.logs {
+            let mut gone = Reader::default();
+            let here = self.logs.get_mut(&source).unwrap_or(&mut gone);
+            let lost = reader.groups.into_iter().flat_map(|group| here.take_over(group));
+            self.forgotten.extend(lost.flat_map(|follower| follower.forget(&source)));
         }
     }
 
     /// The patterns that took too many steps in some line, in the order of the jails.
     pub fn exhausted(&self) -> Vec<Exhausted> {
-        let groups = self.0.values().flat_map(|reader| &reader.groups);
+        let groups = self.logs.values().flat_map(|reader| &reader.groups);
         let mut all: Vec<Exhausted> = Vec::new();
         for follower in groups.flat_map(|group| &group.followers) {
             for (pattern, lines) in follower.filter.exhausted() {
@@ -147,6 +160,23 @@ impl Reader {
         followers.find(|follower| *follower.jail == *jail)
     }
 
+    /// Takes over what is the same in `old`; gives back the others that were in it.
+    fn take_over(&mut self, old: Group) -> Vec<Follower> {
+        if let Some(group) = self.groups.iter_mut().find(|group| group.alike == old.alike) {
+            group.timing.take_over(old.timing);
+        }
+        let mut others = Vec::new();
+        for old in old.followers {
+            match self.follower(&old.jail) {
+                Some(here) if here.filter.settings() == old.filter.settings() => {
+                    (here.state, here.is_known) = (old.state, old.is_known);
+                }
+                _ => others.push(old),
+            }
+        }
+        others
+    }
+
     /// Puts the groups of one encoding together, so that a line is decoded once for all of them.
     fn prepare(&mut self) {
         self.groups.sort_by_key(|group| group.alike.encoding.map(Encoding::name));
@@ -159,6 +189,7 @@ impl Reader {
             jail: Arc::clone(&jail.name),
             filter: Filter::compile(&jail.filter)?,
             state: State::default(),
+            is_known: false,
             findtime: jail.findtime,
         };
         let known = self.groups.iter().position(|group| group.alike == alike);
@@ -217,7 +248,42 @@ struct Follower {
     jail: Arc<str>,
     filter: Filter,
     state: State,
+    /// Whether the store knows that it is this filter that remembers.
+    is_known: bool,
     findtime: Duration,
+}
+
+impl Follower {
+    /// What differs in what it remembers of `source` since this was last asked.
+    fn take_changes(&mut self, source: &Arc<str>) -> Vec<Remembered> {
+        let changes = self.state.take_changes();
+        let mut changes: Vec<_> =
+            changes.map(|(key, value)| remembered(source, &self.jail, key, value)).collect();
+        if !changes.is_empty() && !std::mem::replace(&mut self.is_known, true) {
+            let fingerprint = self.filter.fingerprint();
+            changes.push(remembered(source, &self.jail, FILTER.to_owned(), Some(fingerprint)));
+        }
+        changes
+    }
+
+    fn restore(&mut self, key: &str, value: &str) {
+        if key != FILTER {
+            self.state.restore(key, value);
+        }
+    }
+
+    /// What the store may have of it, to be dropped.
+    fn forget(self, source: &Arc<str>) -> Vec<Remembered> {
+        if !self.is_known {
+            return Vec::new();
+        }
+        let keys = self.state.into_keys().chain([FILTER.to_owned()]);
+        keys.map(|key| remembered(source, &self.jail, key, None)).collect()
+    }
+}
+
+fn remembered(source: &Arc<str>, jail: &Arc<str>, key: String, value: Option<String>) -> Remembered {
+    Remembered { source: Arc::clone(source), jail: Arc::clone(jail), key, value }
 }
 
 impl Group {
@@ -236,9 +302,13 @@ impl Group {
         let (Some(timed), Some(matcher)) = (self.timing.read(line, known, pace), &self.matcher) else {
             return;
         };
-        let Timed { text, time: Some(time), now, .. } = timed else { return };
+        let Timed { text, time, now, .. } = timed;
         for candidate in matcher.candidates(text).iter() {
-            let Follower { jail, filter, state, findtime } = &mut self.followers[candidate];
+            let Follower { jail, filter, state, findtime, .. } = &mut self.followers[candidate];
+            let Some(time) = time else {
+                filter.pass(Line { text, whole: line }, state);
+                continue;
+            };
             // What is too old to count leaves no traces either.
             if time < now - *findtime {
                 continue;
@@ -247,6 +317,127 @@ impl Group {
                 // As evidence, a line that bears no time of its own is worth less.
                 let dated = known.map(|known| format!("{known} {line}"));
                 found(jail, &Found { failure, time, line: dated.as_deref().unwrap_or(line) }, now);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ip::PrefixSet;
+    use crate::jail::BanTime;
+    use crate::source;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_secs(seconds)
+    }
+
+    /// A jail on one log, whose filter puts the lines of a connection together.
+    fn jail(name: &str, path: &str, failregex: &[&str]) -> Settings {
+        Settings {
+            name: name.into(),
+            sources: vec![source::Settings { path: path.into(), start: source::Start::Head }],
+            filter: filter::Settings {
+                name: "sample".to_owned(),
+                dialect: Dialect::Fail2ban,
+                failregex: failregex.iter().map(|&pattern| pattern.to_owned()).collect(),
+                datepattern: vec!["EPOCH".to_owned()],
+                ..filter::Settings::default()
+            },
+            findtime: Duration::from_secs(600),
+            maxretry: 3,
+            bantime: BanTime::For(Duration::from_secs(3600)),
+            increment: None,
+            ignore: PrefixSet::default(),
+            ignore_self: true,
+            ipv6_prefix: 128,
+            escalate: None,
+            max_matches: 3,
+            allow_reserved: PrefixSet::default(),
+            ignore_names: Vec::new(),
+            ignore_files: Vec::new(),
+            ignore_command: None,
+            encoding: None,
+            counts_bans: false,
+        }
+    }
+
+    const CONNECTIONS: &[&str] =
+        &["^ <F-MLFID>\\[\\d+\\]</F-MLFID> (?:<F-NOFAIL>connect</F-NOFAIL> from <HOST>|wrong password)$"];
+
+    const NOW: i64 = 1_900_000_000;
+
+    fn readers(jails: &[Settings]) -> Readers {
+        Readers::new(jails, at(NOW)).unwrap()
+    }
+
+    /// The failures in a line of the log `/log`, by jail, and the second each counts for.
+    fn read(readers: &mut Readers, live: bool, line: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        let pace = Pace::Following { now: at(NOW), live };
+        readers.get_mut("/log").unwrap().read(line.as_bytes(), None, pace, |jail, found, _| {
+            all.push(format!("{jail} {} {}", found.failure.who, NOW - found.time.as_secs()));
+        });
+        all
+    }
+
+    #[test]
+    fn a_reload_keeps_what_dates_looked_like() {
+        let mut before = readers(&[jail("one", "/log", &["from <HOST>$"])]);
+        assert_eq!(read(&mut before, true, "1899999970 from 192.0.2.1"), ["one 192.0.2.1 30"]);
+        // The filter is another one, its dates are not.
+        let mut after = readers(&[jail("one", "/log", &["by <HOST>$", "from <HOST>$"])]);
+        after.take_over(before);
+        assert_eq!(read(&mut after, true, "from 192.0.2.1"), ["one 192.0.2.1 30"]);
+    }
+
+    /// Keeps what is remembered, as the store does.
+    fn keep(kept: &mut BTreeMap<(Arc<str>, Arc<str>, String), Remembered>, readers: &mut Readers) {
+        for remembered in readers.finish() {
+            let Remembered { source, jail, key, value } = remembered.clone();
+            match value {
+                Some(_) => kept.insert((source, jail, key), remembered),
+                None => kept.remove(&(source, jail, key)),
+            };
+        }
+    }
+
+    #[test]
+    fn what_another_filter_remembers_is_forgotten() {
+        const OTHER: &[&str] = &[CONNECTIONS[0], "by <HOST>$"];
+        let same = || vec![jail("one", "/log", CONNECTIONS)];
+        let cases = [
+            (same(), true),
+            (vec![jail("one", "/log", OTHER)], false),
+            (vec![jail("two", "/log", CONNECTIONS)], false),
+            (vec![jail("one", "/other", CONNECTIONS), jail("two", "/log", OTHER)], false),
+        ];
+        for (jails, is_kept) in cases {
+            for is_reloaded in [true, false] {
+                let mut kept = BTreeMap::new();
+                let mut before = readers(&same());
+                assert!(read(&mut before, true, "1899999970 [1] connect from 192.0.2.1").is_empty());
+                keep(&mut kept, &mut before);
+                assert_eq!(kept.len(), 2, "the connection and its filter");
+                let mut after = readers(&jails);
+                if is_reloaded {
+                    after.take_over(before);
+                } else {
+                    after.restore(&kept.values().cloned().collect::<Vec<_>>());
+                }
+                keep(&mut kept, &mut after);
+                assert_eq!(kept.len(), if is_kept { 2 } else { 0 }, "{kept:?}, reloaded: {is_reloaded}");
+                let failures = read(&mut after, true, "1899999970 [1] wrong password");
+                assert_eq!(!failures.is_empty(), is_kept, "{failures:?}");
+                // The store is told which filter it is that remembers now.
+                keep(&mut kept, &mut after);
+                assert_eq!(kept.len(), 2, "{kept:?}");
+                let mut again = readers(&jails);
+                again.restore(&kept.values().cloned().collect::<Vec<_>>());
+                assert!(again.finish().is_empty());
             }
         }
     }

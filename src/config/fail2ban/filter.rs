@@ -6,13 +6,13 @@ use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::super::error::{Error, Errors, Place};
-use super::super::filter::problems;
+use super::super::filter::compiled;
 use super::files::{Files, Merged, is_conditional};
 use super::jail::not_a_number;
 use super::parser::{Options, option_name};
 use super::tags;
 use super::text::Text;
-use crate::filter::{self, Dialect, UseDns};
+use crate::filter::{self, Dialect, Filter, UseDns};
 
 /// The options of a filter that say what it finds. A jail may have any of them too.
 pub(super) const DEFINITION: &[&str] =
@@ -57,14 +57,24 @@ impl Loaded {
         place.unwrap_or(&places.whole)
     }
 
-    /// Whether `settings`, which are its own with what the jail adds, can be used; or everything that is wrong.
-    pub(in super::super) fn problems(&self, settings: &filter::Settings) -> Result<(), Errors> {
+    /// The filter of `settings`, which are its own with what the jail adds; or everything that is wrong.
+    pub(in super::super) fn compiled(&self, settings: &filter::Settings) -> Result<Filter, Errors> {
         let error = |problem: filter::Error| {
             let message = format!("{}: {}; {}", problem.place, problem.reason, problem.remedy);
             Error { place: self.place(problem.place).clone(), message }
         };
-        let errors: Vec<_> = problems(settings).map(error).collect();
-        if errors.is_empty() { Ok(()) } else { Err(Errors(errors)) }
+        compiled(settings).map_err(|problems| Errors(problems.into_iter().map(error).collect()))
+    }
+
+    /// What `compiled`, which this has become, does otherwise than in fail2ban.
+    pub(super) fn differences(&self, compiled: &Filter) -> impl Iterator<Item = Error> {
+        compiled.with_two_identities().into_iter().map(|part| {
+            let message = format!(
+                "{part}: it has an `<F-ID>` beside an address; an id that is no address cannot be listed, so the address \
+                 fails where fail2ban bans the id"
+            );
+            Error { place: self.place(part).clone(), message }
+        })
     }
 }
 

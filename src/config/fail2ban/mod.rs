@@ -235,7 +235,8 @@ fn finish(
     }
     let settings = settings::of_jail(jail, sources, notices)?;
     if !settings.filter.failregex.is_empty() {
-        jail.filter.problems(&settings.filter)?;
+        let compiled = jail.filter.compiled(&settings.filter)?;
+        notices.extend(jail.filter.differences(&compiled));
     }
     Ok(settings)
 }

@@ -376,3 +376,25 @@ fn what_has_no_effect_is_noticed_once() {
         assert!(notice.starts_with(start), "{notice}");
     }
 }
+
+#[test]
+fn an_id_beside_an_address_is_noticed() {
+    let jail = "[web]\nenabled = true\nfilter = f\nlogpath = /a\n";
+    let notice = "it has an `<F-ID>` beside an address; an id that is no address cannot be listed";
+    for (filter, expected) in [
+        ("failregex = ^a <F-ID>\\S+</F-ID> <HOST>\n", Some("filter.d/f.conf:2: failregex 1: ")),
+        ("failregex = ^a <HOST>\n  ^b <F-ID>\\S+</F-ID> <ADDR>\n", Some("filter.d/f.conf:3: failregex 2: ")),
+        (
+            "prefregex = ^<HOST> <F-CONTENT>.+</F-CONTENT>\nfailregex = ^<F-ID>\\S+</F-ID>\n",
+            Some("filter.d/f.conf:3: failregex 1: "),
+        ),
+        ("failregex = ^a <F-ID>\\S+</F-ID>\n  ^a <HOST>\n", None),
+    ] {
+        let filter = format!("[Definition]\n{filter}");
+        let (found, folder) = jails(&[("jail.local", jail), ("filter.d/f.conf", &filter)]);
+        let notices = show(&found.unwrap().notices, &folder);
+        let about: Vec<_> = notices.iter().filter(|text| text.contains(notice)).collect();
+        assert_eq!(about.len(), usize::from(expected.is_some()), "{filter}: {notices:?}");
+        assert!(about.iter().all(|text| text.starts_with(expected.unwrap())), "{notices:?}");
+    }
+}

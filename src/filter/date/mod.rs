@@ -93,6 +93,16 @@ impl Dates {
         Some(Date { time, span, template })
     }
 
+    /// Takes over what `before`, dates in the same formats, saw last.
+    pub(super) fn take_over(&mut self, before: &Self) {
+        if self.templates.len() == before.templates.len() {
+            self.recent = before.recent;
+            for (template, before) in self.templates.iter_mut().zip(&before.templates) {
+                template.hits = before.hits;
+            }
+        }
+    }
+
     /// What each template is called and how many dates it found.
     pub fn templates(&self) -> impl Iterator<Item = (&str, u64)> {
         self.templates.iter().map(|template| (template.kind.name(), template.hits))

@@ -129,12 +129,21 @@ impl Connections {
         })
     }
 
-    /// Takes over what is known of a connection.
-    pub(super) fn restore(&mut self, known: &str) {
-        if let Ok(known) = serde_json::from_str(known) {
-            self.insert(known);
-            self.known.truncate(MOST);
+    /// The ids of the connections that somebody may have taken down.
+    pub(super) fn into_ids(self) -> impl Iterator<Item = String> {
+        let mut ids = self.changed;
+        ids.extend(self.known.into_iter().map(|known| known.id));
+        ids.into_iter()
+    }
+
+    /// Takes over what is known of the connection `id`. Of too many, those that began first are forgotten.
+    pub(super) fn restore(&mut self, id: &str, known: &str) {
+        match serde_json::from_str::<Known>(known) {
+            Ok(known) if known.id == id => self.insert(known),
+            _ => _ = self.changed.insert(id.to_owned()),
         }
+        let forgotten = self.known.drain(..self.known.len().saturating_sub(MOST));
+        self.changed.extend(forgotten.map(|known| known.id));
     }
 }
 

@@ -138,10 +138,10 @@ fn prefix(address: &str, length: Option<&str>) -> Option<Prefix> {
 }
 
 fn named(name: &str, use_dns: UseDns) -> Who {
-    match name.parse() {
-        Ok(address) => Who::Prefix(Prefix::host(address)),
-        Err(_) if use_dns == UseDns::Raw => Who::Id(name.to_owned()),
-        Err(_) => Who::Name(name.to_owned()),
+    match (name.parse(), use_dns) {
+        (Ok(address), _) => Who::Prefix(Prefix::host(address)),
+        (Err(_), UseDns::Yes | UseDns::Warn) => Who::Name(name.to_owned()),
+        (Err(_), UseDns::No | UseDns::Raw) => Who::Id(name.to_owned()),
     }
 }
 

@@ -40,10 +40,16 @@ impl State {
         window.into_iter().chain(connections)
     }
 
-    /// Takes over a value that [`State::take_changes`] gave. What cannot be read is passed over.
+    /// Every key that [`State::take_changes`] may have given and not taken back.
+    pub fn into_keys(self) -> impl Iterator<Item = String> {
+        let connections = self.connections.into_ids().map(|id| format!("{CONNECTION}{id}"));
+        [WINDOW.to_owned()].into_iter().chain(connections)
+    }
+
+    /// Takes over a value that [`State::take_changes`] gave. What cannot be read is forgotten.
     pub fn restore(&mut self, key: &str, value: &str) {
         match key.strip_prefix(CONNECTION) {
-            Some(_) => self.connections.restore(value),
+            Some(id) => self.connections.restore(id, value),
             None => self.window.restore(value),
         }
     }

@@ -11,7 +11,7 @@ use super::tag;
 use super::window::{self, Kept, MOST_LINES, Window};
 use crate::clock::Timestamp;
 use crate::filter::python::{self, Captures, Flags, Pattern, PythonError, Texts};
-use crate::filter::{Error, Failure, Line, Place, Settings, UseDns, Verdict, Who};
+use crate::filter::{Error, Failure, Line, Place, Settings, UseDns, Verdict, Who, literal};
 
 /// The compiled patterns of a filter.
 #[derive(Debug)]
@@ -78,6 +78,20 @@ impl Rules {
         verdict
     }
 
+    /// Takes in a line that is only seen by those behind it.
+    pub(in crate::filter) fn pass(&self, line: Line<'_>, state: &mut State) {
+        if self.lines == 1 {
+            return;
+        }
+        state.window.push(line, self.lines);
+        let Some(prefix) = &self.prefix else { return };
+        let text = window::joined(&state.window.lines);
+        let content = prefix.find(&text).and_then(|found| prefix.names.read(&found, &text).take("content"));
+        if let Some(content) = content.filter(|content| !content.is_empty()) {
+            state.window = Window::of(&content);
+        }
+    }
+
     fn look<'t>(&self, line: Line<'_>, text: &str, state: &mut State, now: Timestamp) -> Verdict<'t> {
         // With many failregexes it pays to ask the ignoreregexes first, and it changes what they see.
         if self.ignore.len() + 2 < self.fail.len()
@@ -86,45 +100,33 @@ impl Rules {
             return Verdict::Ignored { failure: None, ignoreregex };
         }
         let Some(prefix) = &self.prefix else {
-            return self.search(line, text, Groups::default(), state, now);
+            return self.search(line, text, Groups::default(), None, state, now);
         };
         let Some(captures) = prefix.find(text) else {
             return Verdict::Miss;
         };
         let mut groups = prefix.names.read(&captures, text);
         match groups.take("content").filter(|content| !content.is_empty()) {
-            None => self.search(line, text, groups, state, now),
+            None => self.search(line, text, groups, None, state, now),
             Some(mut content) => {
                 let seen = match self.lines {
                     1 => Vec::new(),
                     _ => std::mem::replace(&mut state.window, Window::of(&content)).lines,
                 };
                 content.push('\n');
-                self.search_in(line, &content, groups, &seen, state, now)
+                self.search(line, &content, groups, Some(seen), state, now)
             }
         }
     }
 
+    /// Asks the failregexes about `text`, which stands for the lines `seen`, or for those of the window. `prefix` are the
+    /// groups that the prefregex matched.
     fn search<'t>(
         &self,
         line: Line<'_>,
         text: &str,
-        groups: Groups,
-        state: &mut State,
-        now: Timestamp,
-    ) -> Verdict<'t> {
-        let seen = state.window.lines.clone();
-        self.search_in(line, text, groups, &seen, state, now)
-    }
-
-    /// Asks the failregexes about `text`, which stands for the lines `seen`. `prefix` are the groups that the prefregex
-    /// matched.
-    fn search_in<'t>(
-        &self,
-        line: Line<'_>,
-        text: &str,
         prefix: Groups,
-        seen: &[Kept],
+        seen: Option<Vec<Kept>>,
         state: &mut State,
         now: Timestamp,
     ) -> Verdict<'t> {
@@ -134,6 +136,8 @@ impl Rules {
         };
         let mut groups = prefix;
         groups.update(found.rule.names.read(&found.captures, text));
+        // What the match leaves of the window is put back below.
+        let seen = seen.unwrap_or_else(|| std::mem::take(&mut state.window.lines));
         let (matched, others) = self.split(&found, text, seen);
         let ignored = match self.lines {
             1 => self.ignored(text),
@@ -203,7 +207,7 @@ impl Rules {
         self.fail.iter().filter(|rule| rule.is_match(&text)).map(Rule::index).collect()
     }
 
-    fn split(&self, found: &Match<'_, '_>, text: &str, seen: &[Kept]) -> (Vec<Kept>, Vec<Kept>) {
+    fn split(&self, found: &Match<'_, '_>, text: &str, seen: Vec<Kept>) -> (Vec<Kept>, Vec<Kept>) {
         if self.lines == 1 {
             return (Vec::new(), Vec::new());
         }
@@ -225,6 +229,16 @@ impl Rules {
         let all = self.prefix.iter().chain(&self.fail).chain(&self.ignore);
         let counts = all.map(|rule| (rule.place, rule.exhausted.load(Ordering::Relaxed)));
         counts.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The failregexes that find an address and beside it an id that may be none.
+    pub(in crate::filter) fn with_two_identities(&self) -> Vec<Place> {
+        let has = |rule: &Rule, group| {
+            [Some(rule), self.prefix.as_ref()].into_iter().flatten().any(|rule| rule.names.has(group))
+        };
+        let has_two =
+            |rule: &&Rule| has(rule, "fid") && ["ip4", "ip6", "dns"].iter().any(|group| has(rule, group));
+        self.fail.iter().filter(has_two).map(|rule| rule.place).collect()
     }
 
     /// Literals one of which is in every text that a failregex matches.
@@ -330,10 +344,20 @@ fn check_identified(prefix: Option<&Rule>, fail: &[Rule], settings: &Settings) -
 /// What the lines that match must contain. What all lines of a program contain tells little: so the literals of the
 /// prefregex count only where a failregex has none.
 fn literals(prefix: Option<&Rule>, fail: &[Rule]) -> Option<Vec<Vec<u8>>> {
-    let of_prefix = || prefix.and_then(|prefix| prefix.pattern.literals());
-    let each = fail.iter().map(|rule| rule.pattern.literals().or_else(of_prefix));
+    let of_prefix = || prefix.and_then(|prefix| within_line(&prefix.pattern));
+    let each = fail.iter().map(|rule| within_line(&rule.pattern).or_else(of_prefix));
     let mut all = each.collect::<Option<Vec<_>>>()?.concat();
     all.sort();
     all.dedup();
     Some(all)
+}
+
+/// The literals of a pattern as far as they can stand in a line that has no line feed behind it yet; none if too little
+/// is left of one.
+fn within_line(pattern: &Pattern) -> Option<Vec<Vec<u8>>> {
+    let cut = |literal: &Vec<u8>| {
+        let line = literal.split(|&byte| byte == b'\n').next()?;
+        (line.len() >= literal::SHORTEST).then(|| line.to_vec())
+    };
+    pattern.literals()?.iter().map(cut).collect()
 }

@@ -1,7 +1,7 @@
 //! Whole filters, and what they say of the lines of a log.
 
 use crate::clock::Timestamp;
-use crate::filter::{Dialect, Filter, Line, Settings, State, UseDns, Verdict};
+use crate::filter::{Dialect, Filter, Line, Matcher, Settings, State, UseDns, Verdict, Who};
 
 fn owned(patterns: &[&str]) -> Vec<String> {
     patterns.iter().map(|&pattern| pattern.to_owned()).collect()
@@ -80,15 +80,53 @@ fn tags_find_who_failed() {
 }
 
 #[test]
+fn a_line_that_matches_is_a_candidate() {
+    let login = "login 192.0.2.1 failed";
+    let cases: &[(Option<&str>, &str, &str)] = &[
+        (None, r"^login <ADDR> failed\n", login),
+        (None, r"^login <ADDR> fai(?:led\n|ed\n)", login),
+        (None, r"^\w+ <ADDR> \w+d\n", login),
+        (None, r"<ADDR>(?: failed\n\Z| lost\n)", login),
+        (None, "^login <ADDR> failed\n$", login),
+        (
+            Some(r"^auth: <F-CONTENT>.+</F-CONTENT>\n"),
+            r"^login <ADDR> failed\n",
+            "auth: login 192.0.2.1 failed",
+        ),
+        (Some(r"^<F-CONTENT>.+\n</F-CONTENT>"), r"^login <ADDR> failed\n\n", login),
+        (Some(r"^<F-CONTENT>.+</F-CONTENT> auth\n"), r"^\w+ <ADDR> \w+d\n", "login 192.0.2.1 failed auth"),
+    ];
+    for (prefregex, failregex, text) in cases {
+        let prefregex = prefregex.map(str::to_owned);
+        let filter = Filter::compile(&Settings { prefregex, ..settings(&[failregex]) }).unwrap();
+        assert_eq!(said(&filter.check(text)), "192.0.2.1 - 0", "{failregex}");
+        assert!(
+            Matcher::new(&[&filter]).candidates(text).contains(0),
+            "{failregex}: {:?}",
+            filter.literals()
+        );
+    }
+}
+
+#[test]
 fn names_are_worth_what_use_dns_says() {
     let named = |use_dns| Settings { use_dns, ..settings(&["from <HOST>$"]) };
     let log = |expected| [(0, "from mail.example.com", expected)];
     check(&named(UseDns::Yes), &log("mail.example.com - 0"));
     check(&named(UseDns::No), &log("miss"));
-    let filter = Filter::compile(&named(UseDns::Raw)).unwrap();
-    let verdict = filter.check("from mail.example.com");
-    assert!(matches!(&verdict, Verdict::Failure(failure) if failure.who.to_string() == "mail.example.com"));
-    assert!(matches!(verdict, Verdict::Failure(failure) if matches!(failure.who, crate::filter::Who::Id(_))));
+    let name = || "mail.example.com".to_owned();
+    for (use_dns, pattern, expected) in [
+        (UseDns::Raw, "from <HOST>$", Who::Id(name())),
+        (UseDns::No, "from <DNS>$", Who::Id(name())),
+        (UseDns::No, "from <F-DNS/>$", Who::Id(name())),
+        (UseDns::No, r"from (?P<dns>\S+)$", Who::Id(name())),
+        (UseDns::Warn, "from <F-DNS/>$", Who::Name(name())),
+    ] {
+        let filter = Filter::compile(&Settings { use_dns, ..settings(&[pattern]) }).unwrap();
+        let verdict = filter.check("from mail.example.com");
+        let Verdict::Failure(failure) = verdict else { panic!("{pattern}: {verdict:?}") };
+        assert_eq!(failure.who, expected, "{pattern}");
+    }
 }
 
 #[test]
@@ -236,6 +274,30 @@ fn patterns_stretch_over_lines() {
 }
 
 #[test]
+fn a_line_of_no_time_is_seen_by_those_behind_it() {
+    let stretched = Settings { maxlines: 3, ..settings(&[r"^begin$<SKIPLINES>^end <HOST>$"]) };
+    let prefixed = Settings {
+        prefregex: Some("^(?:x )?<F-CONTENT>(?s:.+?)</F-CONTENT>$".to_owned()),
+        ..stretched.clone()
+    };
+    let single = settings(&["^begin$|^end <HOST>$"]);
+    for (settings, lines, expected) in [
+        (&stretched, &["begin", "x"][..], "192.0.2.1 - 1"),
+        (&stretched, &["begin", "x", "y"], "miss"),
+        (&stretched, &["begin", "end 192.0.2.2"], "192.0.2.2 - 1"),
+        (&prefixed, &["x begin"], "192.0.2.1 - 1"),
+        (&single, &["begin"], "192.0.2.1 - 0"),
+    ] {
+        let filter = Filter::compile(settings).unwrap();
+        let mut state = State::default();
+        lines.iter().for_each(|text| filter.pass(Line { text, whole: text }, &mut state));
+        let end = "end 192.0.2.1";
+        let verdict = filter.follow(Line { text: end, whole: end }, &mut state, Timestamp::default());
+        assert_eq!(said(&verdict), expected, "{lines:?}");
+    }
+}
+
+#[test]
 fn an_ignoreregex_sees_the_lines_of_the_match() {
     let stretched = Settings {
         maxlines: 2,
@@ -323,4 +385,21 @@ fn a_restart_between_any_two_lines_changes_nothing() {
         }
         assert!(kept.len() <= 2, "{kept:?}");
     }
+}
+
+#[test]
+fn of_too_many_connections_the_latest_are_taken_over() {
+    let filter = Filter::compile(&connections()).unwrap();
+    let (mut state, mut kept) = (State::default(), Vec::new());
+    for number in 0..=101 {
+        let text = format!("[{number}] connect from 192.0.2.1");
+        filter.follow(Line { text: &text, whole: &text }, &mut state, Timestamp::from_secs(0));
+        kept.extend(state.take_changes().filter(|(_, value)| value.is_some()));
+    }
+    let mut state = State::default();
+    kept.iter().rev().for_each(|(key, value)| state.restore(key, value.as_deref().unwrap()));
+    state.restore("connection [7777]", "unreadable");
+    let changes: Vec<_> = state.take_changes().collect();
+    let forgotten = ["connection [0]", "connection [1]", "connection [7777]"];
+    assert_eq!(changes, forgotten.map(|key| (key.to_owned(), None)));
 }

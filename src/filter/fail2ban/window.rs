@@ -7,11 +7,11 @@ use crate::filter::Line;
 /// Up to so many bytes of a line are kept, so that nobody's lines fill the memory.
 const LONGEST: usize = 16 * 1024;
 
+/// So many bytes of lines are kept at a time: all of them are looked at again with every line.
+const MOST_BYTES: usize = 256 * 1024;
+
 /// No filter needs more lines at once.
 pub(super) const MOST_LINES: usize = 1000;
-
-/// So many bytes of lines are looked at together, whatever their number.
-const MOST_BYTES: usize = 256 * 1024;
 
 /// The lines that are looked at together, oldest first.
 #[derive(Debug, Default)]
@@ -48,19 +48,21 @@ impl Window {
     pub(super) fn push(&mut self, line: Line<'_>, most: usize) {
         self.changed = true;
         self.lines.push(Kept { text: cut(line.text), whole: cut(line.whole) });
-        let old = self.lines.len().saturating_sub(most);
-        self.lines.drain(..old);
-        let mut bytes = 0;
-        let kept = self.lines.iter().rev().take_while(|line| {
-            bytes += line.text.len();
-            bytes <= MOST_BYTES
-        });
-        let old = self.lines.len() - kept.count();
+        let old = self.lines.len() - self.newest(most);
         self.lines.drain(..old);
     }
-}
 
-impl Window {
+    /// How many lines there is room for, up to `most`.
+    fn newest(&self, most: usize) -> usize {
+        let mut room = MOST_BYTES;
+        let fits = |line: &&Kept| {
+            let left = room.checked_sub(line.text.len() + line.whole.len());
+            room = left.unwrap_or(0);
+            left.is_some()
+        };
+        self.lines.iter().rev().take(most).take_while(fits).count()
+    }
+
     /// The lines as text, if they are others than when this was last asked.
     pub(super) fn take_change(&mut self) -> Option<String> {
         std::mem::take(&mut self.changed).then(|| serde_json::to_string(&self.lines).unwrap_or_default())
@@ -80,20 +82,21 @@ pub(super) fn joined(lines: &[Kept]) -> String {
 /// Splits `lines` into those that the match in `span` of `text` is about, and the others. Lines that the pattern skipped
 /// are among the others.
 pub(super) fn split(
-    lines: &[Kept],
+    mut lines: Vec<Kept>,
     text: &str,
     span: std::ops::Range<usize>,
     skipped: &str,
 ) -> (Vec<Kept>, Vec<Kept>) {
     if lines.len() <= 1 {
-        return (lines.to_vec(), Vec::new());
+        return (lines, Vec::new());
     }
     let start = text[..next_boundary(text, span.start)].rfind('\n').map_or(0, |at| at + 1);
     let last = span.end.saturating_sub(1);
     let end = text.get(last..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| last + at + 1);
     let newlines = |until: usize| text[..until].matches('\n').count().min(lines.len());
     let (first, behind) = (newlines(start), newlines(end));
-    let (mut matched, mut others) = (lines[first..behind.max(first)].to_vec(), lines[..first].to_vec());
+    let mut rest = lines.split_off(behind.max(first));
+    let (mut matched, mut others) = (lines.split_off(first), lines);
     let mut from = 0;
     for skipped in skipped.lines() {
         if let Some(found) = matched[from..].iter().position(|line| line.text == skipped) {
@@ -101,7 +104,7 @@ pub(super) fn split(
             others.push(matched.remove(from));
         }
     }
-    others.extend_from_slice(&lines[behind.max(first)..]);
+    others.append(&mut rest);
     (matched, others)
 }
 
@@ -115,17 +118,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_are_too_long_together_push_out_the_oldest() {
-        let mut window = Window::default();
-        for (length, expected) in [(10, 1), (LONGEST, 2), (2 * LONGEST, 3), (LONGEST, 4)] {
-            window.push(Line { text: &"x".repeat(length), whole: "x" }, MOST_LINES);
-            assert_eq!(window.lines.len(), expected);
+    fn the_oldest_lines_go_where_there_is_no_room() {
+        // Each line counts twice: without its date and as a whole.
+        let cases =
+            [(10, 3, 3), (10, 300, 200), (LONGEST, 300, 8), (2 * LONGEST, 300, 8), (MOST_BYTES / 8, 3, 3)];
+        for (length, most, expected) in cases {
+            let mut window = Window::default();
+            for number in 0..200 {
+                let text = format!("{number:length$}");
+                window.push(Line { text: &text, whole: &text }, most);
+            }
+            assert_eq!(window.lines.len(), expected, "{length} bytes, {most} lines");
+            let newest = format!("{:length$}", 199);
+            assert_eq!(window.lines.last().map(|line| &*line.text), Some(&*cut(&newest)));
+            assert!(joined(&window.lines).len() <= MOST_BYTES);
         }
-        for _ in 0..MOST_LINES {
-            window.push(Line { text: &"y".repeat(2 * LONGEST), whole: "y" }, MOST_LINES);
-        }
-        assert_eq!(window.lines.len(), MOST_BYTES / LONGEST);
-        window.push(Line { text: "z", whole: "z" }, 2);
-        assert_eq!(joined(&window.lines).len(), LONGEST + "\nz\n".len());
     }
 }

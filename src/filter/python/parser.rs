@@ -107,17 +107,25 @@ impl<'p> Parser<'p> {
         }
     }
 
-    fn alternation(&mut self) -> Parse<Node> {
+    /// Everything that nests goes through here.
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parse<T>) -> Parse<T> {
         self.depth += 1;
         if self.depth > DEEPEST {
             return Err(self.error(self.at, "groups are nested too deeply"));
         }
-        let mut branches = vec![self.concat()?];
-        while self.take("|") {
-            branches.push(self.concat()?);
-        }
+        let parsed = parse(self)?;
         self.depth -= 1;
-        Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Alternation(branches) })
+        Ok(parsed)
+    }
+
+    fn alternation(&mut self) -> Parse<Node> {
+        self.nested(|parser| {
+            let mut branches = vec![parser.concat()?];
+            while parser.take("|") {
+                branches.push(parser.concat()?);
+            }
+            Ok(if branches.len() == 1 { branches.remove(0) } else { Node::Alternation(branches) })
+        })
     }
 
     fn concat(&mut self) -> Parse<Node> {
@@ -457,11 +465,14 @@ impl<'p> Parser<'p> {
         };
         self.asked = self.asked.max(Some((group, start)));
         let flags = self.flags;
-        let yes = Box::new(self.concat()?);
-        let no = if self.take("|") { self.concat()? } else { Node::Concat(Vec::new()) };
+        let (yes, no) = self.nested(|parser| {
+            let yes = parser.concat()?;
+            let no = if parser.take("|") { parser.concat()? } else { Node::Concat(Vec::new()) };
+            Ok((Box::new(yes), Box::new(no)))
+        })?;
         self.flags = flags;
         match self.next() {
-            Some(')') => Ok(Node::Conditional { group, yes, no: Box::new(no) }),
+            Some(')') => Ok(Node::Conditional { group, yes, no }),
             _ => Err(self.error(start, "a condition has two branches and is closed by a parenthesis")),
         }
     }

@@ -133,8 +133,11 @@ fn what_is_no_pattern_is_pointed_at() {
         let error = compile(pattern, Flags::default(), Texts::OneLine).unwrap_err();
         assert_eq!(&pattern[error.span], span, "{pattern}: {}", error.reason);
     }
-    let deep = "(".repeat(5000) + &")".repeat(5000);
-    assert!(compile(&deep, Flags::default(), Texts::OneLine).is_err());
+    for group in ["(", "(?:", "(?=", "(?(1)", "(?(1)a|", "(?(1)("] {
+        let deep = "(a)".to_owned() + &group.repeat(50_000);
+        let error = compile(&deep, Flags::default(), Texts::OneLine).unwrap_err();
+        assert_eq!(error.reason, "groups are nested too deeply", "{group}");
+    }
 }
 
 #[test]

@@ -88,6 +88,11 @@ impl Detector {
         self.read(line, &template, &fit, now)
     }
 
+    /// Takes over what `before`, dates in the same patterns, saw last, and the order of its templates.
+    pub(in crate::filter) fn take_over(&mut self, before: Self) {
+        self.selection.take_over(before.selection);
+    }
+
     /// The templates in the order in which they are tried, as fail2ban names them, and how many dates each found.
     pub fn templates(&self) -> impl Iterator<Item = (&str, u64)> {
         self.selection.hits()

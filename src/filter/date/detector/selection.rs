@@ -93,6 +93,19 @@ impl Selection {
         }
     }
 
+    /// Takes over the order and the memory of `before`, if it chooses between templates of the same names.
+    pub(super) fn take_over(&mut self, before: Self) {
+        let mut candidates = Vec::with_capacity(self.candidates.len());
+        for old in before.candidates {
+            let same = self.candidates.iter().find(|here| here.template.name == old.template.name);
+            candidates.extend(same.map(|here| Candidate { template: here.template.clone(), ..old }));
+        }
+        if candidates.len() == self.candidates.len() {
+            let Self { last, start, end, unused, .. } = before;
+            *self = Self { candidates, last, start, end, unused, defaults: self.defaults.clone(), ..*self };
+        }
+    }
+
     /// The templates in their present order, with their hits.
     pub(super) fn hits(&self) -> impl Iterator<Item = (&str, u64)> {
         self.candidates.iter().map(|candidate| (candidate.template.name.as_str(), candidate.hits))
