@@ -45,6 +45,7 @@ impl Args {
         for log in &self.logs {
             replay.log(log, self.ended(log)?, !global.quiet)?;
         }
+        let exhausted = replay.readers.exhausted();
         let Totals { lines, failures, bans, names, commands } = replay.totals;
         global.note(&format!("{lines} lines, {failures} failures, {bans} bans"));
         if names > 0 {
@@ -52,6 +53,9 @@ impl Args {
         }
         if commands > 0 {
             global.note(&format!("{commands} failures were counted without asking `ignore_command`"));
+        }
+        for jail::Exhausted { jail, pattern, lines } in exhausted {
+            global.note(&format!("jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there; simplify it"));
         }
         Ok(Exit::Done)
     }
@@ -146,6 +150,7 @@ impl<'a> Replay<'a> {
             self.report(&effects.changes)?;
             // Drops what has been noted down for a store.
             self.jails.finish(&mut effects);
+            self.readers.finish();
             progress.set_position(log.bytes_read());
         }
         progress.finish_and_clear();

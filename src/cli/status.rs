@@ -5,9 +5,10 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::client::segment;
+use super::fail2ban_client::layout;
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{JailStatus, Status};
+use crate::http::api::{JailStatus, OutsideStatus, Status, StoppedPattern};
 
 /// Show the jails, or how one of them is
 #[derive(clap::Args)]
@@ -25,7 +26,11 @@ impl Args {
                 let status: JailStatus = client.get(&format!("/jails/{}", segment(&jail)), &())?;
                 show(&status, jail_tree, global, out)?;
             }
-            None => show(&client.get("/status", &())?, tree, global, out)?,
+            None => {
+                let status: Status = client.get("/status", &())?;
+                show(&status, tree, global, out)?;
+                warnings(&status).iter().for_each(|warning| global.note(warning));
+            }
         }
         Ok(Exit::Done)
     }
@@ -43,32 +48,29 @@ fn show<T: Serialize>(
     Ok(out.write_all(tree(status).as_bytes())?)
 }
 
-/// Programs that read fail2ban-client's output read this: the tabs are part of it.
 fn tree(status: &Status) -> String {
-    let (number, list) = (status.jails.len(), status.jails.join(", "));
-    format!("Status\n|- Number of jail:\t{number}\n`- Jail list:\t{list}\n")
+    layout::server_tree(&status.jails) + "\n"
+}
+
+/// What a person should look at; beside the tree, which programs read.
+fn warnings(status: &Status) -> Vec<String> {
+    let outside = status.outside.iter().filter(|outside| outside.waiting + outside.dropped > 0);
+    let outside = outside.map(|OutsideStatus { kind, waiting, dropped, .. }| {
+        format!(
+            "warning: {waiting} failures wait for their {kind}, and {dropped} were not counted since the start, as too many waited"
+        )
+    });
+    let stopped = status.patterns_stopped.iter().map(|StoppedPattern { jail, pattern, lines }| {
+        format!(
+            "warning: jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there: what it would have found is not known; simplify it"
+        )
+    });
+    outside.chain(stopped).map(|warning| printable(&warning).into_owned()).collect()
 }
 
 fn jail_tree(status: &JailStatus) -> String {
-    let banned: Vec<String> = status.banned.iter().map(ToString::to_string).collect();
-    format!(
-        "Status for the jail: {}\n\
-         |- Filter\n\
-         |  |- Currently failed:\t{}\n\
-         |  |- Total failed:\t{}\n\
-         |  `- File list:\t{}\n\
-         `- Actions\n   \
-            |- Currently banned:\t{}\n   \
-            |- Total banned:\t{}\n   \
-            `- Banned IP list:\t{}\n",
-        status.jail,
-        status.currently_failed,
-        status.total_failed,
-        printable(&status.files.join(" ")),
-        status.currently_banned,
-        status.total_banned,
-        banned.join(" "),
-    )
+    let tree = layout::jail_tree(status, Some(&status.banned), "");
+    format!("Status for the jail: {}\n{tree}\n", status.jail)
 }
 
 #[cfg(test)]
@@ -82,6 +84,8 @@ mod tests {
             currently_failed: 2,
             total_failed: 6,
             files: vec!["/var/log/a".to_owned(), "/var/log/b".to_owned()],
+            streams: Vec::new(),
+            journal_matches: None,
             currently_banned: 2,
             total_banned: 3,
             banned: vec!["203.0.113.7".parse().unwrap(), "2001:db8::5".parse().unwrap()],

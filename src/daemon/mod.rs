@@ -10,6 +10,7 @@
 //! Every channel is bounded: when the database waits, the pipeline waits, and then the sources do; answers go on from
 //! what is published. A thread that ends unexpectedly ends the process with an error.
 
+mod costly;
 mod outside;
 mod pipeline;
 mod reload;
@@ -43,6 +44,7 @@ use crate::store::Store;
 use crate::sys::{addresses, control, limits, notify, privileges};
 use crate::zone::{Zone, Zones};
 
+use costly::Costly;
 use outside::Outside;
 use pipeline::{Pipeline, jails_by_source};
 use sources::{Running, Sources};
@@ -172,6 +174,7 @@ impl Daemon {
             clock: clock.clone(),
             writer: to_writer.clone(),
             outside: Arc::clone(&outside),
+            costly: Costly::default(),
         };
         let pipeline = spawn("pipeline", move || pipeline.run(&inputs))?;
         // Before any line is read: it must not ban whom a name excuses.
@@ -376,10 +379,11 @@ struct Loaded {
 impl Loaded {
     fn load(config: &Config, clock: &Clock) -> Result<Self> {
         let own = own_addresses();
-        let readers = Readers::new(&config.jails, clock.now())?;
+        let mut readers = Readers::new(&config.jails, clock.now())?;
         let zones = zones(config)?;
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;
+        kept.remembered.iter().for_each(|remembered| readers.restore(remembered));
         let publisher =
             writer::filled(&store, &zones, jail::never_listed(&config.jails, &config.allow, &own), clock)?;
         let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());

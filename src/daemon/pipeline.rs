@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::costly::Costly;
 use super::outside::Outside;
 use super::writer;
 use crate::clock::Clock;
@@ -69,6 +70,8 @@ pub(super) struct Pipeline {
     pub(super) writer: SyncSender<writer::Input>,
     /// Where questions go.
     pub(super) outside: Arc<Outside>,
+    /// What the log was told of costly patterns.
+    pub(super) costly: Costly,
 }
 
 impl Pipeline {
@@ -115,15 +118,19 @@ impl Pipeline {
                 None
             }
             Some(Input::Look(look)) => {
-                look(&self.jails);
+                look(&self.jails, &self.readers);
                 None
             }
             Some(Input::Reconfigure(new, reply)) => {
                 self.jails.reconfigure(new.jails, new.allow, new.own);
-                self.readers = new.readers;
+                let before = std::mem::replace(&mut self.readers, new.readers);
+                self.readers.take_over(before);
+                self.costly = Costly::default();
                 Some((reply, 0))
             }
         };
+        let now = self.clock.now();
+        self.costly.look(now, || self.readers.exhausted());
         self.hand_on(work, reply, receipt)
     }
 
@@ -155,9 +162,10 @@ impl Pipeline {
     /// Sends the work on; waits when the writer is behind, and with it the sources.
     fn hand_on(&mut self, mut work: Work, reply: Option<writer::Reply>, receipt: Receipt) -> Option<()> {
         self.jails.finish(&mut work.effects);
+        work.remembered = self.readers.finish();
         let asks = std::mem::take(&mut work.effects.asks);
         asks.into_iter().for_each(|ask| self.outside.ask(ask));
-        if work.positions.is_empty() && work.effects.is_empty() && reply.is_none() {
+        if work.is_empty() && reply.is_none() {
             return Some(());
         }
         self.writer.send(writer::Input::Commit(Box::new(work), reply, receipt)).ok()

@@ -19,7 +19,7 @@ pub struct Error {
 }
 
 /// One value of a filter. Patterns are counted from 0 here and from 1 in the message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// `daemon`.
     Daemon,

@@ -31,7 +31,9 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{EndCause, Origin};
 
-pub use jails::{Counted, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure};
+pub use jails::{
+    Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
+};
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 
 /// What every path begins with.
@@ -53,6 +55,38 @@ pub struct Status {
     /// The zones it answers for.
     #[serde(default)]
     pub zones: Vec<ZoneStatus>,
+    /// What failures wait for outside, by kind.
+    #[serde(default)]
+    pub outside: Vec<OutsideStatus>,
+    /// Patterns that were stopped, as they took too many steps in some lines.
+    #[serde(default)]
+    pub patterns_stopped: Vec<StoppedPattern>,
+}
+
+/// Failures that need an answer from outside before they can count.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideStatus {
+    /// What is asked: `host name` or `ignore_command`.
+    pub kind: String,
+    /// How many were asked since the start.
+    pub asked: u64,
+    /// How many had no answer.
+    pub failed: u64,
+    /// How many were not counted, as too many others waited.
+    pub dropped: u64,
+    /// How many wait now.
+    pub waiting: u64,
+}
+
+/// A pattern that is too costly for some lines: what it would have found there is not known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoppedPattern {
+    /// The jail whose filter it is in.
+    pub jail: String,
+    /// Which one, such as `failregex 3`.
+    pub pattern: String,
+    /// How many lines since the start or the last reload.
+    pub lines: u64,
 }
 
 /// How one zone is.
@@ -77,6 +111,12 @@ pub struct JailStatus {
     pub total_failed: u64,
     /// The files it reads now.
     pub files: Vec<String>,
+    /// What it reads besides files and the journal, as `logpath` names it: syslog, standard input.
+    #[serde(default)]
+    pub streams: Vec<String>,
+    /// The groups of matches one of which an entry of the journal must have; null: it does not read the journal.
+    #[serde(default)]
+    pub journal_matches: Option<Vec<String>>,
     /// Bans in force.
     pub currently_banned: u64,
     /// Bans since the start, those in force at the start included.

@@ -10,12 +10,13 @@ use axum::http::StatusCode;
 
 use super::api::{
     Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, JailStatus,
-    NewAllow, NewBan, Reloaded, Status, UnbanQuery, ZoneStatus,
+    NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
 };
 use super::problem::Refused;
-use super::{By, Control, Daemon};
+use super::{By, Control, Daemon, OutsideView, SourceView};
 use crate::ip::Prefix;
-use crate::jail::{self, BanOrder, BanTime, MANUAL, Order};
+use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
+use crate::source;
 use crate::store::{BanQuery, PastBan};
 
 type Answer<T> = Result<Json<T>, Refused>;
@@ -26,7 +27,10 @@ const LONGEST: u64 = 100 * 31_557_600;
 
 /// `GET /api/v1/status`
 pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
-    let jails = daemon.see(|jails| jails.names().map(|name| name.to_string()).collect()).await?;
+    let seen = daemon.see_all(|jails, readers| {
+        (jails.names().map(|name| name.to_string()).collect(), readers.exhausted())
+    });
+    let (jails, exhausted) = seen.await?;
     let zones = daemon.dns().zones();
     let zone = |(index, zone): (usize, &crate::zone::Zone)| {
         let list = zones.lists().latest(index);
@@ -37,7 +41,43 @@ pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
         started: daemon.started(),
         jails,
         zones: zones.zones().iter().enumerate().map(zone).collect(),
+        outside: daemon.outside().iter().map(outside).collect(),
+        patterns_stopped: exhausted.iter().map(stopped).collect(),
     }))
+}
+
+fn outside(view: &OutsideView) -> OutsideStatus {
+    let OutsideView { kind, asked, failed, dropped, waiting } = *view;
+    OutsideStatus { kind: kind.to_owned(), asked, failed, dropped, waiting }
+}
+
+fn stopped(Exhausted { jail, pattern, lines }: &Exhausted) -> StoppedPattern {
+    StoppedPattern { jail: jail.to_string(), pattern: pattern.to_string(), lines: *lines }
+}
+
+/// What a jail reads, by kind.
+#[derive(Default)]
+struct Reads {
+    files: Vec<String>,
+    streams: Vec<String>,
+    journal_matches: Option<Vec<String>>,
+}
+
+impl Reads {
+    fn of(sources: &[SourceView]) -> Self {
+        let mut reads = Self::default();
+        for source in sources {
+            if source::kind(&source.path).is_files {
+                let files = source.counters.followed().into_iter();
+                reads.files.extend(files.map(|file| file.display().to_string()));
+            } else if let Some(matches) = source::journal_matches(&source.path) {
+                reads.journal_matches.get_or_insert_default().extend(matches);
+            } else {
+                reads.streams.push(source.path.to_string());
+            }
+        }
+        reads
+    }
 }
 
 /// `GET /api/v1/jails/{jail}`
@@ -45,13 +85,16 @@ pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Ans
     let asked = name.clone();
     let found = daemon.see(move |jails| jails.status(&asked)).await?;
     let status = found.ok_or_else(|| unknown_jail(&name))?;
-    let read = daemon.sources().into_iter().filter(|source| source.jails.iter().any(|jail| **jail == *name));
-    let files = read.flat_map(|source| source.counters.followed());
+    let mut read = daemon.sources();
+    read.retain(|source| source.jails.iter().any(|jail| **jail == *name));
+    let reads = Reads::of(&read);
     Ok(Json(JailStatus {
         jail: name.clone(),
         currently_failed: status.currently_failed as u64,
         total_failed: status.total_failed,
-        files: files.map(|file| file.display().to_string()).collect(),
+        files: reads.files,
+        streams: reads.streams,
+        journal_matches: reads.journal_matches,
         currently_banned: status.currently_banned as u64,
         total_banned: status.total_banned,
         banned: status.banned,

@@ -9,7 +9,7 @@ use super::api::DaemonSettings;
 use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
-use crate::jail::{Jails, Order, Refusal};
+use crate::jail::{Jails, Order, Readers, Refusal};
 use crate::source;
 use crate::store;
 
@@ -68,8 +68,8 @@ pub enum Failed {
     Stopping,
 }
 
-/// Looks at the jails from inside the thread that owns them.
-pub type Look = Box<dyn FnOnce(&Jails) + Send>;
+/// Looks at the jails and what they read with, from inside the thread that owns them.
+pub type Look = Box<dyn FnOnce(&Jails, &Readers) + Send>;
 
 /// What the daemon offers to the API.
 #[async_trait]
@@ -114,10 +114,18 @@ impl dyn Control {
         &self,
         look: impl FnOnce(&Jails) -> T + Send + 'static,
     ) -> Result<T, Failed> {
+        self.see_all(move |jails, _| look(jails)).await
+    }
+
+    /// What `look` finds in the jails and what they read with.
+    pub(super) async fn see_all<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Jails, &Readers) -> T + Send + 'static,
+    ) -> Result<T, Failed> {
         let (send, receive) = tokio::sync::oneshot::channel();
-        self.look(Box::new(move |jails| {
+        self.look(Box::new(move |jails, readers| {
             // Whoever asked may have gone away.
-            let _ = send.send(look(jails));
+            let _ = send.send(look(jails, readers));
         }))
         .await?;
         receive.await.map_err(|_| Failed::Stopping)

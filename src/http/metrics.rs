@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::problem::Refused;
 use super::{Control, Daemon, OutsideView};
-use crate::jail;
+use crate::jail::{self, Exhausted};
 use crate::source::Counters;
 
 /// The media type of the OpenMetrics text form.
@@ -30,20 +30,19 @@ type Figure = fn(&Counters) -> u64;
 
 /// `GET /metrics`
 pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, Refused> {
-    let jails = daemon.see(|jails| {
+    let seen = daemon.see_all(|jails, readers| {
         let names: Vec<Arc<str>> = jails.names().cloned().collect();
-        names
-            .into_iter()
-            .filter_map(|name| Some((Arc::clone(&name), jails.status(&name)?)))
-            .collect::<Vec<_>>()
+        let status = |name: Arc<str>| Some((Arc::clone(&name), jails.status(&name)?));
+        (names.into_iter().filter_map(status).collect::<Vec<_>>(), readers.exhausted())
     });
-    let jails = jails.await?;
+    let (jails, exhausted) = seen.await?;
     let mut page = Page(Registry::with_prefix("banzone"));
     page.build_info();
     page.dns(&*daemon);
     page.zones(&*daemon);
     page.logs(&*daemon);
     page.jails(&jails);
+    page.patterns(&exhausted);
     page.outside(&*daemon);
     page.database(&daemon.database());
     page.health(&*daemon);
@@ -169,6 +168,14 @@ impl Page {
             })
         });
         self.gauge("bans_active", "Bans in force", by_family);
+    }
+
+    fn patterns(&mut self, exhausted: &[Exhausted]) {
+        let figures = exhausted.iter().map(|Exhausted { jail, pattern, lines }| {
+            (vec![("jail", jail.to_string()), ("pattern", pattern.to_string())], *lines)
+        });
+        let help = "Lines in which a pattern took too many steps and was stopped";
+        self.counter("patterns_stopped", help, figures);
     }
 
     fn outside(&mut self, daemon: &dyn Control) {

@@ -35,23 +35,92 @@ impl Readers {
         self.0.get_mut(source)
     }
 
-    /// The patterns that took too many steps in some line: jail, pattern and how often.
-    pub fn exhausted(&self) -> Vec<(Arc<str>, filter::Place, u64)> {
-        let groups = self.0.values().flat_map(|reader| &reader.groups);
-        let followers = groups.flat_map(|group| &group.followers);
-        let of_one = |follower: &Follower| {
-            let jail = Arc::clone(&follower.jail);
-            let counts = follower.filter.exhausted().into_iter();
-            counts.map(move |(place, count)| (Arc::clone(&jail), place, count))
-        };
-        followers.flat_map(of_one).collect()
+    /// What the filters remember of their logs, as far as it differs since the last call; to be committed with the lines.
+    pub fn finish(&mut self) -> Vec<Remembered> {
+        let mut remembered = Vec::new();
+        for (source, reader) in &mut self.0 {
+            for follower in reader.groups.iter_mut().flat_map(|group| &mut group.followers) {
+                remembered.extend(follower.state.take_changes().map(|(key, value)| Remembered {
+                    source: Arc::clone(source),
+                    jail: Arc::clone(&follower.jail),
+                    key,
+                    value,
+                }));
+            }
+        }
+        remembered
     }
+
+    /// Takes over what the store kept of [`Readers::finish`].
+    pub fn restore(&mut self, remembered: &Remembered) {
+        let follower =
+            self.0.get_mut(&remembered.source).and_then(|reader| reader.follower(&remembered.jail));
+        if let (Some(follower), Some(value)) = (follower, &remembered.value) {
+            follower.state.restore(&remembered.key, value);
+        }
+    }
+
+    /// Takes over what the filters of `before` remember, where they are still the same.
+    pub fn take_over(&mut self, before: Self) {
+        for (source, reader) in before.0 {
+            let Some(here) = self.0.get_mut(&source) else { continue };
+            for old in reader.groups.into_iter().flat_map(|group| group.followers) {
+                if let Some(follower) = here.follower(&old.jail)
+                    && follower.filter.settings() == old.filter.settings()
+                {
+                    follower.state = old.state;
+                }
+            }
+        }
+    }
+
+    /// The patterns that took too many steps in some line, in the order of the jails.
+    pub fn exhausted(&self) -> Vec<Exhausted> {
+        let groups = self.0.values().flat_map(|reader| &reader.groups);
+        let mut all: Vec<Exhausted> = Vec::new();
+        for follower in groups.flat_map(|group| &group.followers) {
+            for (pattern, lines) in follower.filter.exhausted() {
+                let is_same =
+                    |known: &&mut Exhausted| known.jail == follower.jail && known.pattern == pattern;
+                match all.iter_mut().find(is_same) {
+                    Some(known) => known.lines += lines,
+                    None => all.push(Exhausted { jail: Arc::clone(&follower.jail), pattern, lines }),
+                }
+            }
+        }
+        all.sort_by(|one, other| one.jail.cmp(&other.jail));
+        all
+    }
+}
+
+/// A pattern that was stopped, as it took too many steps in some lines: what it would have found there is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exhausted {
+    /// The jail whose filter it is in.
+    pub jail: Arc<str>,
+    /// Which one.
+    pub pattern: filter::Place,
+    /// How many lines, as far as the filter was compiled since.
+    pub lines: u64,
 }
 
 /// Reads the lines of one source for every jail on it.
 #[derive(Debug, Default)]
 pub struct Reader {
     groups: Vec<Group>,
+}
+
+/// Something that a filter remembers of the lines of a log before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    /// The log.
+    pub source: Arc<str>,
+    /// The jail whose filter it is.
+    pub jail: Arc<str>,
+    /// What it is.
+    pub key: String,
+    /// What is known of it; `None` once it is forgotten.
+    pub value: Option<String>,
 }
 
 impl Reader {
@@ -71,6 +140,11 @@ impl Reader {
                 group.read(&line, known, pace, &mut found);
             }
         }
+    }
+
+    fn follower(&mut self, jail: &str) -> Option<&mut Follower> {
+        let mut followers = self.groups.iter_mut().flat_map(|group| &mut group.followers);
+        followers.find(|follower| *follower.jail == *jail)
     }
 
     /// Puts the groups of one encoding together, so that a line is decoded once for all of them.

@@ -91,6 +91,11 @@ pub fn kind(path: &str) -> &'static Kind {
     kind.expect("the last kind takes every path")
 }
 
+/// Of a path that means a journal, the groups of matches one of which an entry must have; `None` for other sources.
+pub fn journal_matches(path: &str) -> Option<Vec<String>> {
+    journal::is_journal(path).then(|| journal::matches(path))
+}
+
 /// Whether a path means a kind of source that receives, and so needs a place for what it received.
 pub fn needs_spool(path: &str) -> bool {
     syslog::is_syslog(path)

@@ -7,7 +7,7 @@ use super::row::{Json, SELECT_POSITIONS, position, prefix};
 use super::{Allow, Error, Store};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Counter, Offender};
+use crate::jail::{Active, Counter, Offender, Remembered};
 use crate::source::Position;
 
 /// Everything the stages held when the last transaction was committed, but for the bans, of which there may be many:
@@ -24,6 +24,8 @@ pub struct Kept {
     pub totals: Vec<(Arc<str>, u64, u64)>,
     /// The allowlist.
     pub allowlist: Vec<Allow>,
+    /// What the filters remember of their logs.
+    pub remembered: Vec<Remembered>,
 }
 
 impl Store {
@@ -39,6 +41,7 @@ impl Store {
             offenders: self.offenders()?,
             totals: self.totals()?,
             allowlist: self.try_allowlist()?,
+            remembered: self.remembered()?,
         })
     }
 
@@ -113,6 +116,12 @@ impl Store {
     fn totals(&self) -> rusqlite::Result<Vec<(Arc<str>, u64, u64)>> {
         self.all("SELECT name, total_failed, total_banned FROM jails", |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+    }
+
+    fn remembered(&self) -> rusqlite::Result<Vec<Remembered>> {
+        self.all("SELECT source, name, key, value FROM filter_states JOIN jails ON jails.id = jail", |row| {
+            Ok(Remembered { source: row.get(0)?, jail: row.get(1)?, key: row.get(2)?, value: row.get(3)? })
         })
     }
 

@@ -7,7 +7,8 @@ const APPLICATION_ID: i64 = 0x4241_4e5a;
 
 /// The steps from an empty file to the present tables; `PRAGMA user_version` counts the ones taken. Addresses are 16
 /// bytes with IPv4 as IPv4-mapped IPv6, and lengths count in 128 bits; times are milliseconds since the Unix epoch.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE about (
     -- Added to the number of a change to make the serials of the zones; the time the database was made.
     serial_base INTEGER NOT NULL
@@ -115,7 +116,18 @@ CREATE TABLE failures_by_day (
     failures INTEGER NOT NULL,
     PRIMARY KEY (day, jail, address, length)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+-- What a filter remembers of the lines of a log before: its connections, its last lines.
+CREATE TABLE filter_states (
+    source TEXT NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (source, jail, key)
+) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The version of the tables that this program writes.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

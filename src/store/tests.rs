@@ -49,7 +49,7 @@ fn ban(text: &str, since: i64) -> Ban {
 }
 
 fn work(changes: Vec<Change>) -> Work {
-    Work { positions: Vec::new(), effects: Effects { changes, ..Effects::default() } }
+    Work { effects: Effects { changes, ..Effects::default() }, ..Work::default() }
 }
 
 fn unban(text: &str, second: i64, cause: EndCause) -> Change {
@@ -94,7 +94,7 @@ fn a_restart_takes_up_what_was_committed() {
     effects.counters.push(("sasl".into(), prefix("192.0.2.9"), None));
     effects.failures.insert(("sasl".into(), at(3600), prefix("192.0.2.1")), 5);
     effects.changes = vec![Change::Banned(ban("192.0.2.1", 10)), Change::Allowed(allow.clone())];
-    let work = Work { positions: vec![position(99)], effects };
+    let work = Work { positions: vec![position(99)], effects, ..Work::default() };
     let recorded = store.commit(&[work]).unwrap();
     assert_eq!(recorded.iter().map(|recorded| recorded.number).collect::<Vec<_>>(), [1, 2]);
     drop(store);

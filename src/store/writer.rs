@@ -12,7 +12,7 @@ use super::schema::{self, Found};
 use super::writing::Writing;
 use super::{Error, Recorded, Settings};
 use crate::clock::Timestamp;
-use crate::jail::Effects;
+use crate::jail::{Effects, Remembered};
 use crate::source::Position;
 
 /// How long to wait for somebody else's lock before saying so.
@@ -31,6 +31,15 @@ pub struct Work {
     pub positions: Vec<Position>,
     /// What followed from the lines.
     pub effects: Effects,
+    /// What the filters remember of the lines.
+    pub remembered: Vec<Remembered>,
+}
+
+impl Work {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty() && self.effects.is_empty() && self.remembered.is_empty()
+    }
 }
 
 /// The database, open for writing.

@@ -9,7 +9,7 @@ use super::row::Json;
 use super::{Change, EndCause, Recorded, Work};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Ban, Counter, Offender};
+use crate::jail::{Active, Ban, Counter, Offender, Remembered};
 use crate::source::Position;
 
 /// A transaction under way.
@@ -27,6 +27,9 @@ impl Writing<'_> {
     pub(super) fn work(&mut self, work: &Work, recorded: &mut Vec<Recorded>) -> rusqlite::Result<()> {
         for position in &work.positions {
             self.position(position)?;
+        }
+        for remembered in &work.remembered {
+            self.remember(remembered)?;
         }
         for ((jail, hour, prefix), count) in &work.effects.failures {
             self.failures(jail, *hour, *prefix, *count)?;
@@ -95,6 +98,22 @@ impl Writing<'_> {
                 position.fingerprint.hash.cast_signed(),
             ],
         )?;
+        Ok(())
+    }
+
+    fn remember(&mut self, remembered: &Remembered) -> rusqlite::Result<()> {
+        let jail = self.jail(&remembered.jail)?;
+        let Remembered { source, key, .. } = remembered;
+        match &remembered.value {
+            Some(value) => self.execute(
+                "INSERT OR REPLACE INTO filter_states VALUES (?1, ?2, ?3, ?4)",
+                params![source, jail, key, value],
+            )?,
+            None => self.execute(
+                "DELETE FROM filter_states WHERE source = ?1 AND jail = ?2 AND key = ?3",
+                params![source, jail, key],
+            )?,
+        };
         Ok(())
     }
 

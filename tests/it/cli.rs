@@ -196,13 +196,13 @@ fn test_filter_says_what_is_wrong_with_a_filter() {
     check(&["test-filter", "x", "no address"], 1, "", "put <HOST> where the address stands");
     check(&["test-filter", "x", "(<HOST>"], 1, "", "failregex 1");
     check(&["test-filter", "x", "mine.toml"], 1, "", "mine.toml`: No such file");
-    check(&["test-filter", "x", "--filter-file", "a.conf"], 1, "", "their names end in .toml");
+    check(&["test-filter", "x", "--filter-file", "a.conf"], 1, "", "a.conf: there is no such file");
     check(&["test-filter", "x", "<HOST>", "--timezone", "Mars"], 1, "", "Mars");
     check(
         &["test-filter", "x", "<HOST>", "--option", "mode=aggressive"],
         1,
         "",
-        "unknown option `mode=aggressive`",
+        "unknown option `mode`: only fail2ban's filters have some",
     );
     check(
         &["-c", "/nonexistent.toml", "test-filter", "x", "<HOST>"],
@@ -219,8 +219,12 @@ fn test_filter_prints_an_object_for_each_line() {
     let ran = run_with(&[&args[..], &["-", "bad <HOST> by <F-USER>.*</F-USER>$", "bob"]].concat(), log);
     let objects: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let object = |line: u32, outcome: &str, ip: Value, time: Value, user: Value| {
-        let failregex = if ip.is_null() { Value::Null } else { json!(1) };
-        json!({"line": line, "outcome": outcome, "ip": ip, "time": time, "user": user, "failregex": failregex})
+        let found = |value: Value| if ip.is_null() { Value::Null } else { value };
+        let reason = (outcome == "ignored").then_some("ignoreregex");
+        json!({
+            "line": line, "outcome": outcome, "reason": reason, "ip": ip, "time": time, "user": user,
+            "users": found(json!([])), "attempts": found(json!(1)), "failregex": found(json!(1)), "matching": [],
+        })
     };
     let (null, now) = (Value::Null, json!("2026-11-22T08:00:00Z"));
     let expected = [

@@ -90,6 +90,13 @@ impl World {
         self.write(file, "postfix.service", &vec![message.as_str(); count]);
     }
 
+    /// What the words of fail2ban-client are answered.
+    fn fail2ban_client(&self, words: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
+        command.arg("--config").arg(self.env.config()).arg("fail2ban-client").args(words.split(' '));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    }
+
     /// Starts the daemon, which has taken down where to begin by then.
     fn start(&self) -> Daemon {
         let daemon = self.env.start();
@@ -117,6 +124,12 @@ fn entries_become_bans_and_a_newline_forges_none() {
     world.fail("a.journal", 3);
     until("the ban is in force", || world.env.get("/api/v1/bans").body.contains("198.51.100.7"));
     assert_eq!(world.env.counted(), 3);
+    let matches = "_SYSTEMD_UNIT=postfix.service + _COMM=saslauthd";
+    let says = |words| world.fail2ban_client(words);
+    let status = says("status postfix-sasl short");
+    assert!(status.contains(&format!("|  `- Journal matches:\t{matches}\n`- Actions")), "{status}");
+    assert_eq!(says("get postfix-sasl journalmatch"), format!("Current match filter:\n{matches}\n"));
+    assert_eq!(says("get postfix-sasl logpath"), "No file is currently monitored\n");
     let line: String =
         world.env.database().query_row("SELECT line FROM evidence", [], |row| row.get(0)).unwrap();
     let (time, text) = line.split_once(' ').unwrap();

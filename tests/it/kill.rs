@@ -124,6 +124,41 @@ fn every_line_counts_once_whenever_it_is_killed() {
     assert_eq!(answers, expected);
 }
 
+/// A filter for which a failure is told in two lines: who connects, and that a login failed.
+const CONNECTIONS: &str = r"
+[Definition]
+prefregex = ^ \S+ server<F-MLFID>\[\d+\]</F-MLFID>: <F-CONTENT>.+</F-CONTENT>$
+failregex = ^<F-NOFAIL>connect</F-NOFAIL> from <HOST>$
+            ^wrong password$
+";
+
+#[test]
+fn what_a_filter_remembers_of_a_connection_outlives_a_kill_and_a_reload() {
+    let env =
+        Env::new("[jail.following]\nfilter = 'connections.conf'\nlogpath = 'log/mail.log'\nmaxretry = 2\n");
+    fs::write(env.path("connections.conf"), CONNECTIONS).unwrap();
+    let log = env.log("mail.log");
+    log.append("");
+    let line = |rest: &str| log.append(&format!("{} host server[7]: {rest}\n", written(Clock::System.now())));
+    let remembers = |rows: u64| {
+        until("the connection is remembered", || {
+            let sql = "SELECT count(*) FROM filter_states WHERE value LIKE ?1";
+            let database = env.database();
+            database.query_row(sql, [format!("%{rows}%")], |row| row.get::<_, u64>(0)).unwrap_or(0) == 1
+        });
+    };
+    let daemon = env.start();
+    line("connect from 198.51.100.77");
+    remembers(77);
+    daemon.kill();
+    let daemon = env.start();
+    line("wrong password");
+    until("the failure is counted", || env.counted() == 1);
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
+    line("wrong password");
+    until("the ban is answered", || daemon.lists("198.51.100.77"));
+}
+
 /// Fails with the first difference.
 #[track_caller]
 fn compare(table: &str, disturbed: &[String], undisturbed: &[String]) {

@@ -1,6 +1,8 @@
 //! `get`: what the server and the jails are set to.
 
 use super::{Answer, Call, Nok, bans, layout, python, refused, server};
+use crate::clock::Clock;
+use crate::filter::Detector;
 use crate::http::api::{IncrementSettings, JailSettings};
 
 /// One property of a jail.
@@ -46,14 +48,16 @@ const PROPERTIES: &[Property] = &[
     setting("ignoreip", ignored),
     setting("ignoreself", |jail| python::truth(jail.ignoreself).to_owned()),
     setting("ignorecommand", |jail| jail.ignorecommand.clone().unwrap_or_else(|| "False".to_owned())),
+    setting("ignorecache", ignore_cache),
     setting("prefregex", |jail| jail.prefregex.clone().unwrap_or_default()),
     setting("failregex", |jail| patterns(&jail.failregex)),
     setting("ignoreregex", |jail| patterns(&jail.ignoreregex)),
     setting("datepattern", date_pattern),
-    setting("journalmatch", |_| "No journal match filter set".to_owned()),
+    asked("journalmatch", journal_match),
     setting("actions", |jail| format!("No actions for jail {}", jail.jail)),
     grown("bantime.increment", |_| Some(python::truth(true).to_owned())),
     grown("bantime.factor", |by| (by.factor != 1.0).then(|| by.factor.to_string())),
+    grown("bantime.formula", |by| by.formula.clone()),
     grown("bantime.maxtime", |by| by.maxtime.map(|seconds| seconds.to_string())),
     grown("bantime.rndtime", |by| (by.rndtime > 0).then(|| by.rndtime.to_string())),
     grown("bantime.multipliers", |by| {
@@ -103,6 +107,20 @@ fn log_paths(call: &Call<'_>, jail: &str, _: &[&str]) -> Answer {
     Ok(layout::list("Current monitored log file(s):", "No file is currently monitored", &files))
 }
 
+fn journal_match(call: &Call<'_>, jail: &str, _: &[&str]) -> Answer {
+    let groups = call.status(jail)?.journal_matches.unwrap_or_default();
+    if groups.is_empty() {
+        return Ok("No journal match filter set".to_owned());
+    }
+    Ok(format!("Current match filter:\n{}", groups.join(" + ")))
+}
+
+fn ignore_cache(jail: &JailSettings) -> String {
+    jail.ignorecache.as_ref().map_or_else(none, |cache| {
+        format!("[{}, {}, {}]", python::repr(&cache.key), cache.max_count, cache.max_time)
+    })
+}
+
 fn patterns(patterns: &[String]) -> String {
     let numbered: Vec<String> =
         patterns.iter().enumerate().map(|(number, pattern)| format!("[{number}]: {pattern}")).collect();
@@ -110,11 +128,9 @@ fn patterns(patterns: &[String]) -> String {
     layout::list(heading, "No regular expression is defined", &numbered)
 }
 
+/// With what fail2ban calls it. Patterns of banzone's own that fail2ban does not know are shown as they are written.
 fn date_pattern(jail: &JailSettings) -> String {
-    let patterns = if jail.datepattern.is_empty() {
-        "Default Detectors".to_owned()
-    } else {
-        jail.datepattern.join("\n")
-    };
-    format!("Current date pattern set to: {patterns}")
+    let detector = Detector::new(&jail.datepattern, None, Clock::System.now());
+    let shown = detector.map_or_else(|_| jail.datepattern.join("\n"), |detector| detector.description());
+    format!("Current date pattern set to: {shown}")
 }

@@ -1,7 +1,8 @@
 //! The layouts of fail2ban-client. Programs read them: the tabs are part of them.
 
 use crate::cli::printable::printable;
-use crate::http::api::{Ban, JailStatus};
+use crate::http::api::JailStatus;
+use crate::ip::Prefix;
 
 /// Lines below each other, joined by fail2ban's branches.
 pub(super) fn branches(lines: &[String]) -> String {
@@ -17,22 +18,32 @@ pub(super) fn list(heading: &str, none: &str, items: &[String]) -> String {
     if items.is_empty() { none.to_owned() } else { format!("{heading}\n{}", branches(items)) }
 }
 
-/// How a jail is, each line behind `indent`; with `short` without the addresses.
-pub(super) fn jail_tree(status: &JailStatus, bans: &[Ban], short: bool, indent: &str) -> String {
-    let banned: Vec<String> = bans.iter().map(|ban| ban.prefix.to_string()).collect();
+/// The two lines about all jails.
+pub(in crate::cli) fn jail_list(jails: &[String]) -> [String; 2] {
+    [format!("Number of jail:\t{}", jails.len()), format!("Jail list:\t{}", jails.join(", "))]
+}
+
+/// All jails.
+pub(in crate::cli) fn server_tree(jails: &[String]) -> String {
+    let [number, list] = jail_list(jails);
+    format!("Status\n|- {number}\n`- {list}")
+}
+
+/// How a jail is, each line behind `indent`, with what it bans unless that is not wanted.
+pub(in crate::cli) fn jail_tree(status: &JailStatus, banned: Option<&[Prefix]>, indent: &str) -> String {
     let mut actions = vec![
         format!("Currently banned:\t{}", status.currently_banned),
         format!("Total banned:\t{}", status.total_banned),
     ];
-    if !short {
+    if let Some(banned) = banned {
+        let banned: Vec<String> = banned.iter().map(Prefix::to_string).collect();
         actions.push(format!("Banned IP list:\t{}", banned.join(" ")));
     }
-    let files: Vec<_> = status.files.iter().map(|file| printable(file)).collect();
-    let filter = [
+    let mut filter = vec![
         format!("Currently failed:\t{}", status.currently_failed),
         format!("Total failed:\t{}", status.total_failed),
-        format!("File list:\t{}", files.join(" ")),
     ];
+    filter.extend(sources(status));
     let below = |before: &str, lines: &[String]| -> String {
         let last = lines.len() - 1;
         let branch = |at: usize| if at == last { "`-" } else { "|-" };
@@ -43,6 +54,17 @@ pub(super) fn jail_tree(status: &JailStatus, bans: &[Ban], short: bool, indent: 
             .collect()
     };
     format!("{indent}|- Filter{}\n{indent}`- Actions{}", below("|  ", &filter), below("   ", &actions))
+}
+
+/// What a jail reads: fail2ban's jails read either files or the journal, those here may read both.
+fn sources(status: &JailStatus) -> impl Iterator<Item = String> {
+    let files: Vec<_> = status.files.iter().chain(&status.streams).map(|file| printable(file)).collect();
+    let journal = status.journal_matches.as_ref().map(|groups| {
+        let groups = groups.join(" + ");
+        format!("Journal matches:\t{}", printable(&groups))
+    });
+    let files = (!files.is_empty() || journal.is_none()).then(|| format!("File list:\t{}", files.join(" ")));
+    files.into_iter().chain(journal)
 }
 
 /// The table of `stats`: a row for each jail, with box drawing where the terminal can show it.
@@ -130,6 +152,8 @@ mod tests {
             currently_failed: 2,
             total_failed: 1234,
             files: vec!["/var/log/a".to_owned(), "/var/log/b".to_owned()],
+            streams: Vec::new(),
+            journal_matches: None,
             currently_banned: 1,
             total_banned: 3,
             banned: Vec::new(),
@@ -152,6 +176,29 @@ mod tests {
     }
 
     #[test]
+    fn a_tree_shows_what_a_jail_reads() {
+        let check = |files: &[&str], streams: &[&str], journal: Option<&[&str]>, expected: &[&str]| {
+            let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let status = JailStatus {
+                files: owned(files),
+                streams: owned(streams),
+                journal_matches: journal.map(owned),
+                ..status("sshd")
+            };
+            assert_eq!(sources(&status).collect::<Vec<_>>(), expected);
+        };
+        check(&[], &[], None, &["File list:\t"]);
+        check(&["/a\n"], &["syslog:udp"], None, &["File list:\t/a\\x0a syslog:udp"]);
+        check(
+            &[],
+            &[],
+            Some(&["_COMM=a _UID=0", "_COMM=b"]),
+            &["Journal matches:\t_COMM=a _UID=0 + _COMM=b"],
+        );
+        check(&["/a"], &[], Some(&[]), &["File list:\t/a", "Journal matches:\t"]);
+    }
+
+    #[test]
     fn a_tree_has_fail2bans_branches() {
         let expected = [
             ">|- Filter",
@@ -162,7 +209,7 @@ mod tests {
             ">   |- Currently banned:\t1",
             ">   `- Total banned:\t3",
         ];
-        assert_eq!(jail_tree(&status("sshd"), &[], true, ">"), expected.join("\n"));
+        assert_eq!(jail_tree(&status("sshd"), None, ">"), expected.join("\n"));
         assert_eq!(list("Some:", "None", &["a".to_owned(), "b".to_owned()]), "Some:\n|- a\n`- b");
         assert_eq!(list("Some:", "None", &[]), "None");
     }

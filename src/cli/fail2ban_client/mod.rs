@@ -6,7 +6,7 @@
 
 mod bans;
 mod get;
-mod layout;
+pub(super) mod layout;
 mod options;
 mod python;
 mod refused;

@@ -2,6 +2,7 @@
 
 use super::{Answer, Call, Nok, layout};
 use crate::http::api::JailStatus;
+use crate::ip::Prefix;
 
 /// `status`, `status JAIL [FLAVOR]` and `status --all [FLAVOR]`
 pub(super) fn status(call: &Call<'_>, words: &[&str]) -> Answer {
@@ -21,29 +22,29 @@ pub(super) fn status(call: &Call<'_>, words: &[&str]) -> Answer {
     }
 }
 
-fn head(jails: &[String]) -> [String; 2] {
-    [format!("Number of jail:\t{}", jails.len()), format!("Jail list:\t{}", jails.join(", "))]
-}
-
 fn server(call: &Call<'_>) -> Answer {
-    let [number, list] = head(&call.jails()?);
-    Ok(format!("Status\n|- {number}\n`- {list}"))
+    Ok(layout::server_tree(&call.jails()?))
 }
 
 fn one(call: &Call<'_>, jail: &str, short: bool) -> Answer {
+    Ok(format!("Status for the jail: {jail}\n{}", tree(call, jail, short, "")?))
+}
+
+fn tree(call: &Call<'_>, jail: &str, short: bool, indent: &str) -> Answer {
     let status = call.status(jail)?;
-    let bans = call.bans(jail)?;
-    Ok(format!("Status for the jail: {jail}\n{}", layout::jail_tree(&status, &bans, short, "")))
+    let banned = if short { None } else { Some(call.bans(jail)?) };
+    let banned: Option<Vec<Prefix>> = banned.map(|bans| bans.iter().map(|ban| ban.prefix).collect());
+    Ok(layout::jail_tree(&status, banned.as_deref(), indent))
 }
 
 /// As fail2ban has it from 1.1.1 on.
 fn all(call: &Call<'_>, short: bool) -> Answer {
     let jails = call.jails()?;
-    let [number, list] = head(&jails);
+    let [number, list] = layout::jail_list(&jails);
     let mut text = format!("Status\n|- {number}\n|- {list}\n`- Status for the jails:");
     for (at, jail) in jails.iter().enumerate() {
         let (branch, indent) = if at + 1 == jails.len() { ("`-", "      ") } else { ("|-", "   |  ") };
-        let tree = layout::jail_tree(&call.status(jail)?, &call.bans(jail)?, short, indent);
+        let tree = tree(call, jail, short, indent)?;
         text.push_str(&format!("\n   {branch} Jail: {jail}\n{tree}"));
     }
     Ok(text)

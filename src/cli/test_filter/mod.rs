@@ -162,6 +162,8 @@ impl Run {
         if verdict != Verdict::Miss {
             self.matching = self.filter.matching(text);
         }
+        // There is no store to keep them in.
+        drop(self.state.take_changes());
         let matters = is_dated || verdict != Verdict::Miss;
         (verdict, time.filter(|_| matters))
     }

@@ -34,6 +34,7 @@ pub(super) fn find(args: &Args, global: &Global) -> anyhow::Result<Subject> {
     } else if Path::new(written).extension().is_some_and(|extension| extension == "toml") {
         by_path(Path::new(written), Vec::new(), args)?
     } else {
+        refuse_options(args)?;
         by_pattern(written, &filters)?
     };
     if let Some(ignoreregex) = &args.ignoreregex {
@@ -60,7 +61,7 @@ fn refuse_options(args: &Args) -> anyhow::Result<()> {
     match args.options.first() {
         None => Ok(()),
         Some((name, _)) => bail!(
-            "unknown option `{name}`: banzone's own filters have none; for one of fail2ban's name its file, or write {name} in brackets behind its name"
+            "unknown option `{name}`: only fail2ban's filters have some; name the file of one, or write {name} in brackets behind its name"
         ),
     }
 }

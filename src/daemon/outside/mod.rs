@@ -267,7 +267,7 @@ impl Outside {
     /// Waits until the pipeline has taken everything that it was sent before now.
     fn pass_pipeline(&self, patience: Duration) -> bool {
         let (pass, passed) = sync_channel(1);
-        let look = Input::Look(Box::new(move |_| {
+        let look = Input::Look(Box::new(move |_, _| {
             let _ = pass.send(());
         }));
         self.send(look) && passed.recv_timeout(patience).is_ok()

@@ -6,6 +6,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::groups::Groups;
 use crate::clock::Timestamp;
 
@@ -22,20 +24,26 @@ const MOST_USERS: usize = 50;
 /// A line is kept as evidence up to this many bytes, and a user as well.
 const LONGEST: usize = 1000;
 
-/// The connections whose lines were seen lately, the oldest first.
+/// The connections whose lines were seen lately.
 #[derive(Debug, Default)]
-pub(super) struct Connections(Vec<Known>);
+pub(super) struct Connections {
+    /// In the order of their first lines, that of their numbers.
+    known: Vec<Known>,
+    /// The ids of those of which something else is known since somebody took that down.
+    changed: BTreeSet<String>,
+}
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Known {
     id: String,
+    number: u64,
     /// When its first line was seen.
     since: Timestamp,
     connection: Connection,
 }
 
 /// What is known of a connection, or of a line that belongs to none.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Connection {
     pub(super) groups: Groups,
     pub(super) users: BTreeSet<String>,
@@ -66,39 +74,67 @@ impl Connections {
         now: Timestamp,
     ) -> Connection {
         let mut signs = Signs::take(&mut groups);
-        let (since, mut merged) = match self.take(id, now) {
-            Some(Known { since, connection, .. }) => (since, connection.continued(groups, signs)),
-            None if signs.forget => (now, Connection { groups, ..Connection::default() }),
-            None => (now, Connection { groups, ..Connection::default() }.with_user()),
+        self.changed.insert(id.to_owned());
+        let known = self.take(id, now);
+        let place = known.as_ref().map(|known| (known.number, known.since));
+        let mut merged = match known {
+            Some(known) => known.connection.continued(groups, signs),
+            None if signs.forget => Connection { groups, ..Connection::default() },
+            None => Connection { groups, ..Connection::default() }.with_user(),
         };
         merged.judge(&mut signs);
         merged.add(lines, signs);
         if !signs.forget {
-            self.keep(Known { id: id.to_owned(), since, connection: merged.clone() }, now);
+            let (number, since) = place.unwrap_or_else(|| (self.next_number(now), now));
+            self.insert(Known { id: id.to_owned(), number, since, connection: merged.clone() });
         }
         merged
     }
 
     /// Says that a connection has failed and nobody knows yet who it is.
     pub(super) fn set_pending(&mut self, id: &str) {
-        if let Some(known) = self.0.iter_mut().find(|known| known.id == id) {
+        if let Some(known) = self.known.iter_mut().find(|known| known.id == id) {
             known.connection.pending = true;
         }
     }
 
     fn take(&mut self, id: &str, now: Timestamp) -> Option<Known> {
-        let known = self.0.remove(self.0.iter().position(|known| known.id == id)?);
+        let known = self.known.remove(self.known.iter().position(|known| known.id == id)?);
         known.is_remembered(now).then_some(known)
     }
 
-    /// Puts a connection where its age wants it.
-    fn keep(&mut self, known: Known, now: Timestamp) {
-        if self.0.len() >= MOST {
-            let forgotten = self.0.iter().take_while(|known| !known.is_remembered(now)).count() + 1;
-            self.0.drain(..forgotten.min(self.0.len()));
+    /// The number of a new connection, for which there is room then.
+    fn next_number(&mut self, now: Timestamp) -> u64 {
+        let next = self.known.last().map_or(0, |last| last.number + 1);
+        if self.known.len() >= MOST {
+            let forgotten = self.known.iter().take_while(|known| !known.is_remembered(now)).count() + 1;
+            let forgotten = self.known.drain(..forgotten.min(self.known.len()));
+            self.changed.extend(forgotten.map(|known| known.id));
         }
-        let place = self.0.partition_point(|other| other.since <= known.since);
-        self.0.insert(place, known);
+        next
+    }
+
+    fn insert(&mut self, known: Known) {
+        let place = self.known.partition_point(|other| other.number <= known.number);
+        self.known.insert(place, known);
+    }
+
+    /// The ids of the connections that changed since this was last asked, each with what is known of it if anything is.
+    pub(super) fn take_changes(&mut self) -> impl Iterator<Item = (String, Option<String>)> {
+        let changed = std::mem::take(&mut self.changed);
+        changed.into_iter().map(|id| {
+            let known = self.known.iter().find(|known| known.id == id);
+            let known = known.and_then(|known| serde_json::to_string(known).ok());
+            (id, known)
+        })
+    }
+
+    /// Takes over what is known of a connection.
+    pub(super) fn restore(&mut self, known: &str) {
+        if let Ok(known) = serde_json::from_str(known) {
+            self.insert(known);
+            self.known.truncate(MOST);
+        }
     }
 }
 

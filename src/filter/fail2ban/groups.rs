@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::filter::python::{Captures, Pattern};
 use crate::filter::{UseDns, Who};
 use crate::ip::Prefix;
@@ -78,7 +80,8 @@ fn target<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
 }
 
 /// Values by the names of their groups; a group that took no part in the match has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Groups(BTreeMap<Box<str>, Option<String>>);
 
 impl Groups {
@@ -100,11 +103,6 @@ impl Groups {
     /// Takes a group out, with its value.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)?
-    }
-
-    /// Puts the groups of `other` in the place of those here, also the ones without a value.
-    pub(super) fn replace(&mut self, other: Self) {
-        self.0.extend(other.0);
     }
 
     /// Puts the values of `other` in the place of those here.

@@ -25,5 +25,29 @@ pub struct State {
     scratch: String,
 }
 
+/// The key that the window is kept under; that of a connection is [`CONNECTION`] and its id.
+const WINDOW: &str = "window";
+
+/// What the keys of connections begin with.
+const CONNECTION: &str = "connection ";
+
+impl State {
+    /// What differs since this was last asked: keys with their values, and without one where something is forgotten.
+    pub fn take_changes(&mut self) -> impl Iterator<Item = (String, Option<String>)> {
+        let window = self.window.take_change().map(|lines| (WINDOW.to_owned(), Some(lines)));
+        let connections = self.connections.take_changes();
+        let connections = connections.map(|(id, known)| (format!("{CONNECTION}{id}"), known));
+        window.into_iter().chain(connections)
+    }
+
+    /// Takes over a value that [`State::take_changes`] gave. What cannot be read is passed over.
+    pub fn restore(&mut self, key: &str, value: &str) {
+        match key.strip_prefix(CONNECTION) {
+            Some(_) => self.connections.restore(value),
+            None => self.window.restore(value),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -96,8 +96,8 @@ impl Rules {
             None => self.search(line, text, groups, state, now),
             Some(mut content) => {
                 let seen = match self.lines {
-                    1 => Window::default(),
-                    _ => std::mem::replace(&mut state.window, Window::of(&content)),
+                    1 => Vec::new(),
+                    _ => std::mem::replace(&mut state.window, Window::of(&content)).lines,
                 };
                 content.push('\n');
                 self.search_in(line, &content, groups, &seen, state, now)
@@ -113,7 +113,7 @@ impl Rules {
         state: &mut State,
         now: Timestamp,
     ) -> Verdict<'t> {
-        let seen = Window { lines: state.window.lines.clone() };
+        let seen = state.window.lines.clone();
         self.search_in(line, text, groups, &seen, state, now)
     }
 
@@ -124,7 +124,7 @@ impl Rules {
         line: Line<'_>,
         text: &str,
         prefix: Groups,
-        seen: &Window,
+        seen: &[Kept],
         state: &mut State,
         now: Timestamp,
     ) -> Verdict<'t> {
@@ -133,7 +133,7 @@ impl Rules {
             return Verdict::Miss;
         };
         let mut groups = prefix;
-        groups.replace(found.rule.names.read(&found.captures, text));
+        groups.update(found.rule.names.read(&found.captures, text));
         let (matched, others) = self.split(&found, text, seen);
         let ignored = match self.lines {
             1 => self.ignored(text),
@@ -203,7 +203,7 @@ impl Rules {
         self.fail.iter().filter(|rule| rule.is_match(&text)).map(Rule::index).collect()
     }
 
-    fn split(&self, found: &Match<'_, '_>, text: &str, seen: &Window) -> (Vec<Kept>, Vec<Kept>) {
+    fn split(&self, found: &Match<'_, '_>, text: &str, seen: &[Kept]) -> (Vec<Kept>, Vec<Kept>) {
         if self.lines == 1 {
             return (Vec::new(), Vec::new());
         }
@@ -213,7 +213,7 @@ impl Rules {
             .filter_map(|group| found.captures.span(group))
             .map(|span| &text[span])
             .collect();
-        window::split(&seen.lines, text, span, &skipped)
+        window::split(seen, text, span, &skipped)
     }
 
     fn ignored(&self, text: &str) -> Option<usize> {

@@ -104,9 +104,27 @@ fn a_prefregex_narrows_what_the_others_see() {
             (0, " joe: bad 192.0.2.1", "192.0.2.1 joe 0"),
             (0, " joe bad 192.0.2.1", "miss"),
             (0, " joe: odd ann 192.0.2.1", "192.0.2.1 ann 0"),
-            // A group that takes no part in the match hides that of the prefregex.
-            (0, " joe: odd 192.0.2.1", "192.0.2.1 - 0"),
+            // A group that takes no part in the match leaves that of the prefregex.
+            (0, " joe: odd 192.0.2.1", "192.0.2.1 joe 0"),
             (0, " joe: bad 192.0.2.9", "ignored by 0"),
+        ],
+    );
+}
+
+#[test]
+fn a_prefregex_may_tell_who_failed() {
+    let by_prefix = Settings {
+        prefregex: Some(r"^ (?:auth\(\S*,<ADDR>\): |worker: )<F-CONTENT>.+</F-CONTENT>$".to_owned()),
+        ..settings(&[r"^(?:file\(\S*,<ADDR>\): )?wrong <F-USER>\w+</F-USER>"])
+    };
+    check(
+        &by_prefix,
+        &[
+            (0, " auth(x,192.0.2.1): wrong joe", "192.0.2.1 joe 0"),
+            (0, " auth(x,2001:db8::1): wrong joe", "2001:db8::1 joe 0"),
+            (0, " auth(x,192.0.2.1): file(x,192.0.2.2): wrong joe", "192.0.2.2 joe 0"),
+            (0, " worker: file(x,192.0.2.2): wrong joe", "192.0.2.2 joe 0"),
+            (0, " worker: wrong joe", "pending"),
         ],
     );
 }
@@ -181,9 +199,12 @@ fn a_hundred_connections_are_known() {
     let mut state = State::default();
     let mut follow =
         |text: &str| said(&filter.follow(Line { text, whole: text }, &mut state, Timestamp::from_secs(0)));
-    for number in 0..=100 {
+    for number in 0..100 {
         assert_eq!(follow(&format!("[{number}] connect from 192.0.2.1")), "noted");
     }
+    // Another line of a connection makes it no younger.
+    assert_eq!(follow("[0] wrong password"), "192.0.2.1 - 1");
+    assert_eq!(follow("[100] connect from 192.0.2.1"), "noted");
     assert_eq!(follow("[0] wrong password"), "pending");
     assert_eq!(follow("[2] wrong password"), "192.0.2.1 - 1");
 }
@@ -256,4 +277,50 @@ fn a_pattern_that_takes_too_many_steps_is_counted() {
     let exhausted: Vec<String> =
         filter.exhausted().iter().map(|(place, count)| format!("{place}: {count}")).collect();
     assert_eq!(exhausted, ["failregex 1: 1"]);
+}
+
+/// Carries what is known from one state over into another, as a restart does.
+fn carried(state: &mut State, kept: &mut std::collections::BTreeMap<String, String>) -> State {
+    for (key, value) in state.take_changes() {
+        match value {
+            Some(value) => kept.insert(key, value),
+            None => kept.remove(&key),
+        };
+    }
+    let mut carried = State::default();
+    kept.iter().for_each(|(key, value)| carried.restore(key, value));
+    carried
+}
+
+#[test]
+fn a_restart_between_any_two_lines_changes_nothing() {
+    let stretched = Settings {
+        maxlines: 3,
+        ..settings(&[r"^begin (?P<id>\d+)$<SKIPLINES>^end (?P=id) <HOST>$", "^single <HOST>$"])
+    };
+    let lines = [
+        "[1] connect from 192.0.2.1",
+        "[2] failed for ann",
+        "[1] failed for joe",
+        "[1] accepted ann",
+        "[3] connect from 192.0.2.3",
+        "[3] disconnect",
+        "[3] wrong password",
+        "[2] reset by 192.0.2.2",
+        "begin 1",
+        "single 192.0.2.9",
+        "end 1 192.0.2.1",
+    ];
+    for settings in [connections(), stretched] {
+        let filter = Filter::compile(&settings).unwrap();
+        let (mut through, mut restarted) = (State::default(), State::default());
+        let mut kept = std::collections::BTreeMap::new();
+        for text in lines {
+            let line = Line { text, whole: text };
+            let expected = filter.follow(line, &mut through, Timestamp::from_secs(0));
+            assert_eq!(filter.follow(line, &mut restarted, Timestamp::from_secs(0)), expected, "{text}");
+            restarted = carried(&mut restarted, &mut kept);
+        }
+        assert!(kept.len() <= 2, "{kept:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The last lines of a log, for patterns that stretch over several.
 
+use serde::{Deserialize, Serialize};
+
 use crate::filter::Line;
 
 /// Up to so many bytes of a line are kept, so that nobody's lines fill the memory.
@@ -15,10 +17,11 @@ const MOST_BYTES: usize = 256 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     pub(super) lines: Vec<Kept>,
+    changed: bool,
 }
 
 /// A line in the window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     text: String,
     whole: String,
@@ -38,11 +41,12 @@ fn cut(text: &str) -> String {
 impl Window {
     /// Nothing but this text.
     pub(super) fn of(text: &str) -> Self {
-        Self { lines: vec![Kept { text: cut(text), whole: cut(text) }] }
+        Self { lines: vec![Kept { text: cut(text), whole: cut(text) }], changed: true }
     }
 
     /// Takes in a line, and lets go of the oldest if there are more than `most` or they are too long together.
     pub(super) fn push(&mut self, line: Line<'_>, most: usize) {
+        self.changed = true;
         self.lines.push(Kept { text: cut(line.text), whole: cut(line.whole) });
         let old = self.lines.len().saturating_sub(most);
         self.lines.drain(..old);
@@ -53,6 +57,18 @@ impl Window {
         });
         let old = self.lines.len() - kept.count();
         self.lines.drain(..old);
+    }
+}
+
+impl Window {
+    /// The lines as text, if they are others than when this was last asked.
+    pub(super) fn take_change(&mut self) -> Option<String> {
+        std::mem::take(&mut self.changed).then(|| serde_json::to_string(&self.lines).unwrap_or_default())
+    }
+
+    /// Takes over lines as text.
+    pub(super) fn restore(&mut self, lines: &str) {
+        self.lines = serde_json::from_str(lines).unwrap_or_default();
     }
 }
 

@@ -28,6 +28,8 @@ pub struct JailSettings {
     pub ignoreself: bool,
     /// A command that excuses a failure by ending with 0.
     pub ignorecommand: Option<String>,
+    /// How its answers are remembered; null: not at all.
+    pub ignorecache: Option<IgnoreCacheSettings>,
     /// The encoding of the logs.
     pub logencoding: String,
     /// What a host name in the place of an address is worth: `yes`, `warn`, `no` or `raw`.
@@ -53,7 +55,10 @@ pub struct JailSettings {
 pub struct IncrementSettings {
     /// Multiplies every grown ban time.
     pub factor: f64,
-    /// By the number of earlier bans; empty: doubled every time.
+    /// How a ban time grows, unless there are multipliers; null: it doubles every time.
+    #[serde(default)]
+    pub formula: Option<String>,
+    /// By the number of earlier bans; empty: by the formula.
     pub multipliers: Vec<u32>,
     /// Seconds; null: no limit.
     pub maxtime: Option<u64>,
@@ -61,6 +66,17 @@ pub struct IncrementSettings {
     pub rndtime: u64,
     /// Whether bans by other jails count too.
     pub overalljails: bool,
+}
+
+/// How answers of `ignorecommand` are remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IgnoreCacheSettings {
+    /// What an answer is remembered by, with tags such as `<ip>`.
+    pub key: String,
+    /// So many answers at the most.
+    pub max_count: usize,
+    /// Seconds.
+    pub max_time: u64,
 }
 
 impl JailSettings {
@@ -72,6 +88,7 @@ impl JailSettings {
             bantime: seconds(settings.bantime),
             increment: settings.increment.as_ref().map(|increment| IncrementSettings {
                 factor: increment.factor,
+                formula: increment.formula.as_ref().map(ToString::to_string),
                 multipliers: increment.multipliers.clone(),
                 maxtime: increment.max_time.map(|time| time.as_secs()),
                 rndtime: increment.random_time.as_secs(),
@@ -83,6 +100,13 @@ impl JailSettings {
             ignoreip: ignored_in_order(settings, ignored),
             ignoreself: settings.ignore_self,
             ignorecommand: settings.ignore_command.as_ref().map(|ignore| ignore.command.clone()),
+            ignorecache: settings.ignore_command.as_ref().and_then(|ignore| ignore.cache.as_ref()).map(
+                |cache| IgnoreCacheSettings {
+                    key: cache.key.clone(),
+                    max_count: cache.max_count,
+                    max_time: cache.max_time.as_secs(),
+                },
+            ),
             logencoding: settings.encoding.map_or("UTF-8", |encoding| encoding.name()).to_owned(),
             usedns: used(filter).to_owned(),
             logtimezone: filter.timezone.clone(),

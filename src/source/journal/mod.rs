@@ -21,7 +21,7 @@ use self::query::Query;
 use super::{Batch, Counters, Error, LogSource, Opened, Position, Settings, Start};
 
 pub use export::{Entry, Export, Malformed};
-pub(super) use query::is_journal;
+pub(super) use query::{is_journal, matches};
 
 const PROGRAM: &str = "journalctl";
 

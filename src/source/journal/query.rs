@@ -24,6 +24,14 @@ pub(in crate::source) fn is_journal(path: &str) -> bool {
     rest.starts_with(':') || (rest.starts_with('[') && rest.contains("]:"))
 }
 
+/// The matches in a path that means a journal, as they are written: the terms of each group.
+pub(in crate::source) fn matches(path: &str) -> Vec<String> {
+    let rest = path.strip_prefix("journal").unwrap_or(path);
+    let matches = rest.strip_prefix(':').or_else(|| rest.split_once("]:").map(|(_, matches)| matches));
+    let groups = groups(matches.unwrap_or_default()).unwrap_or_default();
+    groups.iter().map(|group| group.join(" ")).collect()
+}
+
 /// A journal, and what is wanted of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
@@ -267,6 +275,14 @@ mod tests {
             "--system|--|_COMM=a b|_EXE=/x \"y\\z|A=b c",
         );
         check("journal:A=''", "--system|--|A=");
+    }
+
+    #[test]
+    fn matches_are_shown_by_group() {
+        let shown = ["_SYSTEMD_UNIT=ssh.service _UID=0", "_COMM=sshd"];
+        assert_eq!(matches("journal:_SYSTEMD_UNIT=ssh.service  '_UID=0' + _COMM=sshd"), shown);
+        assert_eq!(matches("journal[journalpath=/x]:_SYSTEMD_UNIT=ssh.service _UID=0\n_COMM=sshd"), shown);
+        assert!(matches("journal:").is_empty());
     }
 
     #[test]

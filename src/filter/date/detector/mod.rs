@@ -93,6 +93,18 @@ impl Detector {
         self.selection.hits()
     }
 
+    /// The patterns as fail2ban shows them to people: the first with its name, and no more than that there are many.
+    pub fn description(&self) -> String {
+        /// So many patterns are still taken for a filter's own.
+        const OWN: usize = 2;
+        let mut templates = self.selection.templates();
+        match (templates.len(), templates.next()) {
+            (1..=OWN, Some(Template { pattern: Some(pattern), name, .. })) => format!("{pattern} ({name})"),
+            (1..=OWN, Some(template)) => template.name.clone(),
+            _ => "Default Detectors".to_owned(),
+        }
+    }
+
     /// A date in the same form as the last one, at the start of the line.
     fn find_at_start(&mut self, line: &str, now: Timestamp) -> Option<Found> {
         let (written, span) = self.selection.settled()?.quick?.read(line)?;

@@ -98,6 +98,11 @@ impl Selection {
         self.candidates.iter().map(|candidate| (candidate.template.name.as_str(), candidate.hits))
     }
 
+    /// All templates in their present order.
+    pub(super) fn templates(&self) -> impl ExactSizeIterator<Item = &Template> {
+        self.candidates.iter().map(|candidate| &*candidate.template)
+    }
+
     /// The template of the last line, if it fits at the start of a line only.
     pub(super) fn settled(&self) -> Option<&Template> {
         let template = &self.candidates.get(self.last?)?.template;

@@ -1,8 +1,5 @@
 //! fail2ban's own configuration: every filter and every jail that comes with it, read by banzone and by fail2ban itself,
 //! must be the same.
-//!
-//! Needs Debian's package `fail2ban`, which is read in place. Where it is missing the test says so and passes, unless the
-//! variable `BANZONE_PEERS` is `required`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,8 +13,8 @@ use banzone::filter::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Where Debian's package lies.
-const STOCK: &str = "/etc/fail2ban";
+use super::{CONFIG, copy, is_installed};
+
 const PYTHON: &str = "/usr/bin/python3";
 
 /// What the filters that come with fail2ban are told by their samples.
@@ -62,7 +59,7 @@ fn every_filter_is_read_as_fail2ban_reads_it() {
     };
     let mut wrong = Vec::new();
     for ((name, options, journal), expected) in cases.iter().zip(expected.as_array().unwrap()) {
-        let path = Path::new(STOCK).join(format!("filter.d/{name}.conf"));
+        let path = Path::new(CONFIG).join(format!("filter.d/{name}.conf"));
         let found = filter_file(&path, options, *journal).ok().map(|loaded| patterns(&loaded.settings));
         let expected = expected.as_array().map(|commands| patterns_of(commands));
         if found != expected {
@@ -77,11 +74,11 @@ fn every_filter_is_read_as_fail2ban_reads_it() {
 
 #[test]
 fn every_jail_is_read_as_fail2ban_reads_it() {
-    if !is_there() {
+    if !is_installed() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    copy(Path::new(STOCK), folder.path());
+    copy(Path::new(CONFIG), folder.path());
     let local = "[DEFAULT]\nenabled = true\nsystemd_if_nologs = false\n";
     fs::write(folder.path().join("jail.local"), local).unwrap();
     let commands = ask(JAILS, &json!(folder.path())).unwrap();
@@ -173,7 +170,7 @@ type Case = (String, Vec<(String, String)>, bool);
 
 /// Every filter, with every mode it may have and every kind of line.
 fn filter_cases() -> Vec<Case> {
-    let entries = fs::read_dir(Path::new(STOCK).join("filter.d")).into_iter().flatten();
+    let entries = fs::read_dir(Path::new(CONFIG).join("filter.d")).into_iter().flatten();
     let mut names: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".conf")?.to_owned()))
         .collect();
@@ -228,21 +225,9 @@ fn patterns_of(commands: &[Value]) -> Patterns {
     patterns
 }
 
-fn is_there() -> bool {
-    let found = Command::new(PYTHON).args(["-c", "import fail2ban"]).stderr(Stdio::null()).status();
-    let found = found.is_ok_and(|status| status.success()) && Path::new(STOCK).join("jail.conf").is_file();
-    let required = std::env::var("BANZONE_PEERS").is_ok_and(|value| value == "required");
-    assert!(found || !required, "install fail2ban (Debian's name) or let tests/run do it");
-    if !found {
-        // Written past the test harness, which shows no output of a test that passes.
-        std::io::stderr().write_all(b"skipped: fail2ban is not installed\n").unwrap();
-    }
-    found
-}
-
 /// What `script` answers; `None` if fail2ban is missing.
 fn ask(script: &str, question: &Value) -> Option<Value> {
-    if !is_there() {
+    if !is_installed() {
         return None;
     }
     let mut asked = Command::new(PYTHON)
@@ -255,16 +240,4 @@ fn ask(script: &str, question: &Value) -> Option<Value> {
     let output = asked.wait_with_output().unwrap();
     assert!(output.status.success());
     Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            fs::create_dir_all(&to).unwrap();
-            copy(&from, &to);
-        } else if from.is_file() {
-            fs::copy(from, to).unwrap();
-        }
-    }
 }

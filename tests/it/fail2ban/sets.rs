@@ -4,8 +4,10 @@
 //! with the messages in `expected`, which stand there without the folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
+
+use super::copy;
 
 #[test]
 fn good_configurations_find_what_they_should() {
@@ -53,17 +55,4 @@ fn banzone(set: &Path, arguments: &[&str]) -> Output {
     fs::write(&config, format!("[fail2ban]\ndir = '{}'\n", set.display())).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
     command.arg("--config").arg(config).args(arguments).env("TZ", "UTC").output().unwrap()
-}
-
-fn copy(from: &Path, to: &Path) {
-    let entries: Vec<PathBuf> = fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()).collect();
-    for path in entries {
-        let copied = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            fs::create_dir(&copied).unwrap();
-            copy(&path, &copied);
-        } else {
-            fs::copy(path, copied).unwrap();
-        }
-    }
 }

@@ -1,23 +1,20 @@
 //! A real fail2ban beside banzone: the same words have the same answers, its database can be taken over, and its bans are
 //! handed over by the action in `packaging/fail2ban`.
-//!
-//! Where fail2ban is not installed these tests say so and pass, unless the variable `BANZONE_PEERS` is `required`.
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use banzone::clock::Clock;
 use hickory_proto::rr::RecordType;
 use rusqlite::Connection;
 use serde_json::Value;
-use tempfile::TempDir;
 
+use super::is_installed;
+use super::server::{self, Fail2ban, Said};
 use crate::env::{self, Daemon, Env, PUBLISH, until};
 
-/// Two jails of fail2ban's, which banzone runs as well.
+/// Jails of fail2ban's, which banzone runs as well.
 const JAIL_CONF: &str = "
 [DEFAULT]
 enabled = true
@@ -36,30 +33,37 @@ logpath = @LOG@/shop.log
           @LOG@/shop2.log
 bantime = 1h
 bantime.increment = true
+[tool]
+filter = login[logtype=file]
+logpath = @LOG@/tool.log
+datepattern = ^%%Y-%%m-%%dT%%H:%%M:%%S
+bantime.increment = true
+bantime.factor = 2
+bantime.formula = ban.Time * math.exp(float(ban.Count+1)*banFactor)/math.exp(1*banFactor)
+bantime.maxtime = 1d
+bantime.rndtime = 5m
+bantime.overalljails = true
+ignorecommand = /bin/false <ip>
+ignorecache = key='<F-USER><ip>', max-count=50, max-time=1h
+ignoreself = false
+logtimezone = UTC+0200
+[yard]
+logpath = @LOG@/tool.log
+datepattern = {^LN-BEG}
+bantime.increment = true
+bantime.multipliers = 1 5 30
 ";
-
-fn is_installed() -> bool {
-    let found =
-        Command::new("fail2ban-server").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if found.is_ok() {
-        return true;
-    }
-    let required = std::env::var("BANZONE_PEERS").is_ok_and(|value| value == "required");
-    assert!(!required, "fail2ban-server cannot be run");
-    // Written past the test harness, which shows no output of a test that passes.
-    std::io::stderr().write_all(b"skipped: fail2ban is not installed\n").unwrap();
-    false
-}
 
 /// A folder for logs, a fail2ban on them, and a banzone that runs the same configuration.
 fn both(action: impl FnOnce(&Env) -> String) -> (Env, Daemon, Fail2ban) {
     let env = Env::new("");
-    for log in ["app.log", "shop.log", "shop2.log"] {
+    for log in ["app.log", "shop.log", "shop2.log", "tool.log"] {
         env.log(log).append("");
     }
-    let fail2ban = Fail2ban::start(&env, &action(&env));
-    let folder = fail2ban.folder.path().join("conf");
-    env.configure(&format!("[fail2ban]\ndir = '{}'\n{PUBLISH}", folder.display()));
+    configure(&env, &action(&env));
+    let fail2ban = Fail2ban::start(&env);
+    until("fail2ban has its jails", || fail2ban.says(&["status", "yard"]).code == 0);
+    env.configure(&format!("[fail2ban]\ndir = '{}'\n{PUBLISH}", env.path("etc").display()));
     let daemon = env.start();
     (env, daemon, fail2ban)
 }
@@ -72,98 +76,21 @@ fn login(address: &str) -> String {
     format!("{} login failed from {address}\n", env::written(Clock::System.now()))
 }
 
-/// A running fail2ban; it is stopped when it is dropped.
-struct Fail2ban {
-    folder: TempDir,
-    server: Child,
-}
-
-impl Fail2ban {
-    /// Starts it on the logs of `env`.
-    fn start(env: &Env, action: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        // banzone reads it as an ordinary user when it reloads.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let at = |name: &str| folder.path().join(name);
-        let config = |name: &str, text: String| {
-            let path = at("conf").join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        let main = format!(
-            "[Definition]\nloglevel = INFO\nlogtarget = {0}/fail2ban.log\nsyslogsocket = auto\nsocket = {0}/sock\n\
-             pidfile = {0}/pid\ndbfile = {0}/fail2ban.sqlite3\ndbmaxmatches = 10\ndbpurgeage = 1d\nallowipv6 = auto\n",
-            folder.path().display()
-        );
-        config("fail2ban.conf", main);
-        let log = env.path("log").display().to_string();
-        config("jail.conf", JAIL_CONF.replace("@LOG@", &log).replace("@ACTION@", action));
-        config(
-            "filter.d/login.conf",
-            "[Definition]\nfailregex = ^\\s*login failed from <HOST>$\n".to_owned(),
-        );
-        config("action.d/nothing.conf", "[Definition]\nactionban = true\nactionunban = true\n".to_owned());
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/fail2ban/action.d/banzone.conf");
-        config("action.d/banzone.conf", fs::read_to_string(ours).unwrap());
-        let server = Self::spawn(folder.path());
-        let fail2ban = Self { folder, server };
-        fail2ban.wait();
-        fail2ban
-    }
-
-    fn spawn(folder: &Path) -> Child {
-        let mut command = Command::new("fail2ban-server");
-        command.arg("-c").arg(folder.join("conf")).args(["-f", "start"]).current_dir(folder);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
-    }
-
-    fn wait(&self) {
-        until("fail2ban answers", || {
-            self.says(&["ping"]).code == 0 && self.says(&["status", "shop"]).code == 0
-        });
-    }
-
-    /// Stops it in order and starts it again; it restores its bans.
-    fn restart(&mut self) {
-        self.says(&["stop"]);
-        self.server.wait().unwrap();
-        self.server = Self::spawn(self.folder.path());
-        self.wait();
-    }
-
-    fn says(&self, words: &[&str]) -> Said {
-        let mut command = Command::new("fail2ban-client");
-        Said::of(command.arg("-c").arg(self.folder.path().join("conf")).args(words))
-    }
-
-    fn database(&self) -> PathBuf {
-        self.folder.path().join("fail2ban.sqlite3")
-    }
-}
-
-impl Drop for Fail2ban {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-        if std::thread::panicking() {
-            let log = fs::read_to_string(self.folder.path().join("fail2ban.log")).unwrap_or_default();
-            eprintln!("--- fail2ban's log\n{log}");
-        }
-    }
-}
-
-/// What a client printed, and how it ended.
-#[derive(Debug, PartialEq, Eq)]
-struct Said {
-    code: i32,
-    out: String,
-}
-
-impl Said {
-    fn of(command: &mut Command) -> Self {
-        let Output { status, stdout, .. } = command.stdin(Stdio::null()).output().unwrap();
-        Self { code: status.code().unwrap(), out: String::from_utf8(stdout).unwrap() }
-    }
+/// Writes fail2ban's configuration, with `action` in its jails.
+fn configure(env: &Env, action: &str) {
+    let config = |name: &str, text: &str| {
+        let path = env.path("etc").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let main = "[Definition]\nloglevel = INFO\nsyslogsocket = auto\ndbmaxmatches = 10\ndbpurgeage = 1d\nallowipv6 = auto\n";
+    config("fail2ban.conf", &[main, &server::settings(env)].concat());
+    let log = env.path("log").display().to_string();
+    config("jail.conf", &JAIL_CONF.replace("@LOG@", &log).replace("@ACTION@", action));
+    config("filter.d/login.conf", "[Definition]\nfailregex = ^\\s*login failed from <HOST>$\n");
+    config("action.d/nothing.conf", "[Definition]\nactionban = true\nactionunban = true\n");
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/fail2ban/action.d/banzone.conf");
+    config("action.d/banzone.conf", &fs::read_to_string(ours).unwrap());
 }
 
 fn run(env: &Env, words: &[&str]) -> Said {
@@ -212,7 +139,7 @@ fn the_words_are_answered_as_fail2ban_client_does() {
          set app banip 192.0.2.9 192.0.2.10 2001:db8::5
          set app banip 192.0.2.9
          set app banip
-         set app banip 192.0.2.0/28
+         set app banip 198.51.100.64/28
          banned
          status app
          get app banned
@@ -248,11 +175,12 @@ fn settings_are_shown_and_changed_as_fail2ban_client_does() {
         return;
     }
     let (env, _daemon, fail2ban) = both(nothing);
-    for jail in ["app", "shop"] {
+    for jail in ["app", "shop", "tool", "yard"] {
         for property in [
             "bantime findtime maxretry maxmatches maxlines usedns logencoding logpath ignoreip ignoreself",
-            "ignorecommand ignoreregex prefregex datepattern journalmatch logtimezone banip banned",
-            "bantime.increment bantime.factor bantime.maxtime bantime.rndtime bantime.multipliers nothing",
+            "ignorecommand ignorecache ignoreregex prefregex datepattern journalmatch logtimezone banip banned",
+            "bantime.increment bantime.factor bantime.maxtime bantime.rndtime bantime.multipliers",
+            "bantime.formula bantime.overalljails nothing",
         ]
         .join(" ")
         .split(' ')
@@ -434,7 +362,7 @@ fn its_bans_are_handed_over_by_the_action() {
     let word = "x\";touch made;\"`touch made`$(touch made)' '";
     fail2ban.says(&["set", "app", "banip", word, "-x", "192.0.2.32"]);
     until("the ban behind it is published", || daemon.lists("192.0.2.32"));
-    assert!(!fail2ban.folder.path().join("made").exists());
+    assert!(!env.path("fail2ban/made").exists());
     fail2ban.says(&["set", "app", "bantime", "-1"]);
     fail2ban.says(&["set", "app", "banip", "192.0.2.33"]);
     until("it is banned for good", || daemon.lists("192.0.2.33"));

@@ -7,14 +7,11 @@
 //!
 //! ```text
 //! etc/       the configuration: fail2ban's own files by symbolic links, and tests/data/fail2ban/bans
-//! log/       the logs, and fail2ban's own
-//! fail2ban/  its database, socket and process number
 //! ```
 
-#[path = "../../benches/generator/mod.rs"]
+#[path = "../../../benches/generator/mod.rs"]
 #[allow(dead_code, reason = "the benchmarks use all of it")]
 mod generator;
-mod server;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -29,13 +26,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::{Connection, params};
 
+use super::server::{self, Bans, Fail2ban};
+use super::{CONFIG, is_installed};
 use crate::env::{DEADLINE, Daemon, Env, until};
-use crate::peers;
 use generator::{AUTH, Bots, Generator, MAIL, Stamp};
-use server::{Bans, Fail2ban};
-
-/// Where the package has its configuration.
-const CONFIG: &str = "/etc/fail2ban";
 
 /// What is the project's in it.
 const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/fail2ban/bans");
@@ -101,7 +95,7 @@ const LATE: &str = "203.0.113.240";
 
 #[test]
 fn fail2ban_and_banzone_ban_the_same() {
-    if !peers::present("fail2ban-server", Path::new("/usr/bin/fail2ban-server").exists(), "fail2ban") {
+    if !is_installed() {
         return;
     }
     let world = World::new();
@@ -131,18 +125,10 @@ impl World {
             world.link(Path::new(OWN), folder);
         }
         fs::create_dir_all(world.env.path("etc/jail.d")).unwrap();
-        fs::create_dir_all(world.env.path("fail2ban")).unwrap();
         let path = |name: &str| world.env.path(name).display().to_string();
         world.write("etc/jail.d/logs.conf", &format!("[DEFAULT]\nlogs = {}\n", path("log")));
         world.write("etc/action.d/note.local", &format!("[Init]\nnotes = {}\n", path("fail2ban/notes")));
-        let settings = format!(
-            "[DEFAULT]\nlogtarget = {}\nsocket = {}\npidfile = {}\ndbfile = {}\n",
-            path("log/fail2ban.log"),
-            path("fail2ban/socket"),
-            path("fail2ban/pid"),
-            path("fail2ban/database"),
-        );
-        world.write("etc/fail2ban.local", &settings);
+        world.write("etc/fail2ban.local", &format!("[DEFAULT]\n{}", server::settings(&world.env)));
         let logs = LOGS.iter().map(|(log, ..)| *log).chain(["old.log", "fail2ban.log"]);
         logs.for_each(|log| world.env.log(log).append(""));
         world
@@ -163,7 +149,7 @@ impl World {
     }
 
     fn start_fail2ban(&self) -> Fail2ban {
-        Fail2ban::start(self.env.path("etc"), self.env.path("fail2ban/database"))
+        Fail2ban::start(&self.env)
     }
 
     /// Has fail2ban make its database, on empty logs, and puts earlier bans into it.

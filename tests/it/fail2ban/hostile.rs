@@ -5,6 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use banzone::clock::Clock;
+use serde_json::json;
+
+use crate::env::{self, Env, until};
+
 /// What a program may use: address space in kilobytes, most of it for threads and their stacks, and seconds. The time is
 /// many times what an idle machine takes.
 const MEMORY: usize = 600_000;
@@ -48,6 +53,37 @@ fn binary_garbage_matches_nothing() {
     let outcomes = outcomes(&output);
     assert_eq!(outcomes.iter().filter(|outcome| *outcome == "match").count(), 10);
     assert_eq!(outcomes.last().map(String::as_str), Some("match"));
+}
+
+#[test]
+fn the_daemon_goes_on_and_names_a_pattern_that_was_stopped() {
+    let env = Env::new("");
+    fs::create_dir_all(env.path("etc/filter.d")).unwrap();
+    fs::write(env.path("etc/filter.d/door.conf"), FILTER).unwrap();
+    let jail = format!(
+        "[door]\nenabled = true\nfilter = door\nbackend = polling\nmaxretry = 1\nlogpath = {}\n",
+        env.path("log/door.log").display()
+    );
+    fs::write(env.path("etc/jail.conf"), jail).unwrap();
+    env.configure(&format!("[fail2ban]\ndir = '{}'\n", env.path("etc").display()));
+    let log = env.log("door.log");
+    log.append("");
+    let daemon = env.start();
+    let date = env::written(Clock::System.now());
+    log.append(&format!("{date} mx door: {} from nobody!\n", "a".repeat(60_000)).repeat(3));
+    log.append(&format!("{date} mx door: knock by 192.0.2.7\n"));
+    until("the lines are read", || env.get("/api/v1/bans").body.contains("192.0.2.7"));
+    let metrics = env.get("/metrics").body;
+    let expected = "banzone_patterns_stopped_total{jail=\"door\",pattern=\"failregex 2\"} 3";
+    assert!(metrics.contains(expected), "{metrics}");
+    let stopped = json!([{ "jail": "door", "pattern": "failregex 2", "lines": 3 }]);
+    assert_eq!(env.get("/api/v1/status").json()["patterns_stopped"], stopped);
+    let mut status = Command::new(env!("CARGO_BIN_EXE_banzone"));
+    let messages = status.arg("-c").arg(env.config()).arg("status").output().unwrap().stderr;
+    let messages = String::from_utf8(messages).unwrap();
+    assert!(messages.starts_with("warning: jail door: failregex 2 was stopped on 3 lines"), "{messages}");
+    until("the log says so", || daemon.messages().contains("failregex 2 was stopped on "));
+    assert!(daemon.terminate().success());
 }
 
 /// Runs the filter over a log within the limits.

@@ -23,14 +23,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::peers;
+use super::{CONFIG, TESTS, is_installed};
 use plan::{Plan, Run, Sample};
-
-/// Where the package has its configuration.
-const CONFIG: &str = "/etc/fail2ban";
-
-/// Where the package has its tests.
-const TESTS: &str = "/usr/lib/python3/dist-packages/fail2ban/tests";
 
 /// The time that fail2ban's test takes for now, and its zone.
 const NOW: &str = "2005-08-14T10:00:00Z";
@@ -38,7 +32,7 @@ const ZONE: &str = "CET-01CEST-02,M3.5.0,M10.5.0";
 
 #[test]
 fn every_sample_of_fail2ban_is_understood() {
-    if !peers::present("the samples of fail2ban", Path::new(TESTS).join("files/logs").is_dir(), "fail2ban") {
+    if !is_installed() {
         return;
     }
     let tree = Tree::new();
