@@ -198,8 +198,8 @@ impl Filter {
         }
     }
 
-    /// Literals one of which is in every text that is no [`Verdict::Miss`]; none if any text may be one, or if every
-    /// text has to be seen.
+    /// Literals one of which is in every text that is more than a [`Verdict::Miss`] or ignored before a failregex was
+    /// asked; none if any text may be one, or if every text has to be seen.
     pub(super) fn literals(&self) -> Option<&[Vec<u8>]> {
         match &self.rules {
             Rules::Banzone(rules) => rules.literals(),

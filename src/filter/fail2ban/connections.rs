@@ -21,8 +21,8 @@ const REMEMBERED: Duration = Duration::from_secs(5 * 60);
 const MOST_LINES: usize = 50;
 const MOST_USERS: usize = 50;
 
-/// A line is kept as evidence up to this many bytes.
-const LONGEST_LINE: usize = 1000;
+/// A line is kept as evidence up to this many bytes, and a user as well.
+const LONGEST: usize = 1000;
 
 /// The connections whose lines were seen lately.
 #[derive(Debug, Default)]
@@ -208,7 +208,7 @@ impl Connection {
         if let Some(user) = user
             && self.users.len() < MOST_USERS
         {
-            self.users.insert(user.to_owned());
+            self.users.insert(cut(user));
         }
     }
 
@@ -234,11 +234,26 @@ impl Connection {
     }
 }
 
-fn cut(line: &str) -> String {
-    line[..line.floor_char_boundary(LONGEST_LINE)].to_owned()
+fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(LONGEST)].to_owned()
 }
 
 fn newest(mut lines: Vec<String>) -> Vec<String> {
     lines.drain(..lines.len().saturating_sub(MOST_LINES));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_and_users_are_cut() {
+        let mut groups = Groups::default();
+        groups.set("user", "é".repeat(LONGEST));
+        let (mut connections, now) = (Connections::default(), Timestamp::default());
+        let known = connections.merge("1", groups, &["x".repeat(2 * LONGEST)], now);
+        assert_eq!(known.users, BTreeSet::from(["é".repeat(LONGEST / 2)]));
+        assert_eq!(known.lines, ["x".repeat(LONGEST)]);
+    }
 }
