@@ -63,7 +63,7 @@ impl Filters {
         let is_meant = !given.is_empty() || !is_own;
         let fail2ban = self.fail2ban.as_ref().filter(|fail2ban| is_meant && fail2ban.has_filter(name))?;
         let loaded = fail2ban.filter(name, given, journal);
-        Some(loaded.and_then(|loaded| loaded.problems(&loaded.settings).map(|()| loaded.settings)))
+        Some(loaded.and_then(|loaded| loaded.compiled(&loaded.settings).map(|_| loaded.settings)))
     }
 
     /// Whether there is a filter called `name`.

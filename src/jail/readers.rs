@@ -339,7 +339,7 @@ mod tests {
     fn jail(name: &str, path: &str, failregex: &[&str]) -> Settings {
         Settings {
             name: name.into(),
-            sources: vec![source::Settings { path: path.into(), start: source::Start::Head }],
+            sources: vec![source::Settings { path: path.into(), start: source::Start::Head, horizon: None }],
             filter: filter::Settings {
                 name: "sample".to_owned(),
                 dialect: Dialect::Fail2ban,
