@@ -28,6 +28,8 @@ struct Search {
     longest: usize,
     /// Which filter each literal belongs to.
     owners: Vec<usize>,
+    /// The one that all of them belong to, if there are no others.
+    owner: Option<usize>,
 }
 
 impl Matcher {
@@ -71,6 +73,7 @@ impl Search {
             any: vector_searches(literals),
             every: AhoCorasick::new(literals).ok()?,
             longest: literals.iter().map(|literal| literal.len()).max()?,
+            owner: owners.first().copied().filter(|first| owners.iter().all(|owner| owner == first)),
             owners,
         })
     }
@@ -79,6 +82,9 @@ impl Search {
         let Some(start) = self.start(text) else {
             return;
         };
+        if let Some(owner) = self.owner.filter(|_| !self.any.is_empty()) {
+            return candidates.insert(owner);
+        }
         for found in self.every.find_overlapping_iter(Input::new(text).range(start..)) {
             candidates.insert(self.owners[found.pattern().as_usize()]);
         }

@@ -210,7 +210,9 @@ impl Reader {
 fn decode<'a>(line: &'a [u8], encoding: Option<&'static Encoding>) -> Cow<'a, str> {
     match encoding {
         // Most lines are UTF-8, and finding that out alone is faster.
-        None => str::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed),
+        None => {
+            simdutf8::basic::from_utf8(line).map_or_else(|_| String::from_utf8_lossy(line), Cow::Borrowed)
+        }
         Some(encoding) => encoding.decode_without_bom_handling(line).0,
     }
 }

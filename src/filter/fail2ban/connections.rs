@@ -159,7 +159,7 @@ impl Signs {
         if let Some(gained) = &gained
             && groups.filled("nofail").is_none()
         {
-            groups.set("nofail", gained.clone());
+            groups.set(&"nofail".into(), gained.clone());
         }
         Self {
             no_failure: groups.filled("nofail").is_some(),
@@ -171,8 +171,8 @@ impl Signs {
 
 impl Connection {
     /// A line that belongs to no connection.
-    pub(super) fn alone(groups: Groups, lines: &[String]) -> Self {
-        Self { groups, lines: lines.to_vec(), ..Self::default() }
+    pub(super) fn alone(groups: Groups, lines: Vec<String>) -> Self {
+        Self { groups, lines, ..Self::default() }
     }
 
     /// Whether the last line is no failure, as far as known.
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn long_lines_and_users_are_cut() {
         let mut groups = Groups::default();
-        groups.set("user", "é".repeat(LONGEST));
+        groups.set(&"user".into(), "é".repeat(LONGEST));
         let (mut connections, now) = (Connections::default(), Timestamp::default());
         let known = connections.merge("1", groups, &["x".repeat(2 * LONGEST)], now);
         assert_eq!(known.users, BTreeSet::from(["é".repeat(LONGEST / 2)]));

@@ -1,7 +1,7 @@
 //! The named groups of a match, and what they mean.
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,9 @@ use crate::ip::Prefix;
 
 /// One of these tells who failed; the first that is there does.
 pub(super) const IDENTIFIERS: &[&str] = &["fid", "ip4", "ip6", "dns"];
+
+/// In a prefregex: what the failregexes see. It is no value.
+pub(super) const CONTENT: &str = "content";
 
 /// The group of a tag, by the tag's name in lower case.
 pub(super) fn group_of(tag: &str) -> &str {
@@ -24,19 +27,20 @@ pub(super) fn group_of(tag: &str) -> &str {
 /// The groups of a pattern: their numbers, and those that stand in for others.
 #[derive(Debug)]
 pub(super) struct Names {
-    numbers: Vec<(usize, Box<str>)>,
+    numbers: Vec<(usize, Arc<str>)>,
     /// `alt_user_1` gives its value to `user` where that has none.
-    alternatives: Vec<(Box<str>, Box<str>)>,
+    alternatives: Vec<(Arc<str>, Arc<str>)>,
     /// `tuple_id_1` adds its value to that of `fid`.
-    tuples: Vec<(Box<str>, Box<str>)>,
+    tuples: Vec<(Arc<str>, Arc<str>)>,
 }
 
 impl Names {
     /// Those of `pattern`.
     pub(super) fn of(pattern: &Pattern) -> Self {
-        let numbers = pattern.names().map(|(number, name)| (number, name.into())).collect();
+        let numbers = pattern.names().filter(|(_, name)| *name != CONTENT);
+        let numbers = numbers.map(|(number, name)| (number, name.into())).collect();
         let standing_in = |prefix: &str| {
-            let mut found: Vec<(Box<str>, Box<str>)> = pattern
+            let mut found: Vec<(Arc<str>, Arc<str>)> = pattern
                 .names()
                 .filter_map(|(_, name)| Some((name.into(), group_of(target(name, prefix)?).into())))
                 .collect();
@@ -53,9 +57,10 @@ impl Names {
 
     /// What the groups matched in `text`.
     pub(super) fn read(&self, captures: &Captures<'_>, text: &str) -> Groups {
-        let value = |number| captures.span(number).map(|span| text[span].to_owned());
-        let mut groups =
-            Groups(self.numbers.iter().map(|(number, name)| (name.clone(), value(*number))).collect());
+        let matched = |(number, name): &(usize, Arc<str>)| {
+            Some((Arc::clone(name), text[captures.span(*number)?].to_owned()))
+        };
+        let mut groups = Groups(self.numbers.iter().filter_map(matched).collect());
         for (from, to) in &self.alternatives {
             if let Some(value) = groups.filled(from).map(str::to_owned)
                 && groups.filled(to).is_none()
@@ -79,15 +84,19 @@ fn target<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
     Some(unnumbered.strip_suffix('_').filter(|_| unnumbered.len() < target.len()).unwrap_or(unnumbered))
 }
 
-/// Values by the names of their groups; a group that took no part in the match has none.
+/// The values of groups that took part in a match, by the names of the groups. They are few.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Groups(BTreeMap<Box<str>, Option<String>>);
+pub(super) struct Groups(Vec<(Arc<str>, String)>);
 
 impl Groups {
+    fn place(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(known, _)| **known == *name)
+    }
+
     /// The value of a group.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.as_deref()
+        self.place(name).map(|place| &*self.0[place].1)
     }
 
     /// The value of a group that is not empty.
@@ -96,18 +105,21 @@ impl Groups {
     }
 
     /// Gives a group a value.
-    pub(super) fn set(&mut self, name: &str, value: String) {
-        self.0.insert(name.into(), Some(value));
+    pub(super) fn set(&mut self, name: &Arc<str>, value: String) {
+        match self.place(name) {
+            Some(place) => self.0[place].1 = value,
+            None => self.0.push((Arc::clone(name), value)),
+        }
     }
 
     /// Takes a group out, with its value.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        self.0.remove(name)?
+        self.place(name).map(|place| self.0.swap_remove(place).1)
     }
 
     /// Puts the values of `other` in the place of those here.
     pub(super) fn update(&mut self, other: Self) {
-        self.0.extend(other.0.into_iter().filter(|(_, value)| value.is_some()));
+        other.0.into_iter().for_each(|(name, value)| self.set(&name, value));
     }
 
     /// Who failed; none if that is not known yet.

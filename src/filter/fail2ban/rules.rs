@@ -1,12 +1,13 @@
 //! The compiled patterns of a filter, and the order in which they are asked.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use memchr::memmem::Finder;
 
 use super::State;
 use super::connections::Connection;
-use super::groups::{Groups, IDENTIFIERS, Names};
+use super::groups::{CONTENT, Groups, IDENTIFIERS, Names};
 use super::tag;
 use super::window::{self, Kept, MOST_LINES, Window};
 use crate::clock::Timestamp;
@@ -86,9 +87,9 @@ impl Rules {
         state.window.push(line, self.lines);
         let Some(prefix) = &self.prefix else { return };
         let text = window::joined(&state.window.lines);
-        let content = prefix.find(&text).and_then(|found| prefix.names.read(&found, &text).take("content"));
-        if let Some(content) = content.filter(|content| !content.is_empty()) {
-            state.window = Window::of(&content);
+        let content = prefix.find(&text).and_then(|found| prefix.content(&found, &text));
+        if let Some(content) = content {
+            state.window = Window::of(content.strip_suffix('\n').unwrap_or(&content));
         }
     }
 
@@ -105,15 +106,20 @@ impl Rules {
         let Some(captures) = prefix.find(text) else {
             return Verdict::Miss;
         };
-        let mut groups = prefix.names.read(&captures, text);
-        match groups.take("content").filter(|content| !content.is_empty()) {
+        let groups = prefix.names.read(&captures, text);
+        match prefix.content(&captures, text) {
             None => self.search(line, text, groups, None, state, now),
-            Some(mut content) => {
+            Some(content) => {
                 let seen = match self.lines {
                     1 => Vec::new(),
-                    _ => std::mem::replace(&mut state.window, Window::of(&content)).lines,
+                    _ => {
+                        std::mem::replace(
+                            &mut state.window,
+                            Window::of(content.strip_suffix('\n').unwrap_or(&content)),
+                        )
+                        .lines
+                    }
                 };
-                content.push('\n');
                 self.search(line, &content, groups, Some(seen), state, now)
             }
         }
@@ -155,24 +161,26 @@ impl Rules {
             return Verdict::Ignored { failure, ignoreregex };
         }
         let lines: Vec<String> = match self.lines {
+            // Nobody looks back on the line of no connection.
+            1 if groups.get("mlfid").is_none() => Vec::new(),
             1 => vec![line.whole.to_owned()],
             _ => matched.into_iter().map(Kept::into_whole).collect(),
         };
-        self.judge(groups, &lines, failregex, state, now)
+        self.judge(groups, lines, failregex, state, now)
     }
 
     /// What a match says, together with what is known of its connection.
     fn judge<'t>(
         &self,
         groups: Groups,
-        lines: &[String],
+        lines: Vec<String>,
         failregex: usize,
         state: &mut State,
         now: Timestamp,
     ) -> Verdict<'t> {
         let id = groups.get("mlfid").map(str::to_owned);
         let connection = match &id {
-            Some(id) => state.connections.merge(id, groups, lines, now),
+            Some(id) => state.connections.merge(id, groups, &lines, now),
             None => Connection::alone(groups, lines),
         };
         if id.is_some() && connection.is_no_failure() {
@@ -194,14 +202,13 @@ impl Rules {
         if self.lines > 1 {
             return Vec::new();
         }
-        let mut text = format!("{text}\n");
+        let mut text = Cow::Owned(format!("{text}\n"));
         if let Some(prefix) = &self.prefix {
             let Some(captures) = prefix.find(&text) else {
                 return Vec::new();
             };
-            let content = prefix.names.read(&captures, &text).take("content");
-            if let Some(content) = content.filter(|content| !content.is_empty()) {
-                text = content + "\n";
+            if let Some(content) = prefix.content(&captures, &text) {
+                text = Cow::Owned(content.into_owned());
             }
         }
         self.fail.iter().filter(|rule| rule.is_match(&text)).map(Rule::index).collect()
@@ -266,6 +273,15 @@ impl Rule {
     fn is_match(&self, text: &str) -> bool {
         !self.is_out_of_question(text)
             && self.pattern.is_match(text).unwrap_or_else(|python::Exhausted| self.exhaust(false))
+    }
+
+    /// What a prefregex lets the failregexes see of `text`, with a line feed behind it.
+    fn content<'t>(&self, captures: &Captures<'_>, text: &'t str) -> Option<Cow<'t, str>> {
+        let span = captures.span(self.pattern.group(CONTENT)?).filter(|span| !span.is_empty())?;
+        Some(match &text[span.end..] {
+            "\n" => Cow::Borrowed(&text[span.start..]),
+            _ => Cow::Owned(format!("{}\n", &text[span])),
+        })
     }
 
     fn is_out_of_question(&self, text: &str) -> bool {
