@@ -120,9 +120,7 @@ impl Counters {
         let counter = &mut counted.counter;
         counter.advance(attempt.time, self.findtime);
         let has_room = *line_bytes + attempt.line_bytes() <= MAX_LINE_BYTES;
-        *line_bytes -= counter.line_bytes();
-        counter.add(attempt, if has_room { self.max_lines } else { 0 });
-        *line_bytes += counter.line_bytes();
+        counter.add(attempt, if has_room { self.max_lines } else { 0 }, line_bytes);
         let retry = counter.retry;
         self.touched.insert(prefix);
         self.shrink_to(MAX_COUNTED);
@@ -226,17 +224,19 @@ impl Counter {
         self.lines.iter().map(|line| line.len()).sum()
     }
 
-    fn add(&mut self, attempt: &Attempt<'_>, max_lines: usize) {
+    /// Adds a failure, of whose lines and the former ones the last `max_lines` are kept. `line_bytes` counts all lines of
+    /// all counters.
+    fn add(&mut self, attempt: &Attempt<'_>, max_lines: usize, line_bytes: &mut usize) {
         self.retry = self.retry.saturating_add(attempt.weight);
         self.failures = self.failures.saturating_add(1);
         let skipped = (attempt.earlier.len() + 1).saturating_sub(max_lines);
         for line in attempt.lines().skip(skipped) {
-            if self.lines.len() >= max_lines {
-                self.lines.pop_front();
-            }
+            *line_bytes += line.len();
             self.lines.push_back(line.into());
         }
-        self.lines.drain(..self.lines.len().saturating_sub(max_lines));
+        for line in self.lines.drain(..self.lines.len().saturating_sub(max_lines)) {
+            *line_bytes -= line.len();
+        }
     }
 }
 

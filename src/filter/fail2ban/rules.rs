@@ -32,6 +32,8 @@ struct Rule {
     place: Place,
     pattern: Pattern,
     names: Names,
+    /// The group of a prefregex for what the failregexes see goes on to the end of the line.
+    content_to_end: bool,
     /// One of these is in every text that matches.
     finders: Option<Vec<Finder<'static>>>,
     /// How often it was stopped for taking too many steps.
@@ -277,7 +279,10 @@ impl Rule {
 
     /// What a prefregex lets the failregexes see of `text`, with a line feed behind it.
     fn content<'t>(&self, captures: &Captures<'_>, text: &'t str) -> Option<Cow<'t, str>> {
-        let span = captures.span(self.pattern.group(CONTENT)?).filter(|span| !span.is_empty())?;
+        let mut span = captures.span(self.pattern.group(CONTENT)?).filter(|span| !span.is_empty())?;
+        if self.content_to_end {
+            span.end = text.len() - 1;
+        }
         Some(match &text[span.end..] {
             "\n" => Cow::Borrowed(&text[span.start..]),
             _ => Cow::Owned(format!("{}\n", &text[span])),
@@ -327,14 +332,34 @@ impl Compiler {
         }
         let flags = Flags { multi_line: multi_line && self.lines > 1, ..Flags::default() };
         let texts = if self.lines > 1 { Texts::ManyLines } else { Texts::OneLine };
-        let pattern = python::compile(&source.regex, flags, texts).map_err(|error| {
+        let short = self.beginning(place, &source.regex);
+        let regex = short.as_ref().unwrap_or(&source.regex);
+        let pattern = python::compile(regex, flags, texts).map_err(|error| {
             let PythonError { span, reason } = error;
             Error::new(place, reason, REMEDY).at(source.written(span))
         })?;
         let finders = pattern
             .literals()
             .map(|literals| literals.iter().map(|literal| Finder::new(literal).into_owned()).collect());
-        Ok(Rule { place, names: Names::of(&pattern), pattern, finders, exhausted: AtomicU64::new(0) })
+        Ok(Rule {
+            place,
+            names: Names::of(&pattern),
+            pattern,
+            content_to_end: short.is_some(),
+            finders,
+            exhausted: AtomicU64::new(0),
+        })
+    }
+
+    /// A prefregex nearly always hands on the rest of the line. Then it is enough to find where that begins, which spares
+    /// walking through it.
+    fn beginning(&self, place: Place, regex: &str) -> Option<String> {
+        let before = regex.strip_suffix("(?P<content>.+)$")?;
+        let has_flags = before
+            .match_indices("(?")
+            .any(|(at, _)| before[at + 2..].starts_with(|c: char| c.is_ascii_lowercase()));
+        (place == Place::Prefregex && self.lines == 1 && !has_flags)
+            .then(|| format!("{before}(?P<content>.)"))
     }
 }
 
