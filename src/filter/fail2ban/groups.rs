@@ -140,7 +140,7 @@ fn prefix(address: &str, length: Option<&str>) -> Option<Prefix> {
 fn named(name: &str, use_dns: UseDns) -> Who {
     match name.parse() {
         Ok(address) => Who::Prefix(Prefix::host(address)),
-        Err(_) if use_dns == UseDns::Raw => Who::Id(name.to_owned()),
+        Err(_) if matches!(use_dns, UseDns::Raw | UseDns::No) => Who::Id(name.to_owned()),
         Err(_) => Who::Name(name.to_owned()),
     }
 }

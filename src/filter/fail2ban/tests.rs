@@ -85,10 +85,13 @@ fn names_are_worth_what_use_dns_says() {
     let log = |expected| [(0, "from mail.example.com", expected)];
     check(&named(UseDns::Yes), &log("mail.example.com - 0"));
     check(&named(UseDns::No), &log("miss"));
-    let filter = Filter::compile(&named(UseDns::Raw)).unwrap();
-    let verdict = filter.check("from mail.example.com");
-    assert!(matches!(&verdict, Verdict::Failure(failure) if failure.who.to_string() == "mail.example.com"));
-    assert!(matches!(verdict, Verdict::Failure(failure) if matches!(failure.who, crate::filter::Who::Id(_))));
+    let explicit = Settings { use_dns: UseDns::No, ..settings(&["from <DNS>$"]) };
+    for raw in [named(UseDns::Raw), explicit] {
+        let filter = Filter::compile(&raw).unwrap();
+        let verdict = filter.check("from mail.example.com");
+        let Verdict::Failure(failure) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(failure.who, crate::filter::Who::Id("mail.example.com".to_owned()));
+    }
 }
 
 #[test]
