@@ -45,7 +45,7 @@ pub enum UseDns {
     /// The same, and it is worth a message.
     #[default]
     Warn,
-    /// Nothing: `<HOST>` matches addresses only.
+    /// Nothing: `<HOST>` matches addresses only, and what `<DNS>` matches is never looked up.
     No,
     /// It is an identification like any other, and never looked up.
     Raw,
