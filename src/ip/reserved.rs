@@ -1,6 +1,6 @@
 //! Ranges that are never listed unless the configuration names them, and the test points of RFC 5782.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
 use super::Prefix;
@@ -35,11 +35,30 @@ const RANGES: &[(&str, &str)] = &[
 /// The reserved range that shares an address with `prefix`, and what it is for. A network that only touches such a
 /// range is reserved too: `0.0.0.0/0` can never be listed by mistake.
 pub fn reserved(prefix: Prefix) -> Option<(Prefix, &'static str)> {
-    PREFIXES.iter().find(|(range, _)| range.overlaps(prefix)).copied()
+    let ranges = match (prefix.is_host(), prefix.address()) {
+        // Nearly every question is about a host, and most of them are nowhere near.
+        (true, IpAddr::V4(address)) => &HOSTS.0[usize::from(address.octets()[0])],
+        (true, IpAddr::V6(address)) => &HOSTS.1[usize::from(address.octets()[0])],
+        (false, _) => &*PREFIXES,
+    };
+    ranges.iter().find(|(range, _)| range.overlaps(prefix)).copied()
 }
 
+type Ranges = Vec<(Prefix, &'static str)>;
+
+/// The ranges of IPv4 and of IPv6 that hold addresses with each first byte.
+static HOSTS: LazyLock<(Vec<Ranges>, Vec<Ranges>)> = LazyLock::new(|| {
+    let near = |network: Prefix| {
+        PREFIXES.iter().filter(|(range, _)| range.overlaps(network)).copied().collect::<Ranges>()
+    };
+    let network = |address: IpAddr| Prefix::new(address, 8).expect("both families have more bits than 8");
+    let v4 = |byte| near(network(Ipv4Addr::new(byte, 0, 0, 0).into()));
+    let v6 = |byte| near(network(Ipv6Addr::new(u16::from(byte) << 8, 0, 0, 0, 0, 0, 0, 0).into()));
+    ((0..=255u8).map(v4).collect(), (0..=255u8).map(v6).collect())
+});
+
 /// The table as prefixes; every failure asks for them.
-static PREFIXES: LazyLock<Vec<(Prefix, &str)>> = LazyLock::new(|| {
+static PREFIXES: LazyLock<Ranges> = LazyLock::new(|| {
     let parse = |range: &str| range.parse().expect("the table holds prefixes");
     RANGES.iter().map(|(range, purpose)| (parse(range), *purpose)).collect()
 });

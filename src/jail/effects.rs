@@ -1,6 +1,6 @@
 //! What goes into the jails and what comes out.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Ask, Change, Counter, Offender};
@@ -34,7 +34,7 @@ pub struct Effects {
     /// Whose earlier bans are known now without a new one: what another program knew of them.
     pub remembered: Vec<(Arc<str>, Prefix, Offender)>,
     /// Failures by jail, full hour and address.
-    pub failures: BTreeMap<(Arc<str>, Timestamp, Prefix), u32>,
+    pub failures: HashMap<(Arc<str>, Timestamp, Prefix), u32>,
     /// Failures that wait for an answer from outside; nothing of them is committed yet.
     pub asks: Vec<Ask>,
 }

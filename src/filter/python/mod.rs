@@ -1,6 +1,6 @@
 //! Regular expressions in the syntax of Python's `re`, as fail2ban's filters are written.
 //!
-//! In comes a pattern; out goes a [`Pattern`] that finds the same in the same texts. It is parsed into a [`Node`] and
+//! In comes a pattern; out goes a [`Pattern`] that finds the same in the same texts. It is parsed into a tree (`node`) and
 //! written out again in the syntax of the `regex` crate, whose matching takes linear time, or where look-around,
 //! back-references and conditionals need it in that of `fancy-regex`, which is stopped after [`pattern::STEPS`] steps.
 

@@ -290,8 +290,9 @@ fn effects_hold_counters_and_failures_by_hour() {
     jails.finish(&mut effects);
     let prefix: Prefix = "192.0.2.1".parse().unwrap();
     assert_eq!(effects.counters, [("sasl".into(), prefix, None)]);
-    let hours: Vec<(i64, u32)> =
+    let mut hours: Vec<(i64, u32)> =
         effects.failures.iter().map(|((_, hour, _), count)| (hour.as_secs(), *count)).collect();
+    hours.sort_unstable();
     assert_eq!(hours, [(0, 1), (3600, 2)]);
     let Change::Banned(ban) = &effects.changes[0] else { panic!("no ban") };
     assert_eq!(ban.evidence, ["one".into(), "two".into(), "three".into()] as [Arc<str>; 3]);
