@@ -36,6 +36,9 @@ const GATHERED_ASKS: usize = 500;
 /// So long is waited for more of them.
 const GATHERING: Duration = Duration::from_millis(20);
 
+/// After so long they are written all the same: bans and orders must not wait for costly patterns.
+const LONGEST_GATHERING: Duration = Duration::from_millis(500);
+
 /// What the thread is told.
 pub(super) enum Input {
     /// Lines of a log.
@@ -93,39 +96,10 @@ impl Pipeline {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let done = match input {
-                Some(Input::Lines(batch)) => self.read(batch, inputs, &mut next),
-                input => self.step(input),
-            };
-            if done.is_none() {
+            if self.step(input, inputs, &mut next).is_none() {
                 return;
             }
         }
-    }
-
-    /// Reads a batch, and while a log is being caught up with those that come behind it: what changes with every one of
-    /// them is written once. An input that is something else goes to `next`. `None` when the writer is gone.
-    fn read(&mut self, batch: Batch, inputs: &Receiver<Input>, next: &mut Option<Input>) -> Option<()> {
-        let mut work = Work::default();
-        self.jails.expire(self.clock.now(), &mut work.effects);
-        let (mut lines, mut receipts, mut batch) = (0, Vec::new(), batch);
-        loop {
-            lines += batch.len();
-            self.lines(&batch, &mut work.effects);
-            work.positions.append(&mut batch.positions);
-            receipts.push(batch.receipt);
-            if batch.live || lines >= GATHERED_LINES || work.effects.asks.len() >= GATHERED_ASKS {
-                break;
-            }
-            match inputs.recv_timeout(GATHERING) {
-                Ok(Input::Lines(more)) => batch = more,
-                other => {
-                    *next = other.ok();
-                    break;
-                }
-            }
-        }
-        self.hand_on(work, None, receipts)
     }
 
     /// How long until something ends by itself.
@@ -134,12 +108,22 @@ impl Pipeline {
         next.map_or(LONGEST_SLEEP, |next| next.since(self.clock.now()).min(LONGEST_SLEEP))
     }
 
-    /// Takes one input, or lets time pass. `None` when the writer is gone.
-    fn step(&mut self, input: Option<Input>) -> Option<()> {
-        let mut work = Work::default();
+    /// Takes one input, or lets time pass. An input that was found behind lines goes to `next`. `None` when the writer is
+    /// gone.
+    fn step(
+        &mut self,
+        input: Option<Input>,
+        inputs: &Receiver<Input>,
+        next: &mut Option<Input>,
+    ) -> Option<()> {
+        let (mut work, mut receipts) = (Work::default(), Vec::new());
         self.jails.expire(self.clock.now(), &mut work.effects);
         let reply = match input {
-            None | Some(Input::Lines(_)) => None,
+            None => None,
+            Some(Input::Lines(batch)) => {
+                receipts = self.gather(batch, inputs, next, &mut work);
+                None
+            }
             Some(Input::Order(order, reply)) => self.order(&order, reply, &mut work.effects),
             Some(Input::Answered(ask, answer)) => {
                 self.jails.answered(&ask, &answer, self.clock.now(), &mut work.effects);
@@ -163,7 +147,38 @@ impl Pipeline {
         };
         let now = self.clock.now();
         self.costly.look(now, || self.readers.exhausted());
-        self.hand_on(work, reply, Vec::new())
+        self.hand_on(work, reply, receipts)
+    }
+
+    /// Reads a batch, and while a log is being caught up with those that come behind it: what changes with every one of
+    /// them is written once.
+    fn gather(
+        &mut self,
+        mut batch: Batch,
+        inputs: &Receiver<Input>,
+        next: &mut Option<Input>,
+        work: &mut Work,
+    ) -> Vec<Receipt> {
+        let (begun, mut lines, mut receipts) = (self.clock.now(), 0, Vec::new());
+        loop {
+            lines += batch.len();
+            self.lines(&batch, &mut work.effects);
+            work.positions.append(&mut batch.positions);
+            receipts.push(batch.receipt);
+            let is_enough = lines >= GATHERED_LINES
+                || work.effects.asks.len() >= GATHERED_ASKS
+                || self.clock.now().since(begun) >= LONGEST_GATHERING;
+            if batch.live || is_enough {
+                return receipts;
+            }
+            match inputs.recv_timeout(GATHERING) {
+                Ok(Input::Lines(more)) => batch = more,
+                other => {
+                    *next = other.ok();
+                    return receipts;
+                }
+            }
+        }
     }
 
     fn lines(&mut self, batch: &Batch, effects: &mut Effects) {

@@ -329,8 +329,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::ip::PrefixSet;
-    use crate::jail::BanTime;
     use crate::source;
 
     fn at(seconds: i64) -> Timestamp {
@@ -340,7 +338,6 @@ mod tests {
     /// A jail on one log, whose filter puts the lines of a connection together.
     fn jail(name: &str, path: &str, failregex: &[&str]) -> Settings {
         Settings {
-            name: name.into(),
             sources: vec![source::Settings { path: path.into(), start: source::Start::Head, horizon: None }],
             filter: filter::Settings {
                 name: "sample".to_owned(),
@@ -349,21 +346,7 @@ mod tests {
                 datepattern: vec!["EPOCH".to_owned()],
                 ..filter::Settings::default()
             },
-            findtime: Duration::from_secs(600),
-            maxretry: 3,
-            bantime: BanTime::For(Duration::from_secs(3600)),
-            increment: None,
-            ignore: PrefixSet::default(),
-            ignore_self: true,
-            ipv6_prefix: 128,
-            escalate: None,
-            max_matches: 3,
-            allow_reserved: PrefixSet::default(),
-            ignore_names: Vec::new(),
-            ignore_files: Vec::new(),
-            ignore_command: None,
-            encoding: None,
-            counts_bans: false,
+            ..Settings::plain(name)
         }
     }
 

@@ -165,7 +165,7 @@ pub struct IgnoreCache {
 
 #[cfg(test)]
 impl Settings {
-    /// A jail that reads nothing.
+    /// A jail that reads nothing: three failures in 600 s ban for good.
     pub(crate) fn plain(name: &str) -> Self {
         Self {
             name: name.into(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use super::groups::Groups;
 use crate::clock::Timestamp;
 
@@ -208,7 +209,7 @@ impl Connection {
         if let Some(user) = user
             && self.users.len() < MOST_USERS
         {
-            self.users.insert(cut(user));
+            self.users.insert(cut(user, LONGEST));
         }
     }
 
@@ -225,17 +226,13 @@ impl Connection {
         if !signs.no_failure {
             let mut all = std::mem::take(&mut self.noted);
             all.append(&mut self.lines);
-            all.extend(lines.iter().map(|line| cut(line)));
+            all.extend(lines.iter().map(|line| cut(line, LONGEST)));
             self.lines = newest(all);
         } else if !signs.forget {
-            self.noted.extend(lines.iter().map(|line| cut(line)));
+            self.noted.extend(lines.iter().map(|line| cut(line, LONGEST)));
             self.noted = newest(std::mem::take(&mut self.noted));
         }
     }
-}
-
-fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(LONGEST)].to_owned()
 }
 
 fn newest(mut lines: Vec<String>) -> Vec<String> {

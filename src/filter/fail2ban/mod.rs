@@ -55,5 +55,10 @@ impl State {
     }
 }
 
+/// The start of `text`, at most `longest` bytes of it.
+fn cut(text: &str, longest: usize) -> String {
+    text[..text.floor_char_boundary(longest)].to_owned()
+}
+
 #[cfg(test)]
 mod tests;

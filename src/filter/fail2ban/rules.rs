@@ -91,7 +91,7 @@ impl Rules {
         let text = window::joined(&state.window.lines);
         let content = prefix.find(&text).and_then(|found| prefix.content(&found, &text));
         if let Some(content) = content {
-            state.window = Window::of(content.strip_suffix('\n').unwrap_or(&content));
+            state.window = Window::of(&content);
         }
     }
 
@@ -114,13 +114,7 @@ impl Rules {
             Some(content) => {
                 let seen = match self.lines {
                     1 => Vec::new(),
-                    _ => {
-                        std::mem::replace(
-                            &mut state.window,
-                            Window::of(content.strip_suffix('\n').unwrap_or(&content)),
-                        )
-                        .lines
-                    }
+                    _ => std::mem::replace(&mut state.window, Window::of(&content)).lines,
                 };
                 self.search(line, &content, groups, Some(seen), state, now)
             }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cut;
 use crate::filter::Line;
 
 /// Up to so many bytes of a line are kept, so that nobody's lines fill the memory.
@@ -34,20 +35,17 @@ impl Kept {
     }
 }
 
-fn cut(text: &str) -> String {
-    text[..text.floor_char_boundary(LONGEST)].to_owned()
-}
-
 impl Window {
-    /// Nothing but this text.
+    /// Nothing but this text, which ends in a line feed.
     pub(super) fn of(text: &str) -> Self {
-        Self { lines: vec![Kept { text: cut(text), whole: cut(text) }], changed: true }
+        let text = cut(text.strip_suffix('\n').unwrap_or(text), LONGEST);
+        Self { lines: vec![Kept { whole: text.clone(), text }], changed: true }
     }
 
     /// Takes in a line, and lets go of the oldest if there are more than `most` or they are too long together.
     pub(super) fn push(&mut self, line: Line<'_>, most: usize) {
         self.changed = true;
-        self.lines.push(Kept { text: cut(line.text), whole: cut(line.whole) });
+        self.lines.push(Kept { text: cut(line.text, LONGEST), whole: cut(line.whole, LONGEST) });
         let old = self.lines.len() - self.newest(most);
         self.lines.drain(..old);
     }
@@ -130,7 +128,7 @@ mod tests {
             }
             assert_eq!(window.lines.len(), expected, "{length} bytes, {most} lines");
             let newest = format!("{:length$}", 199);
-            assert_eq!(window.lines.last().map(|line| &*line.text), Some(&*cut(&newest)));
+            assert_eq!(window.lines.last().map(|line| &*line.text), Some(&*cut(&newest, LONGEST)));
             assert!(joined(&window.lines).len() <= MOST_BYTES);
         }
     }

@@ -15,26 +15,7 @@ fn prefixes(texts: &[&str]) -> PrefixSet {
 
 /// Three failures in 600 s ban for 3600 s.
 fn settings(name: &str) -> Settings {
-    Settings {
-        name: name.into(),
-        sources: Vec::new(),
-        filter: crate::filter::Settings::default(),
-        findtime: Duration::from_secs(600),
-        maxretry: 3,
-        bantime: BanTime::For(Duration::from_secs(3600)),
-        increment: None,
-        ignore: PrefixSet::default(),
-        ignore_self: true,
-        ipv6_prefix: 128,
-        escalate: None,
-        max_matches: 3,
-        allow_reserved: PrefixSet::default(),
-        ignore_names: Vec::new(),
-        ignore_files: Vec::new(),
-        ignore_command: None,
-        encoding: None,
-        counts_bans: false,
-    }
+    Settings { bantime: BanTime::For(Duration::from_secs(3600)), ..Settings::plain(name) }
 }
 
 fn doubling() -> Option<Increment> {
