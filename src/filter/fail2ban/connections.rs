@@ -193,8 +193,8 @@ impl Connection {
         if !was_excused && !self.pending {
             self.lines.clear();
         }
-        self.groups.update(groups.clone());
         self.add_user(groups.filled("user"));
+        self.groups.update(groups);
         self
     }
 
