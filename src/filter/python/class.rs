@@ -77,7 +77,7 @@ impl Shorthand {
     }
 
     /// Whether it has this character of ASCII.
-    fn has(self, character: char) -> bool {
+    pub(super) fn has(self, character: char) -> bool {
         let separates = ('\x1c'..='\x1f').contains(&character);
         let has = match self.set {
             Set::Digit => character.is_ascii_digit(),
@@ -101,7 +101,7 @@ impl Class {
     }
 
     /// Whether it has this character of ASCII.
-    fn has(&self, character: char, ignore_case: bool) -> bool {
+    pub(super) fn has(&self, character: char, ignore_case: bool) -> bool {
         let cases = [character, character.to_ascii_lowercase(), character.to_ascii_uppercase()];
         let cases = if ignore_case { &cases[..] } else { &cases[..1] };
         let has = cases.iter().any(|character| self.items.iter().any(|item| item.has(*character)));

@@ -1,13 +1,18 @@
 //! Regular expressions in the syntax of Python's `re`, as fail2ban's filters are written.
 //!
-//! In comes a pattern; out goes a [`Pattern`] that finds the same in the same texts. It is parsed into a tree (`node`) and
-//! written out again in the syntax of the `regex` crate, whose matching takes linear time, or where look-around,
-//! back-references and conditionals need it in that of `fancy-regex`, which is stopped after [`pattern::STEPS`] steps.
+//! In comes a pattern; out goes a [`Pattern`] that finds the same in the same texts. It is parsed into a tree (`node`). For
+//! texts of ASCII the tree becomes steps (`program`) that are taken by `walk`, in the order in which Python tries. What
+//! they do not know or do not finish, and all other texts, are for the tree written out again (`writer`) in the syntax of
+//! the `regex` crate, whose matching takes linear time, or where look-around, back-references and conditionals need it in
+//! that of `fancy-regex`, which is stopped after [`pattern::STEPS`] steps.
 
 mod class;
 mod node;
 mod parser;
 mod pattern;
+mod program;
+mod set;
+mod walk;
 mod writer;
 
 pub(crate) use pattern::{Captures, Exhausted, Pattern};

@@ -7,6 +7,8 @@ use regex::{Regex, RegexBuilder};
 
 use super::class::Alphabet;
 use super::parser::Parsed;
+use super::program::Program;
+use super::walk::Spans;
 use super::writer;
 use super::{Bounds, Texts};
 use crate::filter::literal;
@@ -27,6 +29,8 @@ const CACHE_LIMIT: usize = 4 << 20;
 /// A pattern that is ready to look at texts.
 #[derive(Debug)]
 pub(crate) struct Pattern {
+    /// For texts of ASCII, if it can be had. It does not always come to an end.
+    program: Option<Program>,
     /// For texts of ASCII.
     ascii: Engine,
     /// For all others.
@@ -60,6 +64,8 @@ pub(crate) struct Exhausted;
 /// Where the groups of a pattern matched.
 #[derive(Debug)]
 pub(crate) enum Captures<'t> {
+    /// By steps.
+    Steps(Spans),
     /// By the engine of linear time.
     Linear(regex::Captures<'t>),
     /// By the engine with backtracking.
@@ -69,12 +75,25 @@ pub(crate) enum Captures<'t> {
 impl Pattern {
     pub(super) fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let unicode = Engine::new(parsed, texts, bounds, Alphabet::Unicode)?;
+        let program = (bounds == Bounds::default()).then(|| Program::new(parsed, texts)).flatten();
         Ok(Self {
+            program,
             ascii: Engine::new(parsed, texts, bounds, Alphabet::Ascii)?,
             names: names(&unicode),
             unicode,
             literals: literal::required(&writer::loosely(parsed, Alphabet::Unicode)),
         })
+    }
+
+    /// The same pattern without steps: the engines alone. None if it has none.
+    #[cfg(test)]
+    pub(super) fn without_steps(self) -> Option<Self> {
+        self.program.is_some().then_some(Self { program: None, ..self })
+    }
+
+    /// The steps for a text, if they are for such texts.
+    fn program(&self, text: &str) -> Option<&Program> {
+        self.program.as_ref().filter(|_| text.is_ascii())
     }
 
     fn engine(&self, text: &str) -> &Engine {
@@ -92,6 +111,9 @@ impl Pattern {
         text: &'t str,
         start: usize,
     ) -> Result<Option<Captures<'t>>, Exhausted> {
+        if let Some(Ok(found)) = self.program(text).map(|program| program.find(text, start)) {
+            return Ok(found.map(Captures::Steps));
+        }
         match self.engine(text) {
             // Asking for a match alone first spares most texts the memory for the groups. Those that have one of the
             // literals do not need it.
@@ -103,6 +125,9 @@ impl Pattern {
 
     /// Whether it matches anywhere in `text`.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
+        if let Some(Ok(found)) = self.program(text).map(|program| program.find(text, 0)) {
+            return Ok(found.is_some());
+        }
         match self.engine(text) {
             Engine::Linear(regex) => Ok(regex.is_match(text)),
             Engine::Backtracking(regex) => regex.is_match(text),
@@ -176,6 +201,7 @@ impl Captures<'_> {
     /// How many groups there are, with the whole match.
     pub(crate) fn len(&self) -> usize {
         match self {
+            Self::Steps(spans) => spans.len(),
             Self::Linear(captures) => captures.len(),
             Self::Backtracking(captures) => captures.len(),
         }
@@ -184,6 +210,7 @@ impl Captures<'_> {
     /// The bytes of the text that the group of this number matched.
     pub(crate) fn span(&self, group: usize) -> Option<Range<usize>> {
         match self {
+            Self::Steps(spans) => spans.get(group),
             Self::Linear(captures) => captures.get(group).map(|found| found.range()),
             Self::Backtracking(captures) => captures.get(group).map(|found| found.range()),
         }

@@ -1,5 +1,7 @@
 //! Patterns and what they find, as Python finds it.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// What `pattern` matches first in `text`, if anything.
@@ -179,5 +181,59 @@ fn literals_are_found_behind_what_is_left_out() {
         let compiled = compile(pattern, Flags::default(), Texts::OneLine).unwrap();
         let literals = compiled.literals().map(|literals| String::from_utf8_lossy(&literals[0]).into_owned());
         assert_eq!(literals.as_deref(), expected, "{pattern}");
+    }
+}
+
+/// Where all groups of `pattern` match first from byte `from` on.
+fn spans(pattern: &Pattern, text: &str, from: usize) -> Option<Vec<Option<Range<usize>>>> {
+    let captures = pattern.captures_from(text, from).ok()??;
+    Some((0..captures.len()).map(|group| captures.span(group)).collect())
+}
+
+/// Patterns made of everything that steps know.
+fn patterns() -> impl Strategy<Value = String> {
+    const LEAVES: &[&str] = &[
+        "a", "b", "ab", "bca", ".", "[ab]", "[^a]", r"\w", r"\s", "^", "$", r"\b", r"\B", r"\Z", "", "(?i:A)",
+    ];
+    const REPEATS: &[&str] = &["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?", "{2,}", "{0}"];
+    let leaf = prop::sample::select(LEAVES).prop_map(str::to_owned);
+    leaf.prop_recursive(5, 24, 4, |inner| {
+        let several = prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            4 => several.clone().prop_map(|parts| parts.concat()),
+            2 => several.prop_map(|branches| format!("(?:{})", branches.join("|"))),
+            2 => inner.clone().prop_map(|inner| format!("({inner})")),
+            2 => (inner.clone(), prop::sample::select(REPEATS)).prop_map(|(inner, times)| format!("(?:{inner}){times}")),
+            1 => (inner, prop::sample::select(&["?=", "?!", "?<=", "?<!"][..]))
+                .prop_map(|(inner, look)| format!("({look}{inner})")),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn steps_find_what_the_engines_find(
+        pattern in patterns(),
+        texts in prop::collection::vec("[abc ]{0,9}\n?|[abcAB _\n]{0,9}", 1..8),
+    ) {
+        let flags = Flags::default();
+        for texts_are in [Texts::OneLine, Texts::ManyLines] {
+            let Ok(steps) = compile(&pattern, flags, texts_are) else { continue };
+            let Some(engines) = compile(&pattern, flags, texts_are).ok().and_then(Pattern::without_steps) else {
+                continue;
+            };
+            let fitting = texts.iter().filter(|text| {
+                texts_are == Texts::ManyLines || !text.trim_end_matches('\n').contains('\n') && !text.ends_with("\n\n")
+            });
+            for text in fitting {
+                for from in 0..=text.len().min(2) {
+                    prop_assert_eq!(
+                        spans(&steps, text, from),
+                        spans(&engines, text, from),
+                        "{} in {:?} from {}", &pattern, text, from
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,207 @@
+//! The way through the steps of a [`Program`] and a text.
+
+use super::program::{At, Place, Program, Run, Step};
+
+/// So many steps may be taken in a text, and so many more for each of its bytes.
+const PATIENCE: (usize, usize) = (2048, 2);
+
+/// So many bytes that are looked at in a row take as long as a step.
+const BYTES_A_STEP: usize = 16;
+
+/// So many decisions may be waiting for what comes of them: each has its place on the stack.
+const DEEPEST: usize = 200;
+
+/// Where nothing is.
+const NOWHERE: usize = usize::MAX;
+
+/// Matching was given up, as it took too long: whether there is a match is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct GaveUp;
+
+/// The bytes where the groups of a match begin and end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spans(Vec<usize>);
+
+impl Spans {
+    /// How many groups there are, with the whole match.
+    pub(super) fn len(&self) -> usize {
+        self.0.len() / 2
+    }
+
+    /// The bytes that the group of this number matched.
+    pub(super) fn get(&self, group: usize) -> Option<std::ops::Range<usize>> {
+        let (start, end) = (*self.0.get(2 * group)?, *self.0.get(2 * group + 1)?);
+        (start != NOWHERE && end != NOWHERE).then_some(start..end)
+    }
+}
+
+/// How far matching has come.
+pub(super) struct Walk<'a> {
+    steps: &'a [Step],
+    entry: At,
+    text: &'a [u8],
+    /// Where each group begins and ends.
+    slots: Vec<usize>,
+    /// The steps that are left.
+    patience: usize,
+    depth: usize,
+}
+
+/// What comes of a step: where to go on, and with which byte; or whether all of it fits.
+enum Outcome {
+    Next(At, usize),
+    Done(bool),
+}
+
+use Outcome::{Done, Next};
+
+impl<'a> Walk<'a> {
+    /// Nothing is matched yet.
+    pub(super) fn new(program: &'a Program, text: &'a [u8]) -> Self {
+        Self {
+            steps: &program.steps,
+            entry: program.entry,
+            text,
+            slots: vec![NOWHERE; 2 * program.groups],
+            patience: PATIENCE.0 + PATIENCE.1 * text.len(),
+            depth: 0,
+        }
+    }
+
+    /// Whether a match begins at this byte.
+    pub(super) fn succeeds(&mut self, start: usize) -> Result<bool, GaveUp> {
+        self.slots[0] = start;
+        let found = self.goes(self.entry, start);
+        if self.patience == 0 { Err(GaveUp) } else { Ok(found) }
+    }
+
+    /// Where the groups matched.
+    pub(super) fn into_spans(self) -> Spans {
+        Spans(self.slots)
+    }
+
+    /// Whether there is a way from this step and byte to the end. Without patience there is none.
+    fn goes(&mut self, step: At, at: usize) -> bool {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            self.patience = 0;
+        }
+        let (mut step, mut at) = (step, at);
+        let done = loop {
+            if self.patience == 0 {
+                break false;
+            }
+            self.patience -= 1;
+            match self.take(step, at) {
+                Next(next, byte) => (step, at) = (next, byte),
+                Done(done) => break done,
+            }
+        };
+        self.depth -= 1;
+        done
+    }
+
+    #[inline]
+    fn take(&mut self, step: At, at: usize) -> Outcome {
+        match &self.steps[step] {
+            Step::Literal { bytes, next } => {
+                let end = at + bytes.len();
+                if self.text.get(at..end) == Some(bytes) { Next(*next, end) } else { Done(false) }
+            }
+            Step::One { set, next } => match self.text.get(at) {
+                Some(byte) if set.has(*byte) => Next(*next, at + 1),
+                _ => Done(false),
+            },
+            Step::Run { run, next } if run.lazy => self.run_lazily(*run, *next, at),
+            Step::Run { run, next } => self.run(*run, *next, at),
+            Step::Either { ways, firsts } => match firsts.map(|first| first.is_at(self.text, at)) {
+                [true, true] if self.goes(ways[0], at) => Done(true),
+                [_, true] => Next(ways[1], at),
+                [true, false] => Next(ways[0], at),
+                [false, false] => Done(false),
+            },
+            Step::Mark { slot, next } => Done(self.mark(*slot, *next, at)),
+            Step::Assert { place, next } if self.is_place(*place, at) => Next(*next, at),
+            Step::Look { inner, back, wanted, next } => {
+                let fits = at.checked_sub(*back).is_some_and(|from| self.goes(*inner, from));
+                if fits == *wanted { Next(*next, at) } else { Done(false) }
+            }
+            Step::Assert { .. } => Done(false),
+            Step::End => Done(true),
+        }
+    }
+
+    /// Takes down where a group begins or ends, unless nothing comes of it.
+    fn mark(&mut self, slot: usize, next: At, at: usize) -> bool {
+        let before = std::mem::replace(&mut self.slots[slot], at);
+        let goes = self.goes(next, at);
+        if !goes {
+            self.slots[slot] = before;
+        }
+        goes
+    }
+
+    /// As many bytes as possible, and fewer of them as long as it does not go on behind them.
+    fn run(&mut self, run: Run, next: At, from: usize) -> Outcome {
+        let longest = self.longest(run, from);
+        self.spend(longest);
+        if longest < run.least {
+            return Done(false);
+        }
+        if !run.behind.is_within(run.set) {
+            let end = from + longest;
+            return if run.behind.is_at(self.text, end) { Next(next, end) } else { Done(false) };
+        }
+        for length in (run.least + 1..=longest).rev() {
+            let end = from + length;
+            if run.behind.is_at(self.text, end) && self.goes(next, end) {
+                return Done(true);
+            }
+        }
+        self.spend(longest);
+        Next(next, from + run.least)
+    }
+
+    /// As few bytes as possible.
+    fn run_lazily(&mut self, run: Run, next: At, from: usize) -> Outcome {
+        let longest = self.longest(run, from);
+        self.spend(longest);
+        for length in run.least..=longest {
+            let end = from + length;
+            if run.behind.is_at(self.text, end) && self.goes(next, end) {
+                return Done(true);
+            }
+        }
+        Done(false)
+    }
+
+    /// How many bytes from `from` on are in the run's set.
+    fn longest(&self, run: Run, from: usize) -> usize {
+        let rest = &self.text[from..];
+        let rest = &rest[..rest.len().min(run.most)];
+        let end = match run.to_line_end {
+            true => memchr::memchr(b'\n', rest),
+            false => rest.iter().position(|&byte| !run.set.has(byte)),
+        };
+        end.unwrap_or(rest.len())
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.patience = self.patience.saturating_sub(bytes / BYTES_A_STEP);
+    }
+
+    fn is_place(&self, place: Place, at: usize) -> bool {
+        let (before, behind) = (at.checked_sub(1).map(|at| self.text[at]), self.text.get(at).copied());
+        let is_word =
+            |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        match place {
+            Place::TextStart => before.is_none(),
+            Place::TextEnd => behind.is_none(),
+            Place::LineStart => before.is_none_or(|byte| byte == b'\n'),
+            Place::LineEnd => behind.is_none_or(|byte| byte == b'\n'),
+            Place::LastLineEnd => at + usize::from(behind == Some(b'\n')) == self.text.len(),
+            Place::WordBoundary => is_word(before) != is_word(behind),
+            Place::NoWordBoundary => is_word(before) == is_word(behind),
+        }
+    }
+}
