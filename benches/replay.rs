@@ -18,7 +18,7 @@ use std::time::Duration;
 use banzone::clock::Timestamp;
 use banzone::config;
 use banzone::filter::Pace;
-use banzone::jail::{Change, Effects, Jails, Reader, Readers, Settings};
+use banzone::jail::{Change, Effects, Jails, Lines, Readers, Settings};
 use banzone::source::read_once;
 use generator::{Bots, Generator, MAIL, Stamp};
 use nix::sys::resource::{UsageWho, getrusage};
@@ -89,7 +89,11 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
     for batch in read_once(log)? {
         let batch = batch?;
         let mut effects = Effects::default();
-        batch.lines().for_each(|line| read(reader, &mut jails, line, end, &mut effects));
+        let lines = Lines { text: batch.text(), spans: batch.spans(), times: &[] };
+        reader.read(lines, Pace::Replaying { before: end }, |jail, found, now| {
+            jails.expire(now, &mut effects);
+            jails.found(jail, found, now, &mut effects);
+        });
         run.lines += batch.len();
         run.failures += effects.failures.values().map(|count| u64::from(*count)).sum::<u64>();
         run.bans += effects.changes.iter().filter(|change| matches!(change, Change::Banned(_))).count();
@@ -97,13 +101,6 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
     }
     run.seconds = cpu_seconds(UsageWho::RUSAGE_SELF)? - begin;
     Ok(run)
-}
-
-fn read(reader: &mut Reader, jails: &mut Jails, line: &[u8], before: Timestamp, effects: &mut Effects) {
-    reader.read(line, None, Pace::Replaying { before }, |jail, found, now| {
-        jails.expire(now, effects);
-        jails.found(jail, found, now, effects);
-    });
 }
 
 fn print_run(log: &Path, run: &Run) -> Result<()> {

@@ -2,7 +2,6 @@
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail};
@@ -14,8 +13,8 @@ use crate::config::{self, Config};
 use crate::filter::Pace;
 use crate::http::api;
 use crate::ip::PrefixSet;
-use crate::jail::{self, Answer, Change, Effects, Jails, Question, Readers};
-use crate::source::{self, Start, read_once};
+use crate::jail::{self, Answer, Change, Effects, Jails, Lines, Question, Readers};
+use crate::source::{self, Batch, Start, read_once};
 
 /// What the jails read instead of their own logs.
 const SOURCE: &str = "replay";
@@ -145,7 +144,7 @@ impl<'a> Replay<'a> {
             let batch = batch?;
             let mut effects = Effects::default();
             self.totals.lines += batch.len() as u64;
-            batch.lines().for_each(|line| self.read(line, before, &mut effects));
+            self.read(&batch, before, &mut effects);
             self.totals.failures += effects.failures.values().map(|count| u64::from(*count)).sum::<u64>();
             self.report(&effects.changes)?;
             // Drops what has been noted down for a store.
@@ -157,10 +156,11 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
-    fn read(&mut self, line: &[u8], before: Timestamp, effects: &mut Effects) {
+    fn read(&mut self, batch: &Batch, before: Timestamp, effects: &mut Effects) {
         let Self { readers, jails, totals, .. } = self;
         let Some(reader) = readers.get_mut(SOURCE) else { return };
-        reader.read(line, None, Pace::Replaying { before }, |jail: &Arc<str>, found, now| {
+        let lines = Lines { text: batch.text(), spans: batch.spans(), times: &[] };
+        reader.read(lines, Pace::Replaying { before }, |jail, found, now| {
             jails.expire(now, effects);
             jails.found(jail, found, now, effects);
             totals.answer(jails, now, effects);

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::filter::Pace;
 use crate::http::{Failed, Look};
 use crate::ip::PrefixSet;
-use crate::jail::{self, Ask, Effects, Jails, Order, Readers};
+use crate::jail::{self, Ask, Effects, Jails, Lines, Order, Readers};
 use crate::source::{Batch, Receipt};
 use crate::store::Work;
 
@@ -187,11 +187,8 @@ impl Pipeline {
         let Some(reader) = readers.get_mut(&batch.source) else {
             return;
         };
-        for (line, time) in batch.timed_lines() {
-            reader.read(line, time, pace, |jail, found, now| {
-                jails.found(jail, found, now, effects);
-            });
-        }
+        let lines = Lines { text: batch.text(), spans: batch.spans(), times: batch.times() };
+        reader.read(lines, pace, |jail, found, now| jails.found(jail, found, now, effects));
     }
 
     /// Carries the order out, or says at once why not.

@@ -1,128 +1,187 @@
-//! Which of many filters are worth asking about a line, told in one pass over it.
+//! Which of many filters are worth asking about a line, told in one pass over the text of many lines.
 //!
-//! In comes the text of a line; out go the filters one of whose required literals it contains, and those that
-//! have none. Most lines contain no literal at all, and a vector search tells so many times faster than any
-//! automaton would; only the others are searched again for every literal there is.
+//! In comes text; out go the filters one of whose required literals it contains, and those that have none. Most
+//! lines contain no literal at all, and a vector search over all of them tells so many times faster than any automaton.
 
 use aho_corasick::packed;
-use aho_corasick::{AhoCorasick, Input};
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 
 use super::Filter;
 
 /// The filters on one log, to be asked together.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Matcher {
     /// The filters without required literals.
     always: Candidates,
-    search: Option<Search>,
+    /// All filters.
+    all: Candidates,
+    searches: Vec<Search>,
 }
 
-/// A search for the literals of all filters.
+/// How far ahead a text has been searched.
+#[derive(Clone, Debug, Default)]
+pub struct Ahead {
+    /// For each search where it found something next, if anywhere.
+    places: Vec<usize>,
+}
+
+/// A search for some of the needles: literals that have no other one inside of them.
 #[derive(Debug)]
 struct Search {
-    /// Between them they tell whether there is any literal; none where the machine has no vector search.
-    any: Vec<packed::Searcher>,
-    /// Finds every literal, also where they overlap.
-    every: AhoCorasick,
-    /// The length of the longest literal.
-    longest: usize,
-    /// Which filter each literal belongs to.
-    owners: Vec<usize>,
-    /// The one that all of them belong to, if there are no others.
-    owner: Option<usize>,
+    engine: Engine,
+    /// For each needle the literals that it is part of.
+    around: Vec<Vec<Around>>,
+}
+
+#[derive(Debug)]
+enum Engine {
+    Vectors(packed::Searcher),
+    /// Where the machine has no vectors, and for more needles than they can take.
+    Automaton(AhoCorasick),
+}
+
+/// A literal around a needle, which may be all of it.
+#[derive(Debug)]
+struct Around {
+    literal: Vec<u8>,
+    /// Where the needle begins in it.
+    offset: usize,
+    /// The filter it belongs to.
+    owner: usize,
 }
 
 impl Matcher {
     /// Prepares the search for these filters, which are spoken of by their index from here on.
     pub fn new(filters: &[&Filter]) -> Self {
-        let mut always = Candidates::default();
+        let (mut always, mut all) = (Candidates::default(), Candidates::default());
         let mut literals = Vec::new();
-        let mut owners = Vec::new();
         for (index, filter) in filters.iter().enumerate() {
-            let Some(required) = filter.literals() else {
-                always.insert(index);
-                continue;
-            };
-            owners.extend(required.iter().map(|_| index));
-            literals.extend(required);
+            all.insert(index);
+            match filter.literals() {
+                Some(required) => literals.extend(required.iter().map(|literal| (literal.as_slice(), index))),
+                None => always.insert(index),
+            }
         }
-        let search = Search::new(&literals, owners);
-        if search.is_none() {
-            (0..filters.len()).for_each(|index| always.insert(index));
+        match searches(&literals) {
+            Some(searches) => Self { always, all, searches },
+            None => Self { always: all.clone(), all, searches: Vec::new() },
         }
-        Self { always, search }
     }
 
     /// The filters that may have something other than [`super::Verdict::Miss`] to say of `text`.
     pub fn candidates(&self, text: &str) -> Candidates {
         let mut candidates = self.always.clone();
-        if let Some(search) = &self.search {
-            search.add(text, &mut candidates);
+        for search in &self.searches {
+            search.add(text.as_bytes(), &self.all, &mut candidates);
         }
         candidates
+    }
+
+    /// Begins to search a text of many lines.
+    pub fn ahead(&self, text: &str) -> Ahead {
+        Ahead { places: self.searches.iter().map(|search| search.next(text.as_bytes(), 0)).collect() }
+    }
+
+    /// Where in `text` from byte `from` on the next line may be that any filter is worth asking about; far behind the
+    /// text if there is none. `ahead` is what was found in the same text before, up to an earlier byte.
+    pub fn next(&self, text: &str, from: usize, ahead: &mut Ahead) -> usize {
+        if !self.always.is_empty() {
+            return from;
+        }
+        for (search, place) in self.searches.iter().zip(&mut ahead.places) {
+            if *place < from {
+                *place = search.next(text.as_bytes(), from);
+            }
+        }
+        ahead.places.iter().copied().min().unwrap_or(usize::MAX)
     }
 }
 
 impl Search {
-    /// None if there is nothing to search for, or more than an automaton can hold.
-    fn new(literals: &[&Vec<u8>], owners: Vec<usize>) -> Option<Self> {
-        if literals.is_empty() {
-            return None;
-        }
-        Some(Self {
-            any: vector_searches(literals),
-            every: AhoCorasick::new(literals).ok()?,
-            longest: literals.iter().map(|literal| literal.len()).max()?,
-            owner: owners.first().copied().filter(|first| owners.iter().all(|owner| owner == first)),
-            owners,
-        })
-    }
-
-    fn add(&self, text: &str, candidates: &mut Candidates) {
-        let Some(start) = self.start(text) else {
-            return;
+    /// None if it takes more memory than an automaton may have.
+    fn new(needles: &[&[u8]], literals: &[(&[u8], usize)]) -> Option<Self> {
+        let around = |needle: &&[u8]| {
+            let holding = literals.iter().filter_map(|(literal, owner)| {
+                let offset = memchr::memmem::find(literal, needle)?;
+                Some(Around { literal: literal.to_vec(), offset, owner: *owner })
+            });
+            holding.collect()
         };
-        if let Some(owner) = self.owner.filter(|_| !self.any.is_empty()) {
-            return candidates.insert(owner);
-        }
-        for found in self.every.find_overlapping_iter(Input::new(text).range(start..)) {
-            candidates.insert(self.owners[found.pattern().as_usize()]);
-        }
+        Some(Self { engine: Engine::new(needles)?, around: needles.iter().map(around).collect() })
     }
 
-    /// A byte before which no literal begins, or none if there is no literal in `text` at all. What was found first
-    /// may be the inside of a longer literal.
-    fn start(&self, text: &str) -> Option<usize> {
-        if self.any.is_empty() {
-            return Some(0);
+    /// The place of the next needle from byte `from` on; far behind the text if there is none.
+    fn next(&self, text: &[u8], from: usize) -> usize {
+        self.engine.find(text, from).map_or(usize::MAX, |(place, _)| place)
+    }
+
+    fn add(&self, text: &[u8], all: &Candidates, candidates: &mut Candidates) {
+        let mut from = 0;
+        while candidates != all
+            && let Some((place, needle)) = self.engine.find(text, from)
+        {
+            let present = self.around[needle].iter().filter(|around| around.is_at(text, place));
+            present.for_each(|around| candidates.insert(around.owner));
+            from = place + 1;
         }
-        let found = self.any.iter().filter_map(|any| any.find(text));
-        Some(found.map(|found| found.start()).min()?.saturating_sub(self.longest))
     }
 }
 
-/// How many literals one vector search takes.
+impl Engine {
+    fn new(needles: &[&[u8]]) -> Option<Self> {
+        if let Some(searcher) = packed::Searcher::new(needles).filter(|_| needles.len() <= SEARCHED_AT_ONCE) {
+            return Some(Self::Vectors(searcher));
+        }
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(needles);
+        automaton.ok().map(Self::Automaton)
+    }
+
+    /// The next needle from byte `from` on: where it stands and which it is.
+    fn find(&self, text: &[u8], from: usize) -> Option<(usize, usize)> {
+        if from >= text.len() {
+            return None;
+        }
+        let found = match self {
+            Self::Vectors(searcher) => searcher.find_in(text, (from..text.len()).into()),
+            Self::Automaton(automaton) => automaton.find(Input::new(text).range(from..)),
+        };
+        found.map(|found| (found.start(), found.pattern().as_usize()))
+    }
+}
+
+impl Around {
+    /// Whether the literal is there, with its needle at `place`.
+    fn is_at(&self, text: &[u8], place: usize) -> bool {
+        let start = place.checked_sub(self.offset);
+        start.is_some_and(|start| text[start..].starts_with(&self.literal))
+    }
+}
+
+/// How many needles one vector search takes.
 const SEARCHED_AT_ONCE: usize = 64;
 
-/// With more searches than this the automaton alone is faster.
+/// With more searches than this one automaton is faster.
 const MOST_SEARCHES: usize = 4;
 
-/// Searches that find something in every text that contains one of these literals. A literal with another one in
-/// it is found by that one.
-fn vector_searches(literals: &[&Vec<u8>]) -> Vec<packed::Searcher> {
-    let mut shortest = literals.to_vec();
+/// Searches for these literals, each with the filter it belongs to; none if they take too much memory.
+fn searches(literals: &[(&[u8], usize)]) -> Option<Vec<Search>> {
+    let needles = needles(literals);
+    let is_many = needles.len() > SEARCHED_AT_ONCE * MOST_SEARCHES;
+    let at_once = if is_many { needles.len() } else { SEARCHED_AT_ONCE };
+    needles.chunks(at_once).map(|needles| Search::new(needles, literals)).collect()
+}
+
+/// The literals that have no other one inside of them, each once.
+fn needles<'l>(literals: &[(&'l [u8], usize)]) -> Vec<&'l [u8]> {
+    let mut shortest: Vec<&[u8]> = literals.iter().map(|(literal, _)| *literal).collect();
     shortest.sort_by_key(|literal| (literal.len(), *literal));
-    let mut distinct: Vec<&[u8]> = Vec::new();
+    let mut needles: Vec<&[u8]> = Vec::new();
     for literal in shortest {
-        if !distinct.iter().any(|inner| literal.windows(inner.len()).any(|part| part == *inner)) {
-            distinct.push(literal);
+        if !needles.iter().any(|needle| memchr::memmem::find(literal, needle).is_some()) {
+            needles.push(literal);
         }
     }
-    if distinct.len() > SEARCHED_AT_ONCE * MOST_SEARCHES {
-        return Vec::new();
-    }
-    let searches = distinct.chunks(SEARCHED_AT_ONCE).map(packed::Searcher::new);
-    searches.collect::<Option<Vec<_>>>().unwrap_or_default()
+    needles
 }
 
 /// A set of filters, by their index. Up to 64 filters it takes no memory of its own.

@@ -24,6 +24,6 @@ pub use compiled::{Failure, Filter, Line, Verdict, Who};
 pub use date::{DATE_FORMATS, Date, DateFound, DateReading, Dates, Detector, cut, line_time};
 pub use error::{Error, Place};
 pub use fail2ban::State;
-pub use matcher::{Candidates, Matcher};
+pub use matcher::{Ahead, Candidates, Matcher};
 pub use settings::{Dialect, Settings, UseDns};
 pub use timing::{Pace, Timed, Timing};

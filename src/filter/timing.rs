@@ -59,6 +59,8 @@ pub struct Timed<'a> {
     pub now: Timestamp,
     /// Whether a date was found in it.
     pub is_dated: bool,
+    /// The text was put together from what stands before the date and what stands behind it.
+    pub is_joined: bool,
 }
 
 /// In operation, a time further off than this is taken for a wrong one; and a line without a date is of the time of the
@@ -87,12 +89,12 @@ impl Timing {
         };
         let is_dated = found.time.is_some();
         let (time, now) = self.time(&found, pace);
-        let text = match (found.span.is_empty(), found.span.start) {
-            (true, _) => line,
-            (false, 0) => &line[found.span.end..],
-            (false, _) => date::cut(line, &found.span, &mut self.scratch),
+        let (text, is_joined) = match (found.span.is_empty(), found.span.start) {
+            (true, _) => (line, false),
+            (false, 0) => (&line[found.span.end..], false),
+            (false, _) => (date::cut(line, &found.span, &mut self.scratch), true),
         };
-        Some(Timed { text, time, now, is_dated })
+        Some(Timed { text, time, now, is_dated, is_joined })
     }
 
     /// Takes over what `before`, which reads dates by the same settings, saw last.

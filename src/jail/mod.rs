@@ -25,5 +25,5 @@ pub use effects::{Effects, Failure, Status};
 pub use formula::{Error as FormulaError, Formula};
 pub use jails::Jails;
 pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, Order, Refusal};
-pub use readers::{Exhausted, Reader, Readers, Remembered};
+pub use readers::{Exhausted, Lines, Reader, Readers, Remembered};
 pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, MOST_ANSWERS, Settings};

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use encoding_rs::Encoding;
 
 use super::{Found, Settings};
 use crate::clock::Timestamp;
-use crate::filter::{self, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict};
+use crate::filter::{
+    self, Ahead, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict,
+};
 
 /// The readers of all logs.
 #[derive(Debug, Default)]
@@ -136,21 +139,75 @@ pub struct Remembered {
     pub value: Option<String>,
 }
 
+/// Lines of one source, which stand one behind the other in one text.
+#[derive(Clone, Copy, Debug)]
+pub struct Lines<'t> {
+    /// What they stand in.
+    pub text: &'t [u8],
+    /// Where each of them does, without its newline.
+    pub spans: &'t [Range<u32>],
+    /// When each was written, where the source knows it; otherwise nothing.
+    pub times: &'t [Timestamp],
+}
+
+impl<'t> Lines<'t> {
+    /// Where each line stands, and when it was written as far as the source knows.
+    fn iter(self) -> impl Iterator<Item = (Range<usize>, Option<Timestamp>)> {
+        let place = |span: &Range<u32>| span.start as usize..span.end as usize;
+        let times = self.times.iter().copied().map(Some).chain(std::iter::repeat(None));
+        self.spans.iter().map(place).zip(times)
+    }
+}
+
 impl Reader {
-    /// Reads one line without its newline, and hands each failure in it to `found`, with the jail it counts in and the
-    /// time it is for that jail. `known` is when the line was written, where the source knows it.
+    /// Reads lines, and hands each failure in them to `found`, with the jail it counts in and the time it is for that jail.
     pub fn read(
         &mut self,
-        line: &[u8],
-        known: Option<Timestamp>,
+        lines: Lines<'_>,
         pace: Pace,
         mut found: impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
-        // Groups of one encoding stand together.
-        for groups in self.groups.chunk_by_mut(|one, other| one.alike.encoding == other.alike.encoding) {
-            let line = decode(line, groups[0].alike.encoding);
-            for group in groups {
-                group.read(&line, known, pace, &mut found);
+        let all_utf8 = self.groups.iter().all(|group| group.alike.encoding.is_none());
+        match simdutf8::basic::from_utf8(lines.text) {
+            Ok(text) if all_utf8 => self.read_together(text, lines, pace, &mut found),
+            _ => self.read_apart(lines, pace, &mut found),
+        }
+    }
+
+    /// Reads lines of a text that needs no decoding. It is searched as a whole for what may make a line worth a look.
+    fn read_together(
+        &mut self,
+        text: &str,
+        lines: Lines<'_>,
+        pace: Pace,
+        found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
+    ) {
+        self.groups.iter_mut().for_each(|group| group.look_ahead(text));
+        for (span, known) in lines.iter() {
+            // One that was cut for its length may end in the middle of a character.
+            let line =
+                text.get(span.clone()).map_or_else(|| decode(&lines.text[span.clone()], None), Cow::Borrowed);
+            for group in &mut self.groups {
+                let is_promising = group.next(text, span.start) < span.end;
+                group.read(&line, known, pace, is_promising, found);
+            }
+        }
+    }
+
+    /// Reads lines each of which is decoded by itself.
+    fn read_apart(
+        &mut self,
+        lines: Lines<'_>,
+        pace: Pace,
+        found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
+    ) {
+        for (span, known) in lines.iter() {
+            // Groups of one encoding stand together.
+            for groups in self.groups.chunk_by_mut(|one, other| one.alike.encoding == other.alike.encoding) {
+                let line = decode(&lines.text[span.clone()], groups[0].alike.encoding);
+                for group in groups {
+                    group.read(&line, known, pace, true, found);
+                }
             }
         }
     }
@@ -197,7 +254,13 @@ impl Reader {
             Some(known) => &mut self.groups[known],
             None => {
                 let timing = Timing::new(&jail.filter, now)?;
-                self.groups.push(Group { alike, timing, followers: Vec::new(), matcher: None });
+                self.groups.push(Group {
+                    alike,
+                    timing,
+                    followers: Vec::new(),
+                    matcher: Matcher::default(),
+                    ahead: Ahead::default(),
+                });
                 self.groups.last_mut().expect("a group was just pushed")
             }
         };
@@ -241,7 +304,8 @@ struct Group {
     alike: Alike,
     timing: Timing,
     followers: Vec<Follower>,
-    matcher: Option<Matcher>,
+    matcher: Matcher,
+    ahead: Ahead,
 }
 
 /// The filter of one jail on its way through a log.
@@ -291,21 +355,34 @@ fn remembered(source: &Arc<str>, jail: &Arc<str>, key: String, value: Option<Str
 impl Group {
     fn prepare(&mut self) {
         let filters: Vec<&Filter> = self.followers.iter().map(|follower| &follower.filter).collect();
-        self.matcher = Some(Matcher::new(&filters));
+        self.matcher = Matcher::new(&filters);
     }
 
+    fn look_ahead(&mut self, text: &str) {
+        self.ahead = self.matcher.ahead(text);
+    }
+
+    /// Where the next line may be that one of the filters is worth asking about.
+    fn next(&mut self, text: &str, from: usize) -> usize {
+        self.matcher.next(text, from, &mut self.ahead)
+    }
+
+    /// Reads one line. Where it is not promising, only its date matters, unless that stands in the middle: what was apart
+    /// comes together then.
     fn read(
         &mut self,
         line: &str,
         known: Option<Timestamp>,
         pace: Pace,
+        is_promising: bool,
         found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
-        let (Some(timed), Some(matcher)) = (self.timing.read(line, known, pace), &self.matcher) else {
+        let Some(timed) = self.timing.read(line, known, pace) else { return };
+        let Timed { text, time, now, is_joined, .. } = timed;
+        if !is_promising && !is_joined {
             return;
-        };
-        let Timed { text, time, now, .. } = timed;
-        for candidate in matcher.candidates(text).iter() {
+        }
+        for candidate in self.matcher.candidates(text).iter() {
             let Follower { jail, filter, state, findtime, .. } = &mut self.followers[candidate];
             let Some(time) = time else {
                 filter.pass(Line { text, whole: line }, state);
@@ -361,12 +438,53 @@ mod tests {
 
     /// The failures in a line of the log `/log`, by jail, and the second each counts for.
     fn read(readers: &mut Readers, live: bool, line: &str) -> Vec<String> {
-        let mut all = Vec::new();
+        read_all(readers, live, &[line.as_bytes()])
+    }
+
+    /// The same for lines that were read at once.
+    fn read_all(readers: &mut Readers, live: bool, lines: &[&[u8]]) -> Vec<String> {
+        let (mut text, mut spans, mut all) = (Vec::new(), Vec::new(), Vec::new());
+        for line in lines {
+            let start = u32::try_from(text.len()).unwrap();
+            text.extend_from_slice(line);
+            spans.push(start..u32::try_from(text.len()).unwrap());
+            text.push(b'\n');
+        }
         let pace = Pace::Following { now: at(NOW), live };
-        readers.get_mut("/log").unwrap().read(line.as_bytes(), None, pace, |jail, found, _| {
+        let lines = Lines { text: &text, spans: &spans, times: &[] };
+        readers.get_mut("/log").unwrap().read(lines, pace, |jail, found, _| {
             all.push(format!("{jail} {} {}", found.failure.who, NOW - found.time.as_secs()));
         });
         all
+    }
+
+    #[test]
+    fn many_lines_at_once_fail_like_one_after_the_other() {
+        let jails = [
+            jail("one", "/log", &[r"^\[\] bad from <HOST>$"]),
+            jail("two", "/log", &[r"worse ?x? from <HOST>$", "^ [a-z]{3} from <HOST>"]),
+            jail("three", "/log", &["wicked from <HOST>"]),
+        ];
+        let lines: &[&[u8]] = &[
+            b"1899999970 bad from 192.0.2.1",
+            b"[1899999971] bad from 192.0.2.2",
+            b"1899999972 worse from 192.0.2.3",
+            b"1899999973 nothing",
+            b"1899999974 wicked",
+            b" from 192.0.2.4",
+            b"",
+            b"wicked from 192.0.2.5",
+            b"1899999976 worse wicked from 2001:db8::1",
+            "1899999977 é wicked from 192.0.2.6".as_bytes(),
+        ];
+        for more in [&b"1899999978 wicked from 192.0.2.7"[..], b"1899999978 \xff wicked from 192.0.2.7"] {
+            let lines = [lines, &[more]].concat();
+            let mut apart = readers(&jails);
+            let expected: Vec<_> =
+                lines.iter().flat_map(|line| read_all(&mut apart, true, &[line])).collect();
+            assert_eq!(read_all(&mut readers(&jails), true, &lines), expected);
+            assert_eq!(expected.len(), 7, "{expected:?}");
+        }
     }
 
     #[test]

@@ -66,10 +66,20 @@ impl Batch {
         self.lines.iter().map(|line| &self.text[line.start as usize..line.end as usize])
     }
 
-    /// The lines, and of a source that knows when each was written, that time: such a line has no date in it to be
-    /// searched for.
-    pub fn timed_lines(&self) -> impl ExactSizeIterator<Item = (&[u8], Option<Timestamp>)> {
-        self.lines().enumerate().map(|(index, line)| (line, self.times.get(index).copied()))
+    /// What the lines stand in, one behind the other.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Where in the text each line stands.
+    pub fn spans(&self) -> &[Range<u32>] {
+        &self.lines
+    }
+
+    /// When each line was written, of a source that knows it: such a line has no date in it to be searched for. Otherwise
+    /// nothing.
+    pub fn times(&self) -> &[Timestamp] {
+        &self.times
     }
 
     /// How many lines there are.
@@ -107,7 +117,7 @@ impl Batch {
     }
 
     /// The text, to be appended to before [`Batch::take_lines`].
-    pub(super) fn text(&mut self) -> &mut Vec<u8> {
+    pub(super) fn text_mut(&mut self) -> &mut Vec<u8> {
         &mut self.text
     }
 
@@ -171,9 +181,9 @@ mod tests {
 
     fn check(text: &[u8], expected: &[&[u8]], used: usize) {
         let mut batch = Batch::new("test".into(), false);
-        batch.text().extend_from_slice(b"before\n");
+        batch.text_mut().extend_from_slice(b"before\n");
         assert_eq!(batch.take_lines(0), 7);
-        batch.text().extend_from_slice(text);
+        batch.text_mut().extend_from_slice(text);
         assert_eq!(batch.take_lines(7), used, "{text:?}");
         let lines: Vec<&[u8]> = batch.lines().skip(1).collect();
         assert_eq!(lines, expected, "{text:?}");
@@ -196,7 +206,7 @@ mod tests {
         text.extend_from_slice(b"\r\n");
         text.extend(vec![b'y'; LINE_BYTES + 1]);
         text.push(b'\n');
-        batch.text().extend_from_slice(&text);
+        batch.text_mut().extend_from_slice(&text);
         assert_eq!(batch.take_lines(0), text.len());
         assert!(batch.lines().all(|line| line.len() == LINE_BYTES));
         assert_eq!((batch.len(), batch.cut_lines()), (2, 1));
@@ -205,7 +215,7 @@ mod tests {
     #[test]
     fn a_batch_stops_at_its_most_lines() {
         let mut batch = Batch::new("test".into(), false);
-        batch.text().extend(vec![b'\n'; BATCH_LINES + 5]);
+        batch.text_mut().extend(vec![b'\n'; BATCH_LINES + 5]);
         assert_eq!(batch.take_lines(0), BATCH_LINES);
         assert!(batch.is_full());
     }

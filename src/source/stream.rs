@@ -43,12 +43,12 @@ impl<R: Read> Stream<R> {
     fn next_piece(&mut self, live: bool) -> io::Result<Batch> {
         let mut batch = Batch::new(self.source.clone(), live);
         let mut got = 0;
-        batch.text().append(&mut self.pending);
+        batch.text_mut().append(&mut self.pending);
         if !self.more {
             let begin = batch.text().len();
-            got = read_piece(&mut self.reader, batch.text())?;
+            got = read_piece(&mut self.reader, batch.text_mut())?;
             self.closed = got == 0;
-            self.skip(batch.text(), begin);
+            self.skip(batch.text_mut(), begin);
         }
         let used = batch.take_lines(0);
         self.keep(&mut batch, used);
@@ -75,7 +75,7 @@ impl<R: Read> Stream<R> {
             }
             return;
         }
-        self.pending = batch.text().split_off(used);
+        self.pending = batch.text_mut().split_off(used);
         if !self.more && self.pending.len() > LINE_BYTES {
             self.skipping = true;
             // One byte more than is kept shows that the line was cut.

@@ -43,10 +43,10 @@ struct Known {
     connection: Connection,
 }
 
-/// What is known of a connection, or of a line that belongs to none.
+/// What is known of a connection.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Connection {
-    pub(super) groups: Groups,
+    pub(super) groups: Groups<'static>,
     pub(super) users: BTreeSet<String>,
     /// The lines that are part of the failure.
     pub(super) lines: Vec<String>,
@@ -70,7 +70,7 @@ impl Connections {
     pub(super) fn merge(
         &mut self,
         id: &str,
-        mut groups: Groups,
+        mut groups: Groups<'static>,
         lines: &[String],
         now: Timestamp,
     ) -> Connection {
@@ -155,12 +155,12 @@ impl Known {
 }
 
 impl Signs {
-    fn take(groups: &mut Groups) -> Self {
+    fn take(groups: &mut Groups<'_>) -> Self {
         let gained = groups.filled("mlfgained").map(str::to_owned);
         if let Some(gained) = &gained
             && groups.filled("nofail").is_none()
         {
-            groups.set(&"nofail".into(), gained.clone());
+            groups.set("nofail", gained.clone());
         }
         Self {
             no_failure: groups.filled("nofail").is_some(),
@@ -171,18 +171,13 @@ impl Signs {
 }
 
 impl Connection {
-    /// A line that belongs to no connection.
-    pub(super) fn alone(groups: Groups, lines: Vec<String>) -> Self {
-        Self { groups, lines, ..Self::default() }
-    }
-
     /// Whether the last line is no failure, as far as known.
     pub(super) fn is_no_failure(&self) -> bool {
         self.groups.filled("nofail").is_some()
     }
 
     /// What is known with another line of the connection.
-    fn continued(mut self, groups: Groups, signs: Signs) -> Self {
+    fn continued(mut self, groups: Groups<'static>, signs: Signs) -> Self {
         let was_excused = ["nofail", "mlfgained"]
             .map(|group| self.groups.take(group).is_some_and(|value| !value.is_empty()))
             .contains(&true);
@@ -247,7 +242,7 @@ mod tests {
     #[test]
     fn long_lines_and_users_are_cut() {
         let mut groups = Groups::default();
-        groups.set(&"user".into(), "é".repeat(LONGEST));
+        groups.set("user", "é".repeat(LONGEST));
         let (mut connections, now) = (Connections::default(), Timestamp::default());
         let known = connections.merge("1", groups, &["x".repeat(2 * LONGEST)], now);
         assert_eq!(known.users, BTreeSet::from(["é".repeat(LONGEST / 2)]));

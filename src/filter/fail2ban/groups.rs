@@ -1,7 +1,7 @@
 //! The named groups of a match, and what they mean.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,11 +27,11 @@ pub(super) fn group_of(tag: &str) -> &str {
 /// The groups of a pattern: their numbers, and those that stand in for others.
 #[derive(Debug)]
 pub(super) struct Names {
-    numbers: Vec<(usize, Arc<str>)>,
+    numbers: Vec<(usize, Box<str>)>,
     /// `alt_user_1` gives its value to `user` where that has none.
-    alternatives: Vec<(Arc<str>, Arc<str>)>,
+    alternatives: Vec<(Box<str>, Box<str>)>,
     /// `tuple_id_1` adds its value to that of `fid`.
-    tuples: Vec<(Arc<str>, Arc<str>)>,
+    tuples: Vec<(Box<str>, Box<str>)>,
 }
 
 impl Names {
@@ -40,7 +40,7 @@ impl Names {
         let numbers = pattern.names().filter(|(_, name)| *name != CONTENT);
         let numbers = numbers.map(|(number, name)| (number, name.into())).collect();
         let standing_in = |prefix: &str| {
-            let mut found: Vec<(Arc<str>, Arc<str>)> = pattern
+            let mut found: Vec<(Box<str>, Box<str>)> = pattern
                 .names()
                 .filter_map(|(_, name)| Some((name.into(), group_of(target(name, prefix)?).into())))
                 .collect();
@@ -56,22 +56,22 @@ impl Names {
     }
 
     /// What the groups matched in `text`.
-    pub(super) fn read(&self, captures: &Captures<'_>, text: &str) -> Groups {
-        let matched = |(number, name): &(usize, Arc<str>)| {
-            Some((Arc::clone(name), text[captures.span(*number)?].to_owned()))
+    pub(super) fn read<'a>(&'a self, captures: &Captures<'_>, text: &'a str) -> Groups<'a> {
+        let matched = |(number, name): &'a (usize, Box<str>)| {
+            Some((Cow::Borrowed(&**name), Cow::Borrowed(&text[captures.span(*number)?])))
         };
         let mut groups = Groups(self.numbers.iter().filter_map(matched).collect());
         for (from, to) in &self.alternatives {
             if let Some(value) = groups.filled(from).map(str::to_owned)
                 && groups.filled(to).is_none()
             {
-                groups.set(to, value);
+                groups.set(&**to, value);
             }
         }
         for (from, to) in &self.tuples {
             let parts = [groups.get(to), groups.get(from)];
             let joined = parts.map(Option::unwrap_or_default).join(", ");
-            groups.set(to, joined);
+            groups.set(&**to, joined);
         }
         groups
     }
@@ -87,11 +87,17 @@ fn target<'n>(name: &'n str, prefix: &str) -> Option<&'n str> {
 /// The values of groups that took part in a match, by the names of the groups. They are few.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct Groups(Vec<(Arc<str>, String)>);
+pub(super) struct Groups<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Groups {
+impl<'a> Groups<'a> {
     fn place(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| **known == *name)
+        self.0.iter().position(|(known, _)| *known == name)
+    }
+
+    /// They by themselves, to outlast the text.
+    pub(super) fn into_owned(self) -> Groups<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Groups(self.0.into_iter().map(|(name, value)| (owned(name), owned(value))).collect())
     }
 
     /// The value of a group.
@@ -105,21 +111,22 @@ impl Groups {
     }
 
     /// Gives a group a value.
-    pub(super) fn set(&mut self, name: &Arc<str>, value: String) {
-        match self.place(name) {
+    pub(super) fn set(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+        let (name, value) = (name.into(), value.into());
+        match self.place(&name) {
             Some(place) => self.0[place].1 = value,
-            None => self.0.push((Arc::clone(name), value)),
+            None => self.0.push((name, value)),
         }
     }
 
     /// Takes a group out, with its value.
-    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+    pub(super) fn take(&mut self, name: &str) -> Option<Cow<'a, str>> {
         self.place(name).map(|place| self.0.swap_remove(place).1)
     }
 
     /// Puts the values of `other` in the place of those here.
     pub(super) fn update(&mut self, other: Self) {
-        other.0.into_iter().for_each(|(name, value)| self.set(&name, value));
+        other.0.into_iter().for_each(|(name, value)| self.set(name, value));
     }
 
     /// Who failed; none if that is not known yet.

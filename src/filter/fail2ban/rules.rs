@@ -127,7 +127,7 @@ impl Rules {
         &self,
         line: Line<'_>,
         text: &str,
-        prefix: Groups,
+        prefix: Groups<'_>,
         seen: Option<Vec<Kept>>,
         state: &mut State,
         now: Timestamp,
@@ -150,10 +150,9 @@ impl Rules {
         }
         let failregex = found.rule.index();
         if let Some(ignoreregex) = ignored {
-            let failure = groups.who(self.use_dns).map(|who| {
-                let user = groups.filled("user").map(|user| user.to_owned().into());
-                Failure { who, user, users: Vec::new(), failregex, earlier: Vec::new(), excused: false }
-            });
+            let failure = groups
+                .who(self.use_dns)
+                .map(|who| Failure { excused: false, ..failure(&groups, who, Vec::new(), failregex) });
             return Verdict::Ignored { failure, ignoreregex };
         }
         let lines: Vec<String> = match self.lines {
@@ -168,29 +167,29 @@ impl Rules {
     /// What a match says, together with what is known of its connection.
     fn judge<'t>(
         &self,
-        groups: Groups,
+        groups: Groups<'_>,
         lines: Vec<String>,
         failregex: usize,
         state: &mut State,
         now: Timestamp,
     ) -> Verdict<'t> {
-        let id = groups.get("mlfid").map(str::to_owned);
-        let connection = match &id {
-            Some(id) => state.connections.merge(id, groups, &lines, now),
-            None => Connection::alone(groups, lines),
+        let Some(id) = groups.get("mlfid").map(str::to_owned) else {
+            return match groups.who(self.use_dns) {
+                Some(who) => Verdict::Failure(failure(&groups, who, lines, failregex)),
+                None => Verdict::Pending { failregex },
+            };
         };
-        if id.is_some() && connection.is_no_failure() {
+        let connection = state.connections.merge(&id, groups.into_owned(), &lines, now);
+        if connection.is_no_failure() {
             return Verdict::Noted { failregex };
         }
-        match connection.groups.who(self.use_dns) {
-            Some(who) => Verdict::Failure(failure(connection, who, failregex)),
-            None => {
-                if let Some(id) = &id {
-                    state.connections.set_pending(id);
-                }
-                Verdict::Pending { failregex }
-            }
-        }
+        let Some(who) = connection.groups.who(self.use_dns) else {
+            state.connections.set_pending(&id);
+            return Verdict::Pending { failregex };
+        };
+        let Connection { groups, users, lines, .. } = connection;
+        let failure = failure(&groups, who, lines, failregex);
+        Verdict::Failure(Failure { users: users.into_iter().collect(), ..failure })
     }
 
     /// Every failregex that matches a line by itself, from 0.
@@ -250,12 +249,17 @@ impl Rules {
     }
 }
 
-fn failure<'t>(connection: Connection, who: Who, failregex: usize) -> Failure<'t> {
-    let excused = connection.is_no_failure();
-    let Connection { groups, users, mut lines, .. } = connection;
+/// What a match says by itself. The last of its lines is the one that is read.
+fn failure<'t>(groups: &Groups<'_>, who: Who, mut lines: Vec<String>, failregex: usize) -> Failure<'t> {
     lines.pop();
-    let user = groups.filled("user").map(|user| user.to_owned().into());
-    Failure { who, user, users: users.into_iter().collect(), failregex, earlier: lines, excused }
+    Failure {
+        who,
+        user: groups.filled("user").map(|user| user.to_owned().into()),
+        users: Vec::new(),
+        failregex,
+        earlier: lines,
+        excused: groups.filled("nofail").is_some(),
+    }
 }
 
 impl Rule {

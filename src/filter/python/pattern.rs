@@ -29,14 +29,22 @@ const CACHE_LIMIT: usize = 4 << 20;
 /// A pattern that is ready to look at texts.
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    /// For texts of ASCII, if it can be had. It does not always come to an end.
-    program: Option<Program>,
-    /// For texts of ASCII.
-    ascii: Engine,
-    /// For all others.
+    ascii: Ascii,
+    /// For all texts.
     unicode: Engine,
     names: Vec<(usize, Box<str>)>,
     literals: Option<Vec<Vec<u8>>>,
+}
+
+/// What is faster for texts of ASCII.
+#[derive(Debug)]
+enum Ascii {
+    /// They may give up.
+    Steps(Program),
+    Engine(Engine),
+    /// Nothing is.
+    #[cfg(test)]
+    Nothing,
 }
 
 #[derive(Debug)]
@@ -75,29 +83,33 @@ pub(crate) enum Captures<'t> {
 impl Pattern {
     pub(super) fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let unicode = Engine::new(parsed, texts, bounds, Alphabet::Unicode)?;
-        let program = (bounds == Bounds::default()).then(|| Program::new(parsed, texts)).flatten();
         Ok(Self {
-            program,
-            ascii: Engine::new(parsed, texts, bounds, Alphabet::Ascii)?,
+            ascii: Ascii::new(parsed, texts, bounds)?,
             names: names(&unicode),
             unicode,
             literals: literal::required(&writer::loosely(parsed, Alphabet::Unicode)),
         })
     }
 
-    /// The same pattern without steps: the engines alone. None if it has none.
+    /// The same pattern without steps, if it has any.
     #[cfg(test)]
     pub(super) fn without_steps(self) -> Option<Self> {
-        self.program.is_some().then_some(Self { program: None, ..self })
+        matches!(self.ascii, Ascii::Steps(_)).then_some(Self { ascii: Ascii::Nothing, ..self })
     }
 
-    /// The steps for a text, if they are for such texts.
-    fn program(&self, text: &str) -> Option<&Program> {
-        self.program.as_ref().filter(|_| text.is_ascii())
+    /// Where it first matches in `text` from byte `start` on, if there are steps for such texts that come to an end.
+    fn steps(&self, text: &str, start: usize) -> Option<Option<Spans>> {
+        match &self.ascii {
+            Ascii::Steps(program) if text.is_ascii() => program.find(text, start).ok(),
+            _ => None,
+        }
     }
 
     fn engine(&self, text: &str) -> &Engine {
-        if text.is_ascii() { &self.ascii } else { &self.unicode }
+        match &self.ascii {
+            Ascii::Engine(engine) if text.is_ascii() => engine,
+            _ => &self.unicode,
+        }
     }
 
     /// Where it first matches in `text`.
@@ -111,7 +123,7 @@ impl Pattern {
         text: &'t str,
         start: usize,
     ) -> Result<Option<Captures<'t>>, Exhausted> {
-        if let Some(Ok(found)) = self.program(text).map(|program| program.find(text, start)) {
+        if let Some(found) = self.steps(text, start) {
             return Ok(found.map(Captures::Steps));
         }
         match self.engine(text) {
@@ -125,7 +137,7 @@ impl Pattern {
 
     /// Whether it matches anywhere in `text`.
     pub(crate) fn is_match(&self, text: &str) -> Result<bool, Exhausted> {
-        if let Some(Ok(found)) = self.program(text).map(|program| program.find(text, 0)) {
+        if let Some(found) = self.steps(text, 0) {
             return Ok(found.is_some());
         }
         match self.engine(text) {
@@ -147,6 +159,16 @@ impl Pattern {
     /// Literals one of which is in every text that matches; none if no such are known.
     pub(crate) fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()
+    }
+}
+
+impl Ascii {
+    fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
+        let is_free = bounds == Bounds::default();
+        Ok(match is_free.then(|| Program::new(parsed, texts)).flatten() {
+            Some(program) => Self::Steps(program),
+            None => Self::Engine(Engine::new(parsed, texts, bounds, Alphabet::Ascii)?),
+        })
     }
 }
 

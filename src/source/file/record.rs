@@ -181,10 +181,10 @@ impl Record {
         };
         let from = batch.text().len();
         let begin = tail.scanned;
-        let end = begin + append(batch.text(), &tail.file, begin, left)?;
+        let end = begin + append(batch.text_mut(), &tail.file, begin, left)?;
         // Asked after reading: what was read belongs to the file that started as known only if it still does.
         if !self.starts_as_known()? {
-            batch.text().truncate(from);
+            batch.text_mut().truncate(from);
             return Ok(Progress::Truncated);
         }
         self.heard(end, now);
@@ -202,9 +202,9 @@ impl Record {
             return Ok(true);
         }
         let from = batch.text().len();
-        append(batch.text(), &tail.file, self.offset, size.saturating_sub(self.offset))?;
+        append(batch.text_mut(), &tail.file, self.offset, size.saturating_sub(self.offset))?;
         if size != tail.end || !self.starts_as_known()? {
-            batch.text().truncate(from);
+            batch.text_mut().truncate(from);
             return Ok(false);
         }
         batch.take_rest(from);
@@ -222,7 +222,7 @@ impl Record {
         }
         let unread = batch.text().len() - from;
         let used = batch.take_lines(from);
-        batch.text().truncate(from + used);
+        batch.text_mut().truncate(from + used);
         if used == 0 && unread > LINE_BYTES {
             tail.scanned = end;
             return Ok(true);
@@ -237,14 +237,14 @@ impl Record {
             return Ok(false);
         };
         let newline = memchr::memchr(b'\n', &batch.text()[from..]);
-        batch.text().truncate(from);
+        batch.text_mut().truncate(from);
         let Some(newline) = newline else {
             let found_more = end > tail.scanned;
             tail.scanned = end;
             return Ok(found_more);
         };
         let behind = tail.scanned + newline as u64 + 1;
-        append(batch.text(), &tail.file, self.offset, LINE_BYTES as u64)?;
+        append(batch.text_mut(), &tail.file, self.offset, LINE_BYTES as u64)?;
         batch.take_cut(from);
         self.advance(behind);
         Ok(true)

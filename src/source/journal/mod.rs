@@ -454,9 +454,9 @@ mod tests {
                 continue;
             };
             let lines = if batch.live { &mut live } else { &mut old };
-            for (line, time) in batch.timed_lines() {
+            for (line, time) in batch.lines().zip(batch.times()) {
                 let line = String::from_utf8_lossy(line).into_owned();
-                assert_eq!(format!("m{}", time.unwrap().as_secs()), line);
+                assert_eq!(format!("m{}", time.as_secs()), line);
                 lines.push(line);
             }
             assert!(batch.positions.len() == 1 && batch.positions[0].is_marker());

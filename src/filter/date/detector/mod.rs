@@ -18,7 +18,8 @@ use std::sync::Arc;
 
 use self::defaults::Defaults;
 use self::directive::Years;
-use self::reading::{Fault, Home};
+use self::quick::Recent;
+use self::reading::{Fault, Home, Written};
 use self::selection::{Fit, Selection};
 use self::template::{Reason, Template, find_word};
 use super::zone::Zone;
@@ -32,6 +33,16 @@ use crate::filter::{Error, Place};
 pub struct Detector {
     selection: Selection,
     home: Home,
+    recent: Option<Recent>,
+    last: Option<Last>,
+}
+
+/// What the last date at the start of a line meant.
+#[derive(Debug)]
+struct Last {
+    written: Written,
+    now: Timestamp,
+    reading: Reading,
 }
 
 /// What a line says about its time.
@@ -74,7 +85,7 @@ impl Detector {
     pub fn new(patterns: &[String], timezone: Option<&str>, now: Timestamp) -> Result<Self, Error> {
         let offset = timezone.map(offset_of).transpose()?;
         let home = Home { local: Zone::new(None)?, offset };
-        Ok(Self { selection: selection(patterns, Years::at(now))?, home })
+        Ok(Self { selection: selection(patterns, Years::at(now))?, home, recent: None, last: None })
     }
 
     /// The date of `line`.
@@ -112,9 +123,21 @@ impl Detector {
 
     /// A date in the same form as the last one, at the start of the line.
     fn find_at_start(&mut self, line: &str, now: Timestamp) -> Option<Found> {
-        let (written, span) = self.selection.settled()?.quick?.read(line)?;
+        let (written, span) = self.selection.settled()?.quick?.read(line, &mut self.recent)?;
         self.selection.settle(now);
-        Some(Found::Date { span, reading: written.time(&mut self.home, now).into() })
+        Some(Found::Date { span, reading: self.meaning(written, now) })
+    }
+
+    /// The time that is meant. Many lines mean the same.
+    fn meaning(&mut self, written: Written, now: Timestamp) -> Reading {
+        match &self.last {
+            Some(last) if last.written == written && last.now == now => last.reading,
+            _ => {
+                let reading = written.time(&mut self.home, now).into();
+                self.last = Some(Last { written, now, reading });
+                reading
+            }
+        }
     }
 
     fn read(&mut self, line: &str, template: &Template, fit: &Fit, now: Timestamp) -> Found {

@@ -1,7 +1,7 @@
 //! Byte by byte readers for the three templates that nearly all logs are written in.
 //!
 //! In comes a line; out goes what its date says and where it stands, or nothing if it takes the regular expression
-//! to tell. What they do read they read as it does.
+//! to tell. What they do read they read as it does. Lines of one second begin alike, and what they begin with is read once.
 
 use std::ops::Range;
 
@@ -68,7 +68,7 @@ impl Quick {
     }
 
     /// The date of `line`, unless it takes the regular expression to tell.
-    pub(super) fn read(self, line: &str) -> Read {
+    pub(super) fn read(self, line: &str, recent: &mut Option<Recent>) -> Read {
         let line = line.as_bytes();
         let start = match self.lead {
             Lead::Nothing => 0,
@@ -76,12 +76,34 @@ impl Quick {
             Lead::Bracket => line.iter().position(|&byte| byte == b'[')? + 1,
         };
         let mut cursor = Cursor { line, at: start };
-        let written = match self.form {
-            Form::Iso8601 => cursor.iso8601(self.decade)?,
-            Form::Asctime => cursor.asctime(self.decade)?,
-            Form::Apache => cursor.apache(self.decade)?,
+        let begun = match recent.as_ref().filter(|recent| recent.begins(&line[start..], self)) {
+            Some(Recent { begin, written, .. }) => {
+                cursor.at += begin.len();
+                *written
+            }
+            None => {
+                let written = cursor.begin(self)?;
+                *recent = Some(Recent { reader: self, begin: line[start..cursor.at].into(), written });
+                written
+            }
         };
+        let written = cursor.end(begun, self)?;
         cursor.ends_word().then_some((written, start..cursor.at))
+    }
+}
+
+/// The last date up to its seconds.
+#[derive(Debug)]
+pub(super) struct Recent {
+    reader: Quick,
+    begin: Box<[u8]>,
+    written: Written,
+}
+
+impl Recent {
+    /// Whether the date at the start of `text` begins like this one to the same reader.
+    fn begins(&self, text: &[u8], reader: Quick) -> bool {
+        self.reader == reader && text.starts_with(&self.begin)
     }
 }
 
@@ -125,6 +147,34 @@ impl Cursor<'_> {
         !self.peek(0).is_some_and(is_word)
     }
 
+    /// The date up to its seconds. Nothing behind them has a part in it.
+    fn begin(&mut self, reader: Quick) -> Option<Written> {
+        match reader.form {
+            Form::Iso8601 => self.iso8601(reader.decade),
+            Form::Asctime => self.asctime(),
+            Form::Apache => self.apache(reader.decade),
+        }
+    }
+
+    /// What stands behind the seconds of a date that began with `begun`.
+    fn end(&mut self, begun: Written, reader: Quick) -> Option<Written> {
+        match reader.form {
+            Form::Iso8601 => {
+                self.fraction(b".,")?;
+                Some(Written { offset: self.zone()?, ..begun })
+            }
+            Form::Asctime => {
+                self.fraction(b".")?;
+                Some(Written { year: self.year_behind(reader.decade)?, ..begun })
+            }
+            Form::Apache => {
+                self.fraction(b".")?;
+                let one_space = self.peek(0) == Some(b' ') && self.peek(1) != Some(b' ');
+                Some(Written { offset: if one_space { self.zone()? } else { None }, ..begun })
+            }
+        }
+    }
+
     fn iso8601(&mut self, decade: u8) -> Option<Written> {
         let year = self.year(decade)?;
         let separator = self.one_of(b"-/.")?;
@@ -134,13 +184,11 @@ impl Cursor<'_> {
         self.one_of(b"T ")?;
         let hour = self.two().filter(|&hour| hour < 24)?;
         let (minute, second) = self.minute_and_second()?;
-        self.fraction(b".,")?;
-        let offset = self.zone()?;
         let date = Written { year: Some(year), month: Some(month), day: Some(day), ..Written::default() };
-        Some(Written { hour, minute, second, offset, ..date })
+        Some(Written { hour, minute, second, ..date })
     }
 
-    fn asctime(&mut self, decade: u8) -> Option<Written> {
+    fn asctime(&mut self) -> Option<Written> {
         if is_weekday(self.name()?) {
             self.at += 3;
             self.byte(b' ')?;
@@ -153,9 +201,7 @@ impl Cursor<'_> {
         let _ = self.byte(b' ');
         let hour = self.hour()?;
         let (minute, second) = self.minute_and_second()?;
-        self.fraction(b".")?;
-        let year = self.year_behind(decade)?;
-        Some(Written { year, month: Some(month), day: Some(day), hour, minute, second, ..Written::default() })
+        Some(Written { month: Some(month), day: Some(day), hour, minute, second, ..Written::default() })
     }
 
     fn apache(&mut self, decade: u8) -> Option<Written> {
@@ -168,11 +214,8 @@ impl Cursor<'_> {
         self.one_of(b" :")?;
         let hour = self.two().filter(|&hour| hour < 24)?;
         let (minute, second) = self.minute_and_second()?;
-        self.fraction(b".")?;
-        let one_space = self.peek(0) == Some(b' ') && self.peek(1) != Some(b' ');
-        let offset = if one_space { self.zone()? } else { None };
         let date = Written { year: Some(year), month: Some(month), day: Some(day), ..Written::default() };
-        Some(Written { hour, minute, second, offset, ..date })
+        Some(Written { hour, minute, second, ..date })
     }
 
     /// Three letters in lower case, as one number.
