@@ -56,7 +56,7 @@ pub(super) enum Step {
     /// One way or the other, the first one first, and what each of them begins with.
     Either { ways: [At; 2], firsts: [First; 2] },
     /// A group begins or ends here.
-    Mark { slot: usize, next: At },
+    Note { slot: usize, next: At },
     /// This is so here.
     Assert { place: Place, next: At },
     /// What is at `inner` fits, or does not, so many bytes before here.
@@ -77,6 +77,32 @@ pub(super) struct Run {
     pub(super) to_line_end: bool,
     /// What can stand behind them.
     pub(super) behind: First,
+    /// Where to look for that, if it is a literal.
+    pub(super) mark: Option<Mark>,
+}
+
+/// The rarest byte of a literal, and where in it it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    pub(super) byte: u8,
+    pub(super) offset: usize,
+}
+
+impl Mark {
+    fn of(literal: &[u8]) -> Option<Self> {
+        let rarest = literal.iter().enumerate().min_by_key(|(_, byte)| frequency(**byte))?;
+        Some(Self { byte: *rarest.1, offset: rarest.0 })
+    }
+}
+
+/// How frequent a byte is in logs, roughly.
+fn frequency(byte: u8) -> u8 {
+    match byte {
+        b' ' | b'a'..=b'z' => 3,
+        b'0'..=b'9' | b'.' | b':' | b'-' | b'=' => 2,
+        b'A'..=b'Z' => 1,
+        _ => 0,
+    }
 }
 
 /// A place between two bytes.
@@ -96,7 +122,7 @@ impl Program {
     /// The steps of a pattern; none if there is something in it that they do not know.
     pub(super) fn new(parsed: &Parsed, texts: Texts) -> Option<Self> {
         let mut compiler = Compiler { steps: vec![Step::End], texts };
-        let last = compiler.push(Step::Mark { slot: 1, next: END })?;
+        let last = compiler.push(Step::Note { slot: 1, next: END })?;
         let entry = compiler.node(&parsed.node, Context { flags: parsed.flags, group: 1 }, last)?;
         let start = Start::of(&compiler, entry);
         Some(Self { steps: compiler.steps, entry, start, groups: 1 + groups(&parsed.node) })
@@ -119,7 +145,7 @@ impl Program {
 impl Start {
     fn of(compiler: &Compiler, entry: At) -> Self {
         match &compiler.steps[entry] {
-            Step::Mark { next, .. } => Self::of(compiler, *next),
+            Step::Note { next, .. } => Self::of(compiler, *next),
             Step::Assert { place: Place::TextStart, .. } => Self::Text,
             Step::Literal { bytes, .. } => Self::Literal(Box::new(Finder::new(bytes).into_owned())),
             _ => Self::First(compiler.first(entry)),
@@ -239,9 +265,9 @@ impl Compiler {
 
     fn capture(&mut self, inner: &Node, context: Context, next: At) -> Option<At> {
         let slot = 2 * context.group;
-        let end = self.push(Step::Mark { slot: slot + 1, next })?;
+        let end = self.push(Step::Note { slot: slot + 1, next })?;
         let inner = self.node(inner, Context { group: context.group + 1, ..context }, end)?;
-        self.push(Step::Mark { slot, next: inner })
+        self.push(Step::Note { slot, next: inner })
     }
 
     fn repeat(&mut self, repeat: &Repeat, context: Context, next: At) -> Option<At> {
@@ -260,6 +286,7 @@ impl Compiler {
                 lazy,
                 to_line_end: set == Set::of(|character| character != '\n'),
                 behind: self.first(next),
+                mark: self.mark(next),
             };
             return self.push(Step::Run { run, next });
         }
@@ -321,6 +348,15 @@ impl Compiler {
         self.push(Step::Look { inner, back, wanted, next })
     }
 
+    /// The mark of the literal that the steps at `at` begin with.
+    fn mark(&self, at: At) -> Option<Mark> {
+        match &self.steps[at] {
+            Step::Literal { bytes, .. } => Mark::of(bytes),
+            Step::Note { next, .. } => self.mark(*next),
+            _ => None,
+        }
+    }
+
     /// What the steps at `at` can begin with.
     fn first(&self, at: At) -> First {
         let line_feed = Set::of(|character| character == '\n');
@@ -334,7 +370,7 @@ impl Compiler {
             Step::Assert { place: Place::LineEnd | Place::LastLineEnd, .. } => {
                 First { set: line_feed, end: true }
             }
-            Step::Mark { next, .. } | Step::Assert { next, .. } | Step::Look { next, .. } => {
+            Step::Note { next, .. } | Step::Assert { next, .. } | Step::Look { next, .. } => {
                 self.first(*next)
             }
             Step::End => First::ANY,

@@ -1,5 +1,7 @@
 //! The way through the steps of a [`Program`] and a text.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::program::{At, Place, Program, Run, Step};
 
 /// So many steps may be taken in a text, and so many more for each of its bytes.
@@ -12,7 +14,7 @@ const BYTES_A_STEP: usize = 16;
 const DEEPEST: usize = 200;
 
 /// Where nothing is.
-const NOWHERE: usize = usize::MAX;
+const NOWHERE: u32 = u32::MAX;
 
 /// Matching was given up, as it took too long: whether there is a match is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,10 @@ pub(super) struct GaveUp;
 
 /// The bytes where the groups of a match begin and end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Spans(Vec<usize>);
+pub(crate) struct Spans(Slots);
+
+/// Where each group begins and ends. Few patterns have more groups than there is room for at once.
+type Slots = SmallVec<[u32; 24]>;
 
 impl Spans {
     /// How many groups there are, with the whole match.
@@ -31,7 +36,7 @@ impl Spans {
     /// The bytes that the group of this number matched.
     pub(super) fn get(&self, group: usize) -> Option<std::ops::Range<usize>> {
         let (start, end) = (*self.0.get(2 * group)?, *self.0.get(2 * group + 1)?);
-        (start != NOWHERE && end != NOWHERE).then_some(start..end)
+        (start != NOWHERE && end != NOWHERE).then_some(start as usize..end as usize)
     }
 }
 
@@ -40,8 +45,7 @@ pub(super) struct Walk<'a> {
     steps: &'a [Step],
     entry: At,
     text: &'a [u8],
-    /// Where each group begins and ends.
-    slots: Vec<usize>,
+    slots: Slots,
     /// The steps that are left.
     patience: usize,
     depth: usize,
@@ -62,7 +66,7 @@ impl<'a> Walk<'a> {
             steps: &program.steps,
             entry: program.entry,
             text,
-            slots: vec![NOWHERE; 2 * program.groups],
+            slots: smallvec![NOWHERE; 2 * program.groups],
             patience: PATIENCE.0 + PATIENCE.1 * text.len(),
             depth: 0,
         }
@@ -70,7 +74,7 @@ impl<'a> Walk<'a> {
 
     /// Whether a match begins at this byte.
     pub(super) fn succeeds(&mut self, start: usize) -> Result<bool, GaveUp> {
-        self.slots[0] = start;
+        self.slots[0] = place(start);
         let found = self.goes(self.entry, start);
         if self.patience == 0 { Err(GaveUp) } else { Ok(found) }
     }
@@ -120,7 +124,7 @@ impl<'a> Walk<'a> {
                 [true, false] => Next(ways[0], at),
                 [false, false] => Done(false),
             },
-            Step::Mark { slot, next } => Done(self.mark(*slot, *next, at)),
+            Step::Note { slot, next } => Done(self.note(*slot, *next, at)),
             Step::Assert { place, next } if self.is_place(*place, at) => Next(*next, at),
             Step::Look { inner, back, wanted, next } => {
                 let fits = at.checked_sub(*back).is_some_and(|from| self.goes(*inner, from));
@@ -132,8 +136,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes down where a group begins or ends, unless nothing comes of it.
-    fn mark(&mut self, slot: usize, next: At, at: usize) -> bool {
-        let before = std::mem::replace(&mut self.slots[slot], at);
+    fn note(&mut self, slot: usize, next: At, at: usize) -> bool {
+        let before = std::mem::replace(&mut self.slots[slot], place(at));
         let goes = self.goes(next, at);
         if !goes {
             self.slots[slot] = before;
@@ -144,48 +148,83 @@ impl<'a> Walk<'a> {
     /// As many bytes as possible, and fewer of them as long as it does not go on behind them.
     fn run(&mut self, run: Run, next: At, from: usize) -> Outcome {
         let longest = self.longest(run, from);
-        self.spend(longest);
         if longest < run.least {
             return Done(false);
         }
+        let (least, mut end) = (from + run.least, from + longest);
         if !run.behind.is_within(run.set) {
-            let end = from + longest;
             return if run.behind.is_at(self.text, end) { Next(next, end) } else { Done(false) };
         }
-        for length in (run.least + 1..=longest).rev() {
-            let end = from + length;
-            if run.behind.is_at(self.text, end) && self.goes(next, end) {
+        while let Some(place) = self.last_end(run, least, end) {
+            if place == least {
+                return Next(next, least);
+            }
+            if self.goes(next, place) {
                 return Done(true);
             }
-        }
-        self.spend(longest);
-        Next(next, from + run.least)
-    }
-
-    /// As few bytes as possible.
-    fn run_lazily(&mut self, run: Run, next: At, from: usize) -> Outcome {
-        let longest = self.longest(run, from);
-        self.spend(longest);
-        for length in run.least..=longest {
-            let end = from + length;
-            if run.behind.is_at(self.text, end) && self.goes(next, end) {
-                return Done(true);
-            }
+            end = place - 1;
         }
         Done(false)
     }
 
+    /// The last byte from `least` to `end` where it can go on behind a run.
+    fn last_end(&mut self, run: Run, least: usize, end: usize) -> Option<usize> {
+        let place = match run.mark {
+            Some(mark) => {
+                let shifted =
+                    self.text.get(least + mark.offset..self.text.len().min(end + mark.offset + 1))?;
+                memchr::memrchr(mark.byte, shifted).map(|found| least + found)
+            }
+            None => (least..=end).rev().find(|&place| run.behind.is_at(self.text, place)),
+        };
+        self.spend(end - place.unwrap_or(least));
+        place
+    }
+
+    /// As few bytes as possible.
+    fn run_lazily(&mut self, run: Run, next: At, from: usize) -> Outcome {
+        let end = from + self.longest(run, from);
+        let mut least = from + run.least;
+        while let Some(place) = self.first_end(run, least, end) {
+            if place == end {
+                return Next(next, end);
+            }
+            if self.goes(next, place) {
+                return Done(true);
+            }
+            least = place + 1;
+        }
+        Done(false)
+    }
+
+    /// The first byte from `least` to `end` where it can go on behind a run.
+    fn first_end(&mut self, run: Run, least: usize, end: usize) -> Option<usize> {
+        let place = match run.mark {
+            Some(mark) => {
+                let shifted =
+                    self.text.get(least + mark.offset..self.text.len().min(end + mark.offset + 1))?;
+                memchr::memchr(mark.byte, shifted).map(|found| least + found)
+            }
+            None => (least..=end).find(|&place| run.behind.is_at(self.text, place)),
+        };
+        self.spend(place.unwrap_or(end).saturating_sub(least));
+        place
+    }
+
     /// How many bytes from `from` on are in the run's set.
-    fn longest(&self, run: Run, from: usize) -> usize {
+    fn longest(&mut self, run: Run, from: usize) -> usize {
         let rest = &self.text[from..];
         let rest = &rest[..rest.len().min(run.most)];
         let end = match run.to_line_end {
             true => memchr::memchr(b'\n', rest),
             false => rest.iter().position(|&byte| !run.set.has(byte)),
         };
-        end.unwrap_or(rest.len())
+        let length = end.unwrap_or(rest.len());
+        self.spend(length);
+        length
     }
 
+    /// Takes down that so many bytes were looked at.
     fn spend(&mut self, bytes: usize) {
         self.patience = self.patience.saturating_sub(bytes / BYTES_A_STEP);
     }
@@ -204,4 +243,8 @@ impl<'a> Walk<'a> {
             Place::NoWordBoundary => is_word(before) == is_word(behind),
         }
     }
+}
+
+fn place(at: usize) -> u32 {
+    u32::try_from(at).expect("a text is far below 4 GiB")
 }

@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use self::defaults::Defaults;
 use self::directive::Years;
-use self::quick::Recent;
-use self::reading::{Fault, Home, Written};
+use self::quick::{Quick, Recent};
+use self::reading::{Fault, Home};
 use self::selection::{Fit, Selection};
 use self::template::{Reason, Template, find_word};
 use super::zone::Zone;
@@ -33,14 +33,13 @@ use crate::filter::{Error, Place};
 pub struct Detector {
     selection: Selection,
     home: Home,
-    recent: Option<Recent>,
     last: Option<Last>,
 }
 
-/// What the last date at the start of a line meant.
+/// The last date at the start of a line, and what it meant.
 #[derive(Debug)]
 struct Last {
-    written: Written,
+    recent: Recent,
     now: Timestamp,
     reading: Reading,
 }
@@ -85,7 +84,7 @@ impl Detector {
     pub fn new(patterns: &[String], timezone: Option<&str>, now: Timestamp) -> Result<Self, Error> {
         let offset = timezone.map(offset_of).transpose()?;
         let home = Home { local: Zone::new(None)?, offset };
-        Ok(Self { selection: selection(patterns, Years::at(now))?, home, recent: None, last: None })
+        Ok(Self { selection: selection(patterns, Years::at(now))?, home, last: None })
     }
 
     /// The date of `line`.
@@ -123,21 +122,24 @@ impl Detector {
 
     /// A date in the same form as the last one, at the start of the line.
     fn find_at_start(&mut self, line: &str, now: Timestamp) -> Option<Found> {
-        let (written, span) = self.selection.settled()?.quick?.read(line, &mut self.recent)?;
+        let reader = self.selection.settled()?.quick?;
+        let (span, reading) = match self.repeated(line, reader, now) {
+            Some(repeated) => repeated,
+            None => {
+                let (written, span, recent) = reader.read(line)?;
+                let reading = written.time(&mut self.home, now).into();
+                self.last = Some(Last { recent, now, reading });
+                (span, reading)
+            }
+        };
         self.selection.settle(now);
-        Some(Found::Date { span, reading: self.meaning(written, now) })
+        Some(Found::Date { span, reading })
     }
 
-    /// The time that is meant. Many lines mean the same.
-    fn meaning(&mut self, written: Written, now: Timestamp) -> Reading {
-        match &self.last {
-            Some(last) if last.written == written && last.now == now => last.reading,
-            _ => {
-                let reading = written.time(&mut self.home, now).into();
-                self.last = Some(Last { written, now, reading });
-                reading
-            }
-        }
+    /// The date of `line` if it is the last one once more, at most with another fraction of the second.
+    fn repeated(&self, line: &str, reader: Quick, now: Timestamp) -> Option<(Range<usize>, Reading)> {
+        let Last { recent, reading, .. } = self.last.as_ref().filter(|last| last.now == now)?;
+        Some((recent.find(line, reader)?, *reading))
     }
 
     fn read(&mut self, line: &str, template: &Template, fit: &Fit, now: Timestamp) -> Found {

@@ -1,7 +1,7 @@
 //! Byte by byte readers for the three templates that nearly all logs are written in.
 //!
 //! In comes a line; out goes what its date says and where it stands, or nothing if it takes the regular expression
-//! to tell. What they do read they read as it does. Lines of one second begin alike, and what they begin with is read once.
+//! to tell. What they do read they read as it does. The lines of one second say the same, so that most need only be compared.
 
 use std::ops::Range;
 
@@ -42,9 +42,6 @@ enum Lead {
 const LEADS: &[(&str, Lead)] =
     &[(LINE_BEGINS, Lead::Signs), (r"^[^\[]*\[", Lead::Bracket), ("^", Lead::Nothing)];
 
-/// What a reader found: what the date says, and where it stands.
-type Read = Option<(Written, Range<usize>)>;
-
 /// The patterns of the forms.
 const FORMS: &[(Form, &str)] = &[
     (Form::Iso8601, r"%ExY(?P<_sep>[-/.])%m(?P=_sep)%d(?:T|  ?)%H:%M:%S(?:[.,]%f)?(?:\s*%z)?"),
@@ -67,43 +64,65 @@ impl Quick {
         Some(Self { form: *form, lead, decade: u8::try_from(years.last % 10).ok()? })
     }
 
-    /// The date of `line`, unless it takes the regular expression to tell.
-    pub(super) fn read(self, line: &str, recent: &mut Option<Recent>) -> Read {
+    /// The date of `line`, unless it takes the regular expression to tell: what it says, where it stands, and what it has in
+    /// common with others of its second.
+    pub(super) fn read(self, line: &str) -> Option<(Written, Range<usize>, Recent)> {
         let line = line.as_bytes();
-        let start = match self.lead {
-            Lead::Nothing => 0,
-            Lead::Signs => line.iter().take(3).position(|&byte| is_word(byte))?,
-            Lead::Bracket => line.iter().position(|&byte| byte == b'[')? + 1,
-        };
+        let start = self.start(line)?;
         let mut cursor = Cursor { line, at: start };
-        let begun = match recent.as_ref().filter(|recent| recent.begins(&line[start..], self)) {
-            Some(Recent { begin, written, .. }) => {
-                cursor.at += begin.len();
-                *written
-            }
-            None => {
-                let written = cursor.begin(self)?;
-                *recent = Some(Recent { reader: self, begin: line[start..cursor.at].into(), written });
-                written
-            }
+        let begun = match self.form {
+            Form::Iso8601 => cursor.iso8601(self.decade)?,
+            Form::Asctime => cursor.asctime()?,
+            Form::Apache => cursor.apache(self.decade)?,
         };
+        let begin = line[start..cursor.at].into();
+        cursor.fraction(self.dots())?;
+        let end = cursor.at;
         let written = cursor.end(begun, self)?;
-        cursor.ends_word().then_some((written, start..cursor.at))
+        let recent = Recent { reader: self, begin, end: line[end..cursor.at].into() };
+        cursor.ends_word().then_some((written, start..cursor.at, recent))
+    }
+
+    /// Where a date begins in `line`.
+    fn start(self, line: &[u8]) -> Option<usize> {
+        match self.lead {
+            Lead::Nothing => Some(0),
+            Lead::Signs => line.iter().take(3).position(|&byte| is_word(byte)),
+            Lead::Bracket => Some(line.iter().position(|&byte| byte == b'[')? + 1),
+        }
+    }
+
+    /// What may stand before a fraction of a second.
+    fn dots(self) -> &'static [u8] {
+        if self.form == Form::Iso8601 { b".," } else { b"." }
     }
 }
 
-/// The last date up to its seconds.
+/// What a date has in common with others of its second.
 #[derive(Debug)]
 pub(super) struct Recent {
     reader: Quick,
+    /// It up to its seconds.
     begin: Box<[u8]>,
-    written: Written,
+    /// What stands behind their fraction.
+    end: Box<[u8]>,
 }
 
 impl Recent {
-    /// Whether the date at the start of `text` begins like this one to the same reader.
-    fn begins(&self, text: &[u8], reader: Quick) -> bool {
-        self.reader == reader && text.starts_with(&self.begin)
+    /// Where the date of `line` stands, if it is of the same second and written alike.
+    pub(super) fn find(&self, line: &str, reader: Quick) -> Option<Range<usize>> {
+        let line = line.as_bytes();
+        let start = reader.start(line).filter(|_| self.reader == reader)?;
+        let begin = line[start..].starts_with(&self.begin).then_some(start + self.begin.len())?;
+        let mut cursor = Cursor { line, at: begin };
+        cursor.fraction(reader.dots())?;
+        let at = cursor.at;
+        if self.end.is_empty() {
+            let written = cursor.end(Written::default(), reader)?;
+            return (written == Written::default()).then_some(start..at).filter(|_| cursor.ends_word());
+        }
+        cursor.at += line[at..].starts_with(&self.end).then_some(self.end.len())?;
+        cursor.ends_word().then_some(start..cursor.at)
     }
 }
 
@@ -147,28 +166,12 @@ impl Cursor<'_> {
         !self.peek(0).is_some_and(is_word)
     }
 
-    /// The date up to its seconds. Nothing behind them has a part in it.
-    fn begin(&mut self, reader: Quick) -> Option<Written> {
-        match reader.form {
-            Form::Iso8601 => self.iso8601(reader.decade),
-            Form::Asctime => self.asctime(),
-            Form::Apache => self.apache(reader.decade),
-        }
-    }
-
-    /// What stands behind the seconds of a date that began with `begun`.
+    /// What stands behind the seconds of a date that began with `begun`, and behind their fraction.
     fn end(&mut self, begun: Written, reader: Quick) -> Option<Written> {
         match reader.form {
-            Form::Iso8601 => {
-                self.fraction(b".,")?;
-                Some(Written { offset: self.zone()?, ..begun })
-            }
-            Form::Asctime => {
-                self.fraction(b".")?;
-                Some(Written { year: self.year_behind(reader.decade)?, ..begun })
-            }
+            Form::Iso8601 => Some(Written { offset: self.zone()?, ..begun }),
+            Form::Asctime => Some(Written { year: self.year_behind(reader.decade)?, ..begun }),
             Form::Apache => {
-                self.fraction(b".")?;
                 let one_space = self.peek(0) == Some(b' ') && self.peek(1) != Some(b' ');
                 Some(Written { offset: if one_space { self.zone()? } else { None }, ..begun })
             }
