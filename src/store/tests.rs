@@ -245,6 +245,37 @@ fn history_tells_every_ban_with_its_evidence_and_its_end() {
 }
 
 #[test]
+fn the_last_of_many_ends_of_a_ban_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let extended = |second: i64, until: i64| Change::Extended {
+        prefix: prefix("192.0.2.1"),
+        jail: "sasl".into(),
+        at: at(second),
+        until: Some(at(until)),
+    };
+    let changes = vec![
+        Change::Banned(ban("192.0.2.1", 10)),
+        extended(20, 700),
+        extended(30, 800),
+        unban("192.0.2.1", 800, EndCause::Expired),
+        Change::Banned(Ban { count: 2, ..ban("192.0.2.1", 900) }),
+        extended(910, 1900),
+        extended(920, 2000),
+    ];
+    assert_eq!(store.commit(&[work(changes)]).unwrap().len(), 7);
+    let history = Reader::open(&settings.path).unwrap().history(prefix("192.0.2.1")).unwrap();
+    let ends: Vec<_> = history.iter().map(|past| (past.ban.until, past.ended)).collect();
+    assert_eq!(ends, [(Some(at(2000)), None), (Some(at(800)), Some(at(800)))]);
+    let active = Active { since: at(900), until: Some(at(2000)) };
+    assert_eq!(
+        store.kept().unwrap().offenders,
+        [("sasl".into(), prefix("192.0.2.1"), Offender::of(active, 2))]
+    );
+}
+
+#[test]
 fn an_offender_is_remembered_until_pardoned_and_longer_when_prolonged() {
     let folder = TempDir::new().unwrap();
     let mut store = open(&settings(&folder));

@@ -1,6 +1,6 @@
 //! The one writer of the database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -159,8 +159,12 @@ impl Store {
         // In WAL mode only FULL waits for the disk at each commit; a later one makes earlier ones durable as well.
         self.connection.pragma_update(None, "synchronous", if changed { "FULL" } else { "NORMAL" })?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing =
-            Writing { transaction: &transaction, jails: &mut self.jails, number: self.last_number };
+        let mut writing = Writing {
+            transaction: &transaction,
+            jails: &mut self.jails,
+            number: self.last_number,
+            prolonged: BTreeMap::new(),
+        };
         let mut recorded = Vec::new();
         for work in works {
             writing.work(work, &mut recorded)?;

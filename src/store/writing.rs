@@ -20,6 +20,8 @@ pub(super) struct Writing<'a> {
     pub(super) jails: &'a mut HashMap<Arc<str>, i64>,
     /// The number of the last change.
     pub(super) number: u64,
+    /// The new ends of bans by jail id and network: one that is prolonged many times in a work is written once.
+    pub(super) prolonged: BTreeMap<(i64, Prefix), Option<Timestamp>>,
 }
 
 impl Writing<'_> {
@@ -41,6 +43,7 @@ impl Writing<'_> {
             self.change(change)?;
             recorded.push(Recorded { number: self.number, change: change.clone() });
         }
+        self.prolong_all()?;
         for (jail, prefix, offender) in &work.effects.remembered {
             let jail = self.jail(jail)?;
             self.offender(jail, *prefix, *offender)?;
@@ -208,16 +211,28 @@ impl Writing<'_> {
         until: Option<Timestamp>,
     ) -> rusqlite::Result<()> {
         let jail = self.jail(jail)?;
-        let (address, length) = prefix.to_bytes();
-        let sql =
-            "UPDATE bans SET until = ?4 WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL
-             RETURNING since, max(count, coalesce((SELECT offenders.count FROM offenders
-                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let (since, count) = statement.query_row(params![jail, address, length, until], read)?;
-        self.offender(jail, prefix, Offender::of(Active { since, until }, count))?;
+        self.prolonged.insert((jail, prefix), until);
         self.record("extended", at, Some(jail), prefix, until, None)
+    }
+
+    /// Writes the new ends of all bans that were prolonged.
+    fn prolong_all(&mut self) -> rusqlite::Result<()> {
+        for ((jail, prefix), until) in std::mem::take(&mut self.prolonged) {
+            self.prolong(jail, prefix, until)?;
+        }
+        Ok(())
+    }
+
+    fn prolong(&self, jail: i64, prefix: Prefix, until: Option<Timestamp>) -> rusqlite::Result<()> {
+        let (address, length) = prefix.to_bytes();
+        let sql = "SELECT id, since, max(count, coalesce((SELECT offenders.count FROM offenders
+                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))
+             FROM bans WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let mut select = self.transaction.prepare_cached(sql)?;
+        let (id, since, count): (i64, _, _) = select.query_row(params![jail, address, length], read)?;
+        self.execute("UPDATE bans SET until = ?2 WHERE id = ?1", params![id, until])?;
+        self.offender(jail, prefix, Offender::of(Active { since, until }, count))
     }
 
     fn unbanned(
@@ -228,6 +243,9 @@ impl Writing<'_> {
         cause: &EndCause,
     ) -> rusqlite::Result<()> {
         let jail = self.jail(jail)?;
+        if let Some(until) = self.prolonged.remove(&(jail, prefix)) {
+            self.prolong(jail, prefix, until)?;
+        }
         let (address, length) = prefix.to_bytes();
         self.execute(
             "UPDATE bans SET ended = ?4, end_cause = ?5
