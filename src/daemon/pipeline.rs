@@ -27,8 +27,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Lines that waited longer than this are no longer of now: the database could not be written for a while.
 const STALE: Duration = Duration::from_secs(30);
 
-/// While a log is caught up with, so many lines may have their effects written at once.
-const GATHERED_LINES: usize = 256 * 1024;
+/// While a log is caught up with, so many failures and changes may be written at once: they take memory, whereas lines that
+/// do not fail leave nothing to write.
+const GATHERED_EFFECTS: usize = 128 * 1024;
 
 /// As many questions may come of them.
 const GATHERED_ASKS: usize = 500;
@@ -159,13 +160,12 @@ impl Pipeline {
         next: &mut Option<Input>,
         work: &mut Work,
     ) -> Vec<Receipt> {
-        let (begun, mut lines, mut receipts) = (self.clock.now(), 0, Vec::new());
+        let (begun, mut receipts) = (self.clock.now(), Vec::new());
         loop {
-            lines += batch.len();
             self.lines(&batch, &mut work.effects);
             work.positions.append(&mut batch.positions);
             receipts.push(batch.receipt);
-            let is_enough = lines >= GATHERED_LINES
+            let is_enough = work.effects.failures.len() + work.effects.changes.len() >= GATHERED_EFFECTS
                 || work.effects.asks.len() >= GATHERED_ASKS
                 || self.clock.now().since(begun) >= LONGEST_GATHERING;
             if batch.live || is_enough {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Counter, Effects, Offender};
+use crate::jail::{Active, Counter, Effects, Offender, Remembered};
 use crate::source::{Fingerprint, Position};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -111,6 +111,112 @@ fn a_restart_takes_up_what_was_committed() {
 }
 
 #[test]
+fn failures_add_up_by_jail_and_hour_and_day() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let failed = |counts: &[(&str, i64, &str, u32)]| {
+        let counts = counts
+            .iter()
+            .map(|(jail, hour, address, count)| (((*jail).into(), at(hour * 3600), prefix(address)), *count));
+        let failures = counts.collect();
+        Work { effects: Effects { failures, ..Effects::default() }, ..Work::default() }
+    };
+    let mut first = failed(&[
+        ("sasl", 1, "192.0.2.1", 1),
+        ("sasl", 2, "192.0.2.1", 2),
+        ("sasl", 2, "2001:db8::/64", 4),
+        ("sasl", 25, "192.0.2.1", 8),
+        ("ftp", 2, "192.0.2.1", 16),
+    ]);
+    let bans = [("192.0.2.1", 7201), ("192.0.2.2", 7202), ("192.0.2.3", 14400)];
+    first.effects.changes = bans.map(|(address, since)| Change::Banned(ban(address, since))).into();
+    store.commit(&[first, failed(&[("sasl", 2, "192.0.2.1", 32)])]).unwrap();
+    store.commit(&[failed(&[("sasl", 2, "192.0.2.1", u32::MAX), ("sasl", 3, "192.0.2.1", 1)])]).unwrap();
+
+    let many = i64::from(u32::MAX);
+    let totals = "SELECT name, 0, total_banned, total_failed FROM jails";
+    assert_eq!(counts(&settings.path, totals), [("ftp".into(), 0, 0, 16), ("sasl".into(), 0, 3, 48 + many)]);
+    let by_hour = "SELECT name, hour / 3600000, bans, failures FROM failures_by_hour JOIN jails ON id = jail";
+    assert_eq!(
+        counts(&settings.path, by_hour),
+        [
+            ("ftp".into(), 2, 0, 16),
+            ("sasl".into(), 1, 0, 1),
+            ("sasl".into(), 2, 2, 38 + many),
+            ("sasl".into(), 3, 0, 1),
+            ("sasl".into(), 4, 1, 0),
+            ("sasl".into(), 25, 0, 8),
+        ]
+    );
+    let by_day = "SELECT name, day / 86400000, length, failures FROM failures_by_day JOIN jails ON id = jail";
+    assert_eq!(
+        counts(&settings.path, by_day),
+        [
+            ("ftp".into(), 0, 128, 16),
+            ("sasl".into(), 0, 64, 4),
+            ("sasl".into(), 0, 128, 36 + many),
+            ("sasl".into(), 1, 128, 8),
+        ]
+    );
+}
+
+/// The rows of a query in order: a name and three numbers.
+fn counts(path: &Path, query: &str) -> Vec<(String, i64, i64, i64)> {
+    let connection = Connection::open(path).unwrap();
+    let mut statement = connection.prepare(&format!("{query} ORDER BY 1, 2, 3")).unwrap();
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).unwrap();
+    rows.collect::<rusqlite::Result<_>>().unwrap()
+}
+
+#[test]
+fn what_differs_later_takes_the_place_of_what_was_kept() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let (sasl, ftp): (Arc<str>, Arc<str>) = ("sasl".into(), "ftp".into());
+    let address = prefix("192.0.2.1");
+    let counter = |second: i64, lines: &[&str]| Counter {
+        first: at(second),
+        last: at(second + 1),
+        retry: second as u32 + 2,
+        failures: second as u32 + 3,
+        lines: lines.iter().map(|line| Arc::from(*line)).collect(),
+    };
+    let offender =
+        |count: u32| Offender::of(Active { since: at(count.into()), until: Some(at(1000)) }, count);
+    let remembered = |value: Option<&str>| Remembered {
+        source: "mail.log".into(),
+        jail: sasl.clone(),
+        key: "a".into(),
+        value: value.map(str::to_owned),
+    };
+    let mut first = Work { remembered: vec![remembered(Some("one"))], ..Work::default() };
+    first.effects.counters = vec![
+        (sasl.clone(), prefix("192.0.2.2"), Some(counter(1, &["gone"]))),
+        (ftp.clone(), address, Some(counter(2, &["stays"]))),
+        (sasl.clone(), address, Some(counter(3, &["old", "\"quoted\""]))),
+    ];
+    first.effects.remembered = vec![(sasl.clone(), address, offender(1))];
+    let mut second = Work { remembered: vec![remembered(Some("two"))], ..Work::default() };
+    second.effects.counters = vec![
+        (sasl.clone(), prefix("192.0.2.2"), None),
+        (sasl.clone(), address, Some(counter(10, &["old", "new"]))),
+    ];
+    second.effects.remembered = vec![(sasl.clone(), address, offender(2))];
+    store.commit(&[first]).unwrap();
+    store.commit(&[second]).unwrap();
+
+    let mut kept = store.kept().unwrap();
+    kept.counters.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    let expected =
+        [(ftp, address, counter(2, &["stays"])), (sasl.clone(), address, counter(10, &["old", "new"]))];
+    assert_eq!(kept.counters, expected);
+    assert_eq!(kept.offenders, [(sasl.clone(), address, offender(2))]);
+    assert_eq!(kept.remembered, [remembered(Some("two"))]);
+}
+
+#[test]
 fn history_tells_every_ban_with_its_evidence_and_its_end() {
     let folder = TempDir::new().unwrap();
     let settings = settings(&folder);
@@ -136,6 +242,37 @@ fn history_tells_every_ban_with_its_evidence_and_its_end() {
         |history, limit| reader.bans(&BanQuery { jail: Some("sasl".into()), history, limit }).unwrap().len();
     assert_eq!((bans(false, None), bans(true, None), bans(true, Some(1))), (1, 2, 1));
     assert_eq!(reader.bans(&BanQuery { jail: Some("ftp".into()), ..BanQuery::default() }).unwrap(), []);
+}
+
+#[test]
+fn the_last_of_many_ends_of_a_ban_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let extended = |second: i64, until: i64| Change::Extended {
+        prefix: prefix("192.0.2.1"),
+        jail: "sasl".into(),
+        at: at(second),
+        until: Some(at(until)),
+    };
+    let changes = vec![
+        Change::Banned(ban("192.0.2.1", 10)),
+        extended(20, 700),
+        extended(30, 800),
+        unban("192.0.2.1", 800, EndCause::Expired),
+        Change::Banned(Ban { count: 2, ..ban("192.0.2.1", 900) }),
+        extended(910, 1900),
+        extended(920, 2000),
+    ];
+    assert_eq!(store.commit(&[work(changes)]).unwrap().len(), 7);
+    let history = Reader::open(&settings.path).unwrap().history(prefix("192.0.2.1")).unwrap();
+    let ends: Vec<_> = history.iter().map(|past| (past.ban.until, past.ended)).collect();
+    assert_eq!(ends, [(Some(at(2000)), None), (Some(at(800)), Some(at(800)))]);
+    let active = Active { since: at(900), until: Some(at(2000)) };
+    assert_eq!(
+        store.kept().unwrap().offenders,
+        [("sasl".into(), prefix("192.0.2.1"), Offender::of(active, 2))]
+    );
 }
 
 #[test]

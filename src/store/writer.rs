@@ -1,6 +1,6 @@
 //! The one writer of the database.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,6 +23,14 @@ const QUICK_CHECK_LIMIT: u64 = 64 << 20;
 
 /// The write-ahead log is cut back to this size when it has been larger.
 const WAL_LIMIT: i64 = 64 << 20;
+
+/// With so many pages (32 MiB) in the write-ahead log, a commit copies them into the database. While a log is caught up
+/// with, work after work changes the same pages: they are copied for several works at once.
+const CHECKPOINT: i64 = 8192;
+
+/// The memory for pages of the database, in KiB: enough for what a large work changes. With SQLite's 2 MiB the same pages
+/// would go to the write-ahead log and come back many times before they are complete.
+const CACHE: i64 = 32 << 10;
 
 /// One batch of lines or one order: how far the logs were read, and what followed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -78,7 +86,10 @@ impl Store {
         schema::migrate(&mut connection, version, now.as_secs()).map_err(sqlite)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "journal_size_limit", WAL_LIMIT).map_err(sqlite)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(sqlite)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
+        // Negative is KiB, positive would be pages.
+        connection.pragma_update(None, "cache_size", -CACHE).map_err(sqlite)?;
         let mut store = Self {
             connection,
             settings: settings.clone(),
@@ -148,8 +159,12 @@ impl Store {
         // In WAL mode only FULL waits for the disk at each commit; a later one makes earlier ones durable as well.
         self.connection.pragma_update(None, "synchronous", if changed { "FULL" } else { "NORMAL" })?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut writing =
-            Writing { transaction: &transaction, jails: &mut self.jails, number: self.last_number };
+        let mut writing = Writing {
+            transaction: &transaction,
+            jails: &mut self.jails,
+            number: self.last_number,
+            prolonged: BTreeMap::new(),
+        };
         let mut recorded = Vec::new();
         for work in works {
             writing.work(work, &mut recorded)?;

@@ -1,6 +1,6 @@
 //! A transaction under way: each part of a work in its table.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
@@ -9,7 +9,7 @@ use super::row::Json;
 use super::{Change, EndCause, Recorded, Work};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Ban, Counter, Offender, Remembered};
+use crate::jail::{Active, Ban, Counter, Effects, Offender, Remembered};
 use crate::source::Position;
 
 /// A transaction under way.
@@ -20,6 +20,8 @@ pub(super) struct Writing<'a> {
     pub(super) jails: &'a mut HashMap<Arc<str>, i64>,
     /// The number of the last change.
     pub(super) number: u64,
+    /// The new ends of bans by jail id and network: one that is prolonged many times in a work is written once.
+    pub(super) prolonged: BTreeMap<(i64, Prefix), Option<Timestamp>>,
 }
 
 impl Writing<'_> {
@@ -31,12 +33,8 @@ impl Writing<'_> {
         for remembered in &work.remembered {
             self.remember(remembered)?;
         }
-        for ((jail, hour, prefix), count) in &work.effects.failures {
-            self.failures(jail, *hour, *prefix, *count)?;
-        }
-        for (jail, prefix, counter) in &work.effects.counters {
-            self.counter(jail, *prefix, counter.as_ref())?;
-        }
+        self.totals(&work.effects)?;
+        self.counters(&work.effects.counters)?;
         for (jail, prefix) in &work.effects.forgiven {
             self.forgive(jail, *prefix)?;
         }
@@ -45,6 +43,7 @@ impl Writing<'_> {
             self.change(change)?;
             recorded.push(Recorded { number: self.number, change: change.clone() });
         }
+        self.prolong_all()?;
         for (jail, prefix, offender) in &work.effects.remembered {
             let jail = self.jail(jail)?;
             self.offender(jail, *prefix, *offender)?;
@@ -106,7 +105,8 @@ impl Writing<'_> {
         let Remembered { source, key, .. } = remembered;
         match &remembered.value {
             Some(value) => self.execute(
-                "INSERT OR REPLACE INTO filter_states VALUES (?1, ?2, ?3, ?4)",
+                "INSERT INTO filter_states VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET value = excluded.value",
                 params![source, jail, key, value],
             )?,
             None => self.execute(
@@ -117,60 +117,48 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn failures(
-        &mut self,
-        jail: &Arc<str>,
-        hour: Timestamp,
-        prefix: Prefix,
-        count: u32,
-    ) -> rusqlite::Result<()> {
-        let jail = self.jail(jail)?;
-        let day = hour.start_of_day();
-        let (address, length) = prefix.to_bytes();
-        self.execute(
-            "UPDATE jails SET total_failed = total_failed + ?2 WHERE id = ?1",
-            params![jail, count],
-        )?;
-        self.execute(
-            "INSERT INTO failures_by_hour (hour, jail, failures) VALUES (?1, ?2, ?3)
-             ON CONFLICT DO UPDATE SET failures = failures + excluded.failures",
-            params![hour, jail, count],
-        )?;
-        self.execute(
-            "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT DO UPDATE SET failures = failures + excluded.failures",
-            params![day, jail, address, length, count],
-        )?;
+    /// Sums up before it writes, so that each row is written once, in the order of the key.
+    fn totals(&mut self, effects: &Effects) -> rusqlite::Result<()> {
+        let mut by_hour: BTreeMap<_, (i64, i64)> = BTreeMap::new();
+        let mut by_day: BTreeMap<_, i64> = BTreeMap::new();
+        for ((jail, hour, prefix), count) in &effects.failures {
+            let (jail, count) = (self.jail(jail)?, i64::from(*count));
+            by_hour.entry((*hour, jail)).or_default().0 += count;
+            *by_day.entry((hour.start_of_day(), jail, prefix.to_bytes())).or_default() += count;
+        }
+        for change in &effects.changes {
+            if let Change::Banned(ban) = change {
+                by_hour.entry((ban.since.start_of_hour(), self.jail(&ban.jail)?)).or_default().1 += 1;
+            }
+        }
+        let mut add = self.transaction.prepare_cached(ADD_TO_DAY)?;
+        for ((day, jail, (address, length)), failures) in by_day {
+            add.execute(params![day, jail, address, length, failures])?;
+        }
+        for ((hour, jail), (failures, bans)) in by_hour {
+            self.execute(ADD_TO_HOUR, params![hour, jail, failures, bans])?;
+            self.execute(ADD_TO_JAIL, params![jail, failures, bans])?;
+        }
         Ok(())
     }
 
-    fn counter(
-        &mut self,
-        jail: &Arc<str>,
-        prefix: Prefix,
-        counter: Option<&Counter>,
-    ) -> rusqlite::Result<()> {
-        let jail = self.jail(jail)?;
-        let (address, length) = prefix.to_bytes();
-        match counter {
-            Some(counter) => self.execute(
-                "INSERT OR REPLACE INTO counters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                params![
-                    jail,
-                    address,
-                    length,
-                    counter.first,
-                    counter.last,
-                    counter.retry,
-                    counter.failures,
-                    Json(&counter.lines)
-                ],
-            )?,
-            None => self.execute(
-                "DELETE FROM counters WHERE jail = ?1 AND address = ?2 AND length = ?3",
-                params![jail, address, length],
-            )?,
-        };
+    /// In the order of the table's key, so that its pages are changed one after the other.
+    fn counters(&mut self, counters: &[(Arc<str>, Prefix, Option<Counter>)]) -> rusqlite::Result<()> {
+        let mut rows = Vec::with_capacity(counters.len());
+        for (jail, prefix, counter) in counters {
+            rows.push(((self.jail(jail)?, prefix.to_bytes()), counter));
+        }
+        rows.sort_by_key(|(key, _)| *key);
+        let mut put = self.transaction.prepare_cached(PUT_COUNTER)?;
+        let mut delete = self.transaction.prepare_cached(DELETE_COUNTER)?;
+        for ((jail, (address, length)), counter) in rows {
+            match counter {
+                Some(Counter { first, last, retry, failures, lines }) => {
+                    put.execute(params![jail, address, length, first, last, retry, failures, Json(lines)])?
+                }
+                None => delete.execute(params![jail, address, length])?,
+            };
+        }
         Ok(())
     }
 
@@ -212,12 +200,6 @@ impl Writing<'_> {
         }
         let active = Active { since: ban.since, until: ban.until };
         self.offender(jail, ban.prefix, Offender::of(active, ban.count))?;
-        self.execute("UPDATE jails SET total_banned = total_banned + 1 WHERE id = ?1", [jail])?;
-        self.execute(
-            "INSERT INTO failures_by_hour (hour, jail, bans) VALUES (?1, ?2, 1)
-             ON CONFLICT DO UPDATE SET bans = bans + 1",
-            params![ban.since.start_of_hour(), jail],
-        )?;
         self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(&Json(&ban.origin)))
     }
 
@@ -229,16 +211,28 @@ impl Writing<'_> {
         until: Option<Timestamp>,
     ) -> rusqlite::Result<()> {
         let jail = self.jail(jail)?;
-        let (address, length) = prefix.to_bytes();
-        let sql =
-            "UPDATE bans SET until = ?4 WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL
-             RETURNING since, max(count, coalesce((SELECT offenders.count FROM offenders
-                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        let mut statement = self.transaction.prepare_cached(sql)?;
-        let (since, count) = statement.query_row(params![jail, address, length, until], read)?;
-        self.offender(jail, prefix, Offender::of(Active { since, until }, count))?;
+        self.prolonged.insert((jail, prefix), until);
         self.record("extended", at, Some(jail), prefix, until, None)
+    }
+
+    /// Writes the new ends of all bans that were prolonged.
+    fn prolong_all(&mut self) -> rusqlite::Result<()> {
+        for ((jail, prefix), until) in std::mem::take(&mut self.prolonged) {
+            self.prolong(jail, prefix, until)?;
+        }
+        Ok(())
+    }
+
+    fn prolong(&self, jail: i64, prefix: Prefix, until: Option<Timestamp>) -> rusqlite::Result<()> {
+        let (address, length) = prefix.to_bytes();
+        let sql = "SELECT id, since, max(count, coalesce((SELECT offenders.count FROM offenders
+                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))
+             FROM bans WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL";
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let mut select = self.transaction.prepare_cached(sql)?;
+        let (id, since, count): (i64, _, _) = select.query_row(params![jail, address, length], read)?;
+        self.execute("UPDATE bans SET until = ?2 WHERE id = ?1", params![id, until])?;
+        self.offender(jail, prefix, Offender::of(Active { since, until }, count))
     }
 
     fn unbanned(
@@ -249,6 +243,9 @@ impl Writing<'_> {
         cause: &EndCause,
     ) -> rusqlite::Result<()> {
         let jail = self.jail(jail)?;
+        if let Some(until) = self.prolonged.remove(&(jail, prefix)) {
+            self.prolong(jail, prefix, until)?;
+        }
         let (address, length) = prefix.to_bytes();
         self.execute(
             "UPDATE bans SET ended = ?4, end_cause = ?5
@@ -261,7 +258,8 @@ impl Writing<'_> {
     fn offender(&self, jail: i64, prefix: Prefix, offender: Offender) -> rusqlite::Result<()> {
         let (address, length) = prefix.to_bytes();
         self.execute(
-            "INSERT OR REPLACE INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget",
             params![jail, address, length, offender.count, offender.since, offender.forget],
         )?;
         Ok(())
@@ -295,3 +293,21 @@ impl Writing<'_> {
         Ok(())
     }
 }
+
+// A row that may be there already is changed by ON CONFLICT, not by OR REPLACE: with that, SQLite deletes the row first,
+// and in a table that refers to another it copies every page into a file beforehand, to be able to undo the statement.
+
+const ADD_TO_JAIL: &str =
+    "UPDATE jails SET total_failed = total_failed + ?2, total_banned = total_banned + ?3 WHERE id = ?1";
+
+const ADD_TO_HOUR: &str = "INSERT INTO failures_by_hour (hour, jail, failures, bans) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures, bans = bans + excluded.bans";
+
+const ADD_TO_DAY: &str = "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures";
+
+const PUT_COUNTER: &str = "INSERT INTO counters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    ON CONFLICT DO UPDATE SET first = excluded.first, last = excluded.last, retry = excluded.retry,
+        failures = excluded.failures, lines = excluded.lines";
+
+const DELETE_COUNTER: &str = "DELETE FROM counters WHERE jail = ?1 AND address = ?2 AND length = ?3";
