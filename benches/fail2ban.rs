@@ -14,6 +14,7 @@ mod generator;
 use std::error::Error;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
+use std::net::Ipv6Addr;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use banzone::clock::{Clock, Timestamp};
 use generator::{Bots, Generator, MAIL, Stamp};
 use nix::sys::resource::{UsageWho, getrusage};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Params, params};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -318,16 +319,14 @@ impl Running {
 /// Linux shows CPU times in hundredths of a second (proc(5)).
 const TICKS: f64 = 100.0;
 
-/// The CPU time of the daemon until it has read the log.
+/// The CPU time of the daemon until the ban of [`MARKER`], which fails last, is in its database.
 fn serve(folder: &Path, config: &Path) -> Result<f64> {
     let mut daemon = Running::start(banzone(config).arg("serve"), &folder.join("messages"))?;
+    let marker = MARKER.parse::<Ipv6Addr>()?.octets();
+    let database = folder.join("ten-lib/banzone.db");
     daemon.seconds_until(|| {
-        let output = Command::new(env!("CARGO_BIN_EXE_banzone"))
-            .arg("--config")
-            .arg(config)
-            .args(["bans", "--json"])
-            .output()?;
-        Ok(String::from_utf8_lossy(&output.stdout).contains(MARKER))
+        let sql = "SELECT count(*) FROM bans WHERE address = ?";
+        Ok(count(&database, sql, params![marker])? > 0)
     })
 }
 
@@ -337,16 +336,18 @@ fn fail2ban_server(etc: &Path, log: &Path) -> Result<f64> {
     let mut server = Running::start(command.arg("-c").arg(etc).args(["-f", "start"]), &etc.join("messages"))?;
     let length = fs::metadata(log)?.len();
     server.seconds_until(|| {
-        let database = etc.join("database");
-        if !database.exists() {
-            return Ok(false);
-        }
-        let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let sql = "SELECT count(*) FROM logs WHERE lastfilepos = ?";
-        let complete = database.query_row(sql, [length], |row| row.get::<_, usize>(0));
-        // Until there is a table.
-        Ok(complete.unwrap_or(0) == TEN.len())
+        Ok(count(&etc.join("database"), sql, [length])? == TEN.len())
     })
+}
+
+/// What a query counts; nothing until there is a database with such a table.
+fn count(database: &Path, sql: &str, parameters: impl Params) -> Result<usize> {
+    if !database.exists() {
+        return Ok(0);
+    }
+    let database = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    Ok(database.query_row(sql, parameters, |row| row.get(0)).unwrap_or(0))
 }
 
 fn on_one_core(program: &str) -> Command {

@@ -7,10 +7,10 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use super::pipeline::Answer;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::dns;
 use crate::ip::PrefixSet;
 use crate::jail::{Change, EndCause, Origin};
@@ -206,21 +206,24 @@ pub(super) fn filled(
     Ok(publisher)
 }
 
+fn how_long(until: Option<Timestamp>) -> String {
+    until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"))
+}
+
 /// Says in the log what an administrator looks for there.
 fn tell(recorded: &Recorded) {
     match &recorded.change {
         Change::Banned(ban) => {
-            let until = ban.until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"));
             let why = match &ban.origin {
                 Origin::Log => format!("{} failures", ban.failures),
                 Origin::Escalation => "enough of its hosts are banned".to_owned(),
                 Origin::Order(by) => format!("ordered by {by}"),
             };
-            info!(jail = &*ban.jail, ip = %ban.prefix, "ban {until}: {why}");
+            info!(jail = &*ban.jail, ip = %ban.prefix, "ban {}: {why}", how_long(ban.until));
         }
         Change::Extended { prefix, jail, until, .. } => {
-            let until = until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"));
-            info!(jail = &**jail, ip = %prefix, "ban prolonged {until}");
+            // Whoever goes on failing while banned would fill the log.
+            debug!(jail = &**jail, ip = %prefix, "ban prolonged {}", how_long(*until));
         }
         Change::Unbanned { prefix, jail, cause, .. } => {
             let why = match cause {

@@ -82,12 +82,14 @@ impl Matcher {
         Ahead { places: self.searches.iter().map(|search| search.next(text.as_bytes(), 0)).collect() }
     }
 
-    /// Where in `text` from byte `from` on the next line may be that any filter is worth asking about; far behind the
-    /// text if there is none. `ahead` is what was found in the same text before, up to an earlier byte.
+    /// Whether some filter is worth asking about every text.
+    pub fn always_matters(&self) -> bool {
+        !self.always.is_empty()
+    }
+
+    /// Where in `text` from byte `from` on the next required literal may be; far behind the text if there is none. `ahead`
+    /// is what was found in the same text before, up to an earlier byte.
     pub fn next(&self, text: &str, from: usize, ahead: &mut Ahead) -> usize {
-        if !self.always.is_empty() {
-            return from;
-        }
         for (search, place) in self.searches.iter().zip(&mut ahead.places) {
             if *place < from {
                 *place = search.next(text.as_bytes(), from);

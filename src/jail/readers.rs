@@ -124,6 +124,8 @@ pub struct Exhausted {
 #[derive(Debug, Default)]
 pub struct Reader {
     groups: Vec<Group>,
+    /// For the filters of all groups.
+    matcher: Matcher,
 }
 
 /// Something that a filter remembers of the lines of a log before.
@@ -182,13 +184,13 @@ impl Reader {
         pace: Pace,
         found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
-        self.groups.iter_mut().for_each(|group| group.look_ahead(text));
+        let mut ahead = self.matcher.ahead(text);
         for (span, known) in lines.iter() {
             // One that was cut for its length may end in the middle of a character.
             let line =
                 text.get(span.clone()).map_or_else(|| decode(&lines.text[span.clone()], None), Cow::Borrowed);
+            let is_promising = self.matcher.next(text, span.start, &mut ahead) < span.end;
             for group in &mut self.groups {
-                let is_promising = group.next(text, span.start) < span.end;
                 group.read(&line, known, pace, is_promising, found);
             }
         }
@@ -238,6 +240,8 @@ impl Reader {
     fn prepare(&mut self) {
         self.groups.sort_by_key(|group| group.alike.encoding.map(Encoding::name));
         self.groups.iter_mut().for_each(Group::prepare);
+        let groups = self.groups.iter();
+        self.matcher = Matcher::new(&groups.flat_map(Group::filters).collect::<Vec<_>>());
     }
 
     fn add(&mut self, jail: &Settings, now: Timestamp) -> Result<(), Error> {
@@ -254,13 +258,7 @@ impl Reader {
             Some(known) => &mut self.groups[known],
             None => {
                 let timing = Timing::new(&jail.filter, now)?;
-                self.groups.push(Group {
-                    alike,
-                    timing,
-                    followers: Vec::new(),
-                    matcher: Matcher::default(),
-                    ahead: Ahead::default(),
-                });
+                self.groups.push(Group { alike, timing, followers: Vec::new(), matcher: Matcher::default() });
                 self.groups.last_mut().expect("a group was just pushed")
             }
         };
@@ -305,7 +303,6 @@ struct Group {
     timing: Timing,
     followers: Vec<Follower>,
     matcher: Matcher,
-    ahead: Ahead,
 }
 
 /// The filter of one jail on its way through a log.
@@ -354,17 +351,11 @@ fn remembered(source: &Arc<str>, jail: &Arc<str>, key: String, value: Option<Str
 
 impl Group {
     fn prepare(&mut self) {
-        let filters: Vec<&Filter> = self.followers.iter().map(|follower| &follower.filter).collect();
-        self.matcher = Matcher::new(&filters);
+        self.matcher = Matcher::new(&self.filters().collect::<Vec<_>>());
     }
 
-    fn look_ahead(&mut self, text: &str) {
-        self.ahead = self.matcher.ahead(text);
-    }
-
-    /// Where the next line may be that one of the filters is worth asking about.
-    fn next(&mut self, text: &str, from: usize) -> usize {
-        self.matcher.next(text, from, &mut self.ahead)
+    fn filters(&self) -> impl Iterator<Item = &Filter> {
+        self.followers.iter().map(|follower| &follower.filter)
     }
 
     /// Reads one line. Where it is not promising, only its date matters, unless that stands in the middle: what was apart
@@ -379,7 +370,7 @@ impl Group {
     ) {
         let Some(timed) = self.timing.read(line, known, pace) else { return };
         let Timed { text, time, now, is_joined, .. } = timed;
-        if !is_promising && !is_joined {
+        if !is_promising && !is_joined && !self.matcher.always_matters() {
             return;
         }
         for candidate in self.matcher.candidates(text).iter() {

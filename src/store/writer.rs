@@ -24,10 +24,6 @@ const QUICK_CHECK_LIMIT: u64 = 64 << 20;
 /// The write-ahead log is cut back to this size when it has been larger.
 const WAL_LIMIT: i64 = 64 << 20;
 
-/// With so many pages (32 MiB) in the write-ahead log, a commit copies them into the database. While a log is caught up
-/// with, work after work changes the same pages: they are copied for several works at once.
-const CHECKPOINT: i64 = 8192;
-
 /// The memory for pages of the database, in KiB: enough for what a large work changes. With SQLite's 2 MiB the same pages
 /// would go to the write-ahead log and come back many times before they are complete.
 const CACHE: i64 = 32 << 10;
@@ -86,7 +82,6 @@ impl Store {
         schema::migrate(&mut connection, version, now.as_secs()).map_err(sqlite)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "journal_size_limit", WAL_LIMIT).map_err(sqlite)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT).map_err(sqlite)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
         // Negative is KiB, positive would be pages.
         connection.pragma_update(None, "cache_size", -CACHE).map_err(sqlite)?;
