@@ -14,6 +14,7 @@ mod formula;
 mod jails;
 mod order;
 mod readers;
+mod schedule;
 mod settings;
 
 pub use allowlist::{Allowlist, never_listed};
