@@ -95,10 +95,10 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
             jails.found(jail, found, now, &mut effects);
         });
         run.lines += batch.len();
-        run.failures += effects.failures.values().map(|count| u64::from(*count)).sum::<u64>();
         run.bans += effects.changes.iter().filter(|change| matches!(change, Change::Banned(_))).count();
-        jails.finish(&mut effects);
+        jails.finish_without_commit();
     }
+    run.failures = jails.total_failed();
     run.seconds = cpu_seconds(UsageWho::RUSAGE_SELF)? - begin;
     Ok(run)
 }

@@ -45,7 +45,8 @@ impl Args {
             replay.log(log, self.ended(log)?, !global.quiet)?;
         }
         let exhausted = replay.readers.exhausted();
-        let Totals { lines, failures, bans, names, commands } = replay.totals;
+        let failures = replay.jails.total_failed();
+        let Totals { lines, bans, names, commands } = replay.totals;
         global.note(&format!("{lines} lines, {failures} failures, {bans} bans"));
         if names > 0 {
             global.note(&format!("{names} failures by host name are left out: no name was looked up"));
@@ -92,7 +93,6 @@ impl Args {
 #[derive(Clone, Copy, Default)]
 struct Totals {
     lines: u64,
-    failures: u64,
     bans: u64,
     /// Failures by host name, which are not counted.
     names: u64,
@@ -145,10 +145,8 @@ impl<'a> Replay<'a> {
             let mut effects = Effects::default();
             self.totals.lines += batch.len() as u64;
             self.read(&batch, before, &mut effects);
-            self.totals.failures += effects.failures.values().map(|count| u64::from(*count)).sum::<u64>();
             self.report(&effects.changes)?;
-            // Drops what has been noted down for a store.
-            self.jails.finish(&mut effects);
+            self.jails.finish_without_commit();
             self.readers.finish();
             progress.set_position(log.bytes_read());
         }

@@ -68,7 +68,18 @@ impl Prefix {
 
     /// Whether all of `other` lies inside; every prefix covers itself.
     pub fn covers(self, other: Self) -> bool {
-        self.0.contains(&other.0)
+        let is_wider = self.len() <= other.len();
+        match (self.0, other.0) {
+            (IpNet::V4(net), IpNet::V4(other)) => {
+                let differing = net.addr().to_bits() ^ other.addr().to_bits();
+                is_wider && differing & net.netmask().to_bits() == 0
+            }
+            (IpNet::V6(net), IpNet::V6(other)) => {
+                let differing = net.addr().to_bits() ^ other.addr().to_bits();
+                is_wider && differing & net.netmask().to_bits() == 0
+            }
+            _ => false,
+        }
     }
 
     /// Whether the two share an address.
@@ -79,7 +90,7 @@ impl Prefix {
     /// The enclosing prefix of `ipv4` or `ipv6` bits by family; itself where it is already as wide.
     pub fn widen(self, ipv4: u8, ipv6: u8) -> Self {
         let length = if self.is_ipv4() { ipv4 } else { ipv6 };
-        Self::new(self.address(), length.min(self.len())).unwrap_or(self)
+        if length >= self.len() { self } else { Self::new(self.address(), length).unwrap_or(self) }
     }
 
     /// The 16-byte form stored in SQLite: IPv4 as IPv4-mapped IPv6, the length counted in 128 bits.

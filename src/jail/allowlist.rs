@@ -23,6 +23,8 @@ pub struct Allowlist {
     configured: PrefixSet,
     /// Entries and configuration together.
     all: PrefixSet,
+    /// When the next entry ends by itself.
+    next_end: Option<Timestamp>,
 }
 
 impl Allowlist {
@@ -57,6 +59,9 @@ impl Allowlist {
 
     /// Takes out one entry whose time is up.
     pub fn pop_ended(&mut self, now: Timestamp) -> Option<Prefix> {
+        if self.next_end? > now {
+            return None;
+        }
         let ended = self.entries.values().find(|allow| allow.until.is_some_and(|until| until <= now));
         let prefix = ended?.prefix;
         self.entries.remove(&prefix);
@@ -66,7 +71,7 @@ impl Allowlist {
 
     /// When the next entry ends by itself.
     pub fn next_end(&self) -> Option<Timestamp> {
-        self.entries.values().filter_map(|allow| allow.until).min()
+        self.next_end
     }
 
     /// Which entry covers all of `prefix`, in words.
@@ -95,5 +100,6 @@ impl Allowlist {
     fn rebuild(&mut self) {
         let entries = self.entries.keys().copied();
         self.all = entries.chain(self.configured.iter()).collect();
+        self.next_end = self.entries.values().filter_map(|allow| allow.until).min();
     }
 }

@@ -1,9 +1,12 @@
 //! The bans one jail holds in force, and who was banned before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use foldhash::HashMap;
+
 use super::Escalate;
+use super::schedule::Schedule;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -49,9 +52,9 @@ impl Offender {
 pub struct Bans {
     /// Ordered, so that all bans inside a network stand together.
     active: BTreeMap<Prefix, Active>,
-    ends: BTreeSet<(Timestamp, Prefix)>,
+    ends: Schedule,
     offenders: HashMap<Prefix, Offender>,
-    forgets: BTreeSet<(Timestamp, Prefix)>,
+    forgets: Schedule,
     escalate: Option<Escalate>,
     /// How many bans are in force inside each network that may be escalated.
     crowds: HashMap<Prefix, u32>,
@@ -60,15 +63,14 @@ pub struct Bans {
 impl Bans {
     /// Puts a ban in force, or changes when it ends.
     pub fn set(&mut self, prefix: Prefix, active: Active) {
-        if self.remove_active(prefix).is_none()
+        let before = self.active.insert(prefix, active);
+        if before.is_none()
             && let Some(network) = self.network_above(prefix)
         {
             *self.crowds.entry(network).or_default() += 1;
         }
-        if let Some(until) = active.until {
-            self.ends.insert((until, prefix));
-        }
-        self.active.insert(prefix, active);
+        let before = before.and_then(|before| before.until);
+        put_down(&mut self.ends, prefix, active.until, before);
     }
 
     /// Lets the ban `held` of `prefix` end later, and its offender be remembered accordingly.
@@ -82,18 +84,12 @@ impl Bans {
 
     /// Ends a ban.
     pub fn remove(&mut self, prefix: Prefix) -> Option<Active> {
-        let active = self.remove_active(prefix)?;
+        let active = self.active.remove(&prefix)?;
         if let Some(network) = self.network_above(prefix) {
             self.leave_crowd(network);
         }
-        Some(active)
-    }
-
-    fn remove_active(&mut self, prefix: Prefix) -> Option<Active> {
-        let active = self.active.remove(&prefix)?;
-        if let Some(until) = active.until {
-            self.ends.remove(&(until, prefix));
-        }
+        let ends = self.active.iter().filter_map(|(prefix, active)| Some((active.until?, *prefix)));
+        self.ends.leave_out_gone(self.active.len(), ends);
         Some(active)
     }
 
@@ -132,17 +128,15 @@ impl Bans {
         self.active.is_empty()
     }
 
-    /// When the next ban ends by itself.
+    /// When the next ban ends by itself, or earlier.
     pub fn next_end(&self) -> Option<Timestamp> {
-        self.ends.first().map(|(until, _)| *until)
+        self.ends.earliest()
     }
 
     /// Takes out one ban whose time is up at `now`, with its end.
     pub fn pop_ended(&mut self, now: Timestamp) -> Option<(Prefix, Timestamp)> {
-        let (until, prefix) = *self.ends.first()?;
-        if until > now {
-            return None;
-        }
+        let end = |prefix| self.active.get(&prefix)?.until;
+        let (until, prefix) = self.ends.first_due(now, end)?;
         self.remove(prefix);
         Some((prefix, until))
     }
@@ -178,18 +172,16 @@ impl Bans {
 
     /// Remembers a ban of `prefix`.
     pub fn remember(&mut self, prefix: Prefix, offender: Offender) {
-        self.forgive(prefix);
-        if let Some(forget) = offender.forget {
-            self.forgets.insert((forget, prefix));
-        }
-        self.offenders.insert(prefix, offender);
+        let before = self.offenders.insert(prefix, offender).and_then(|before| before.forget);
+        put_down(&mut self.forgets, prefix, offender.forget, before);
     }
 
     /// Forgets the earlier bans of `prefix`.
     pub fn forgive(&mut self, prefix: Prefix) {
-        if let Some(Offender { forget: Some(forget), .. }) = self.offenders.remove(&prefix) {
-            self.forgets.remove(&(forget, prefix));
-        }
+        self.offenders.remove(&prefix);
+        let forgets =
+            self.offenders.iter().filter_map(|(prefix, offender)| Some((offender.forget?, *prefix)));
+        self.forgets.leave_out_gone(self.offenders.len(), forgets);
     }
 
     /// Forgets the earlier bans of everything inside `prefix`, or of all, and tells whose.
@@ -204,11 +196,23 @@ impl Bans {
 
     /// Forgets whoever has stayed away long enough.
     pub fn forget_quiet(&mut self, now: Timestamp) {
-        while let Some((forget, prefix)) = self.forgets.first().copied()
-            && forget <= now
-        {
+        while let Some(prefix) = self.forgotten(now) {
             self.forgive(prefix);
         }
+    }
+
+    fn forgotten(&mut self, now: Timestamp) -> Option<Prefix> {
+        let forget = |prefix| self.offenders.get(&prefix)?.forget;
+        self.forgets.first_due(now, forget).map(|(_, prefix)| prefix)
+    }
+}
+
+/// Lets `schedule` know that `prefix` is due at `time` and no longer at `before`, where `None` is never.
+fn put_down(schedule: &mut Schedule, prefix: Prefix, time: Option<Timestamp>, before: Option<Timestamp>) {
+    if let Some(time) = time
+        && before.is_none_or(|before| time < before)
+    {
+        schedule.add(time, prefix);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Counting failures towards a ban, with fail2ban's arithmetic: an estimate of the rate, not an exact window, at
 //! constant memory for each address.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
+
+use super::evidence::{Evidence, shorten};
+use super::schedule::Schedule;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -14,14 +16,6 @@ const MAX_COUNTED: usize = 1_000_000;
 
 /// A jail keeps lines of this many bytes in all; counting goes on without lines beyond it.
 const MAX_LINE_BYTES: usize = 64 << 20;
-
-/// A line kept as evidence is cut to this many bytes.
-const MAX_EVIDENCE: usize = 1000;
-
-/// The start of `text`, as it is kept as evidence.
-pub(super) fn shorten(text: &str) -> &str {
-    &text[..text.floor_char_boundary(MAX_EVIDENCE)]
-}
 
 /// What is known of the failures of one address that is not banned yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +29,7 @@ pub struct Counter {
     /// Failures as they were seen, unscaled.
     pub failures: u32,
     /// The last lines, oldest first.
-    pub lines: VecDeque<Arc<str>>,
+    pub lines: Evidence,
 }
 
 /// One failure on its way into a counter.
@@ -52,7 +46,7 @@ pub struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    fn lines(&self) -> impl DoubleEndedIterator<Item = &'a str> {
+    fn lines(&self) -> impl Iterator<Item = &'a str> {
         self.earlier.iter().map(String::as_str).chain([self.line]).map(shorten)
     }
 
@@ -67,20 +61,22 @@ pub struct Counters {
     findtime: Duration,
     max_lines: usize,
     counters: HashMap<Prefix, Counted>,
-    /// The same counters by their age, to let the oldest go first.
-    by_age: BTreeSet<(Timestamp, Prefix)>,
-    /// What differs from what the store knows.
-    touched: HashSet<Prefix>,
+    /// The same counters by their last failure, to let the quietest go first.
+    by_age: Schedule,
+    /// What differs from what the store knows; some stand here twice.
+    touched: Vec<Prefix>,
+    /// How often the store was told.
+    round: u64,
     /// How long all lines are together.
     line_bytes: usize,
 }
 
-/// A counter and its place among the others.
+/// A counter, and what the store knows of it.
 #[derive(Debug)]
 struct Counted {
     counter: Counter,
-    /// When it last failed as far as `by_age` knows. It is told of later failures only when this one has become old.
-    age: Timestamp,
+    /// In which round it changed last; `None` if the store knows it as it is.
+    touched: Option<u64>,
 }
 
 impl Counters {
@@ -89,19 +85,19 @@ impl Counters {
         Self {
             findtime,
             max_lines,
-            counters: HashMap::new(),
-            by_age: BTreeSet::new(),
-            touched: HashSet::new(),
+            counters: HashMap::default(),
+            by_age: Schedule::default(),
+            touched: Vec::new(),
+            round: 0,
             line_bytes: 0,
         }
     }
 
     /// Takes over a counter that the store kept.
     pub fn restore(&mut self, prefix: Prefix, counter: Counter) {
-        self.by_age.insert((counter.last, prefix));
-        self.line_bytes += counter.line_bytes();
-        let age = counter.last;
-        self.counters.insert(prefix, Counted { counter, age });
+        self.by_age.add(counter.last, prefix);
+        self.line_bytes += counter.lines.bytes();
+        self.counters.insert(prefix, Counted { counter, touched: None });
     }
 
     /// Goes on with another findtime and another number of lines after a reload.
@@ -112,32 +108,31 @@ impl Counters {
 
     /// Counts one failure of `prefix` and tells how many weigh on it now.
     pub fn add(&mut self, prefix: Prefix, attempt: &Attempt<'_>) -> u32 {
-        let Self { by_age, line_bytes, .. } = self;
         let counted = self.counters.entry(prefix).or_insert_with(|| {
-            by_age.insert((attempt.time, prefix));
-            Counted { counter: Counter::new(attempt.time), age: attempt.time }
+            self.by_age.add(attempt.time, prefix);
+            Counted { counter: Counter::new(attempt.time), touched: None }
         });
         let counter = &mut counted.counter;
         counter.advance(attempt.time, self.findtime);
-        let has_room = *line_bytes + attempt.line_bytes() <= MAX_LINE_BYTES;
-        counter.add(attempt, if has_room { self.max_lines } else { 0 }, line_bytes);
+        let has_room = self.line_bytes + attempt.line_bytes() <= MAX_LINE_BYTES;
+        counter.add(attempt, if has_room { self.max_lines } else { 0 }, &mut self.line_bytes);
         let retry = counter.retry;
-        self.touched.insert(prefix);
+        if counted.touched.replace(self.round) != Some(self.round) {
+            self.touched.push(prefix);
+        }
         self.shrink_to(MAX_COUNTED);
         retry
     }
 
     /// Takes the counter of `prefix` away, because it led to a ban or the address is forgiven.
     pub fn remove(&mut self, prefix: Prefix) -> Option<Counter> {
-        let counter = self.take(prefix)?;
-        self.touched.insert(prefix);
-        Some(counter)
-    }
-
-    fn take(&mut self, prefix: Prefix) -> Option<Counter> {
-        let Counted { counter, age } = self.counters.remove(&prefix)?;
-        self.by_age.remove(&(age, prefix));
-        self.line_bytes -= counter.line_bytes();
+        let Counted { counter, touched } = self.counters.remove(&prefix)?;
+        self.line_bytes -= counter.lines.bytes();
+        if touched != Some(self.round) {
+            self.touched.push(prefix);
+        }
+        let known = self.counters.iter().map(|(prefix, counted)| (counted.counter.last, *prefix));
+        self.by_age.leave_out_gone(self.counters.len(), known);
         Some(counter)
     }
 
@@ -152,26 +147,15 @@ impl Counters {
 
     /// Lets go of everything that has been quiet for the findtime.
     pub fn expire(&mut self, now: Timestamp) {
-        let quiet_since = now - self.findtime;
-        while let Some((last, prefix)) = self.oldest()
-            && last <= quiet_since
-        {
+        while let Some(prefix) = self.quiet_since(now - self.findtime) {
             self.remove(prefix);
         }
     }
 
-    /// The counter that has been quiet longest, and its last failure.
-    fn oldest(&mut self) -> Option<(Timestamp, Prefix)> {
-        loop {
-            let (age, prefix) = *self.by_age.first()?;
-            let counted = self.counters.get_mut(&prefix).expect("every age is that of a counter");
-            if counted.counter.last == age {
-                return Some((age, prefix));
-            }
-            counted.age = counted.counter.last;
-            self.by_age.remove(&(age, prefix));
-            self.by_age.insert((counted.age, prefix));
-        }
+    /// The counter that has been quiet longest, if it has been since `time`.
+    fn quiet_since(&mut self, time: Timestamp) -> Option<Prefix> {
+        let last = |prefix| self.counters.get(&prefix).map(|counted| counted.counter.last);
+        self.by_age.first_due(time, last).map(|(_, prefix)| prefix)
     }
 
     /// The counter of `prefix`, if there is one.
@@ -184,25 +168,35 @@ impl Counters {
         self.counters.len()
     }
 
-    /// What changed since the last call: the state now, or `None` where the counter is gone.
+    /// What changed since the last call, or since [`Counters::pass_over_touched`]: the state now, or `None` where the
+    /// counter is gone.
     pub fn take_touched(&mut self) -> Vec<(Prefix, Option<Counter>)> {
-        let touched = std::mem::take(&mut self.touched);
+        let mut touched = std::mem::take(&mut self.touched);
+        self.round += 1;
+        // One that was removed and counted anew stands there twice.
+        touched.sort_unstable();
+        touched.dedup();
         touched.into_iter().map(|prefix| (prefix, self.get(prefix).cloned())).collect()
     }
 
+    /// Lets nobody know what changed up to now.
+    pub fn pass_over_touched(&mut self) {
+        self.touched.clear();
+        self.round += 1;
+    }
+
     fn shrink_to(&mut self, limit: usize) {
-        while self.counters.len() > limit {
-            let Some((_, oldest)) = self.oldest() else {
-                return;
-            };
-            self.remove(oldest);
+        while self.counters.len() > limit
+            && let Some(quietest) = self.quiet_since(Timestamp::from_millis(i64::MAX))
+        {
+            self.remove(quietest);
         }
     }
 }
 
 impl Counter {
     fn new(time: Timestamp) -> Self {
-        Self { first: time, last: time, retry: 0, failures: 0, lines: VecDeque::new() }
+        Self { first: time, last: time, retry: 0, failures: 0, lines: Evidence::default() }
     }
 
     /// Moves the interval on to `time`. When it would grow beyond the findtime it is cut to that length, and the count
@@ -220,23 +214,16 @@ impl Counter {
         self.last = time;
     }
 
-    fn line_bytes(&self) -> usize {
-        self.lines.iter().map(|line| line.len()).sum()
-    }
-
     /// Adds a failure, of whose lines and the former ones the last `max_lines` are kept. `line_bytes` counts all lines of
     /// all counters.
     fn add(&mut self, attempt: &Attempt<'_>, max_lines: usize, line_bytes: &mut usize) {
         self.retry = self.retry.saturating_add(attempt.weight);
         self.failures = self.failures.saturating_add(1);
-        let skipped = (attempt.earlier.len() + 1).saturating_sub(max_lines);
-        for line in attempt.lines().skip(skipped) {
-            *line_bytes += line.len();
-            self.lines.push_back(line.into());
-        }
-        for line in self.lines.drain(..self.lines.len().saturating_sub(max_lines)) {
-            *line_bytes -= line.len();
-        }
+        *line_bytes -= self.lines.bytes();
+        let added = (attempt.earlier.len() + 1).min(max_lines);
+        self.lines.keep_last(max_lines - added);
+        attempt.lines().skip(attempt.earlier.len() + 1 - added).for_each(|line| self.lines.push(line));
+        *line_bytes += self.lines.bytes();
     }
 }
 
@@ -278,7 +265,7 @@ mod tests {
             counters.add(prefix, &Attempt { time: Timestamp::from_secs(1), weight: 2, earlier: &[], line });
         }
         let counter = counters.remove(prefix).unwrap();
-        assert_eq!(counter.lines, ["two".into(), "three".into()] as [Arc<str>; 2]);
+        assert_eq!(counter.lines, ["two", "three"].iter().collect());
         assert_eq!((counter.retry, counter.failures), (6, 3));
         assert_eq!(counters.take_touched(), vec![(prefix, None)]);
         assert!(counters.take_touched().is_empty());
@@ -294,7 +281,7 @@ mod tests {
             counters.add(prefix, &Attempt { time, weight: 1, earlier, line });
         }
         let counter = counters.remove(prefix).unwrap();
-        assert_eq!(counter.lines, ["two".into(), "three".into(), "four".into()] as [Arc<str>; 3]);
+        assert_eq!(counter.lines, ["two", "three", "four"].iter().collect());
         assert_eq!(counter.failures, 2);
     }
 

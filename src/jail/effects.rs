@@ -1,7 +1,8 @@
 //! What goes into the jails and what comes out.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::{Ask, Change, Counter, Offender};
 use crate::clock::Timestamp;

@@ -1,21 +1,24 @@
 //! All jails together: failures and orders in, changes out.
 
 mod adjusting;
+mod failing;
 mod taking_over;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::HashMap;
+use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use rand::{RngExt, SeedableRng};
 
 use super::allowlist::{Allowlist, never_listed};
 use super::bans::{Active, Bans, Offender};
-use super::counting::{Attempt, Counter, Counters, shorten};
+use super::counting::{Counter, Counters};
+use super::evidence::{Evidence, shorten};
 use super::{
-    Allow, Ask, Ban, BanOrder, BanTime, Change, Effects, EndCause, Failure, IgnoreCommand, Increment, Order,
-    Origin, Question, Refusal, Settings, Status,
+    Allow, Ban, BanOrder, Change, Effects, EndCause, IgnoreCommand, Increment, Order, Origin, Refusal,
+    Settings, Status,
 };
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet, reserved};
@@ -30,6 +33,8 @@ struct Jail {
     settings: Option<Settings>,
     counters: Counters,
     bans: Bans,
+    /// Failures by full hour and address that stand in no effects yet.
+    failures: HashMap<(Timestamp, Prefix), u32>,
     total_failed: u64,
     total_banned: u64,
     ignored: u64,
@@ -44,7 +49,8 @@ struct Jail {
 /// Every jail, and the allowlist over them.
 #[derive(Debug)]
 pub struct Jails {
-    jails: BTreeMap<Arc<str>, Jail>,
+    /// In the order of their names.
+    jails: Vec<Jail>,
     allowlist: Allowlist,
     own: PrefixSet,
     random: SmallRng,
@@ -59,7 +65,7 @@ impl Jails {
     pub fn new(settings: Vec<Settings>, allow: PrefixSet, own: PrefixSet, seed: u64) -> Self {
         let random = SmallRng::seed_from_u64(seed);
         let mut jails = Self {
-            jails: BTreeMap::new(),
+            jails: Vec::new(),
             allowlist: Allowlist::default(),
             own: PrefixSet::default(),
             random,
@@ -72,7 +78,7 @@ impl Jails {
 
     /// Goes on with other settings; counters and bans stay. A jail that is gone keeps the bans it holds.
     pub fn reconfigure(&mut self, settings: Vec<Settings>, allow: PrefixSet, own: PrefixSet) {
-        for jail in self.jails.values_mut() {
+        for jail in &mut self.jails {
             jail.settings = None;
         }
         self.allowlist.configure(never_listed(&settings, &allow, &own));
@@ -82,34 +88,56 @@ impl Jails {
         for settings in settings {
             let name = Arc::clone(&settings.name);
             let learned = self.learned.get(&name).cloned();
-            let jail = self.jail_mut(&name);
+            let jail = self.jail_or_new(&name);
             jail.configure(settings);
             jail.spare(learned.as_ref());
         }
     }
 
-    fn jail_mut(&mut self, name: &Arc<str>) -> &mut Jail {
-        self.jails.entry(Arc::clone(name)).or_insert_with(|| Jail::retired(Arc::clone(name)))
+    /// Where the jail `name` stands among all of them, or where it would.
+    fn search(&self, name: &str) -> Result<usize, usize> {
+        self.jails.binary_search_by(|jail| (*jail.name).cmp(name))
+    }
+
+    /// Where the jail `name` stands among all of them. It stays there as long as no jail is added.
+    fn place(&self, name: &str) -> Option<usize> {
+        self.search(name).ok()
+    }
+
+    fn jail(&self, name: &str) -> Option<&Jail> {
+        self.place(name).map(|place| &self.jails[place])
+    }
+
+    fn jail_mut(&mut self, name: &str) -> Option<&mut Jail> {
+        self.place(name).map(|place| &mut self.jails[place])
+    }
+
+    fn jail_or_new(&mut self, name: &Arc<str>) -> &mut Jail {
+        let place = self.search(name).unwrap_or_else(|place| {
+            self.jails.insert(place, Jail::retired(Arc::clone(name)));
+            place
+        });
+        &mut self.jails[place]
     }
 
     /// Takes over a ban in force that the store kept.
     pub fn restore_ban(&mut self, jail: &Arc<str>, prefix: Prefix, active: Active) {
-        self.jail_mut(jail).bans.set(prefix, active);
+        self.jail_or_new(jail).bans.set(prefix, active);
     }
 
     /// Takes over a counter that the store kept.
     pub fn restore_counter(&mut self, jail: &Arc<str>, prefix: Prefix, counter: Counter) {
-        self.jail_mut(jail).counters.restore(prefix, counter);
+        self.jail_or_new(jail).counters.restore(prefix, counter);
     }
 
     /// Takes over what the store kept of earlier bans.
     pub fn restore_offender(&mut self, jail: &Arc<str>, prefix: Prefix, offender: Offender) {
-        self.jail_mut(jail).bans.remember(prefix, offender);
+        self.jail_or_new(jail).bans.remember(prefix, offender);
     }
 
     /// Takes over a jail's totals.
     pub fn restore_totals(&mut self, jail: &Arc<str>, failed: u64, banned: u64) {
-        let jail = self.jail_mut(jail);
+        let jail = self.jail_or_new(jail);
         (jail.total_failed, jail.total_banned) = (failed, banned);
     }
 
@@ -118,128 +146,17 @@ impl Jails {
         self.allowlist.restore(entries);
     }
 
-    /// Counts a failure in `jail`, unless a command has to be asked first; it becomes a ban if it is one too many.
-    pub fn failure(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
-        let before = effects.changes.len();
-        self.fail(jail, failure, now, effects);
-        self.count_bans(before, now, effects);
-    }
-
-    fn fail(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
-        let Some(name) = self.admit(jail, failure, now) else {
-            return;
-        };
-        let Some(command) = self.jails[&name].ignore_command.clone() else {
-            return self.count(&name, failure, now, effects);
-        };
-        let question = Question::Excused { prefix: failure.prefix, command };
-        let Failure { time, user, earlier, line, .. } = *failure;
-        effects.asks.push(Ask::new(name, question, time, user, earlier, line));
-    }
-
-    /// The jail's name if a failure counts there; nothing excuses it, and it is not too old.
-    fn admit(&mut self, jail: &str, failure: &Failure<'_>, now: Timestamp) -> Option<Arc<str>> {
-        let (name, settings) = self.settings(jail)?;
-        if self.refusal(settings, failure.prefix).is_some() {
-            self.jail_mut(&name).ignored += 1;
-            return None;
-        }
-        (failure.time >= now - settings.findtime).then_some(name)
-    }
-
-    fn count(&mut self, name: &Arc<str>, failure: &Failure<'_>, now: Timestamp, effects: &mut Effects) {
-        let Some((_, settings)) = self.settings(name) else {
-            return;
-        };
-        let prefix = self.counted_as(settings, failure.prefix);
-        let maxretry = settings.maxretry;
-        let weight =
-            settings.increment.as_ref().map_or(1, |_| self.weight(name, prefix, failure.time, maxretry));
-        let jail = self.jail_mut(name);
-        jail.total_failed += 1;
-        let counted = (Arc::clone(name), failure.time.start_of_hour(), failure.prefix);
-        *effects.failures.entry(counted).or_default() += 1;
-        jail.counters.expire(now);
-        let Failure { time, earlier, line, .. } = *failure;
-        let retry = jail.counters.add(prefix, &Attempt { time, weight, earlier, line });
-        if retry >= maxretry
-            && let Some(counter) = jail.counters.remove(prefix)
-        {
-            self.ban_by_count(name, prefix, counter, now, effects);
-        }
-    }
-
-    fn ban_by_count(
-        &mut self,
-        name: &Arc<str>,
-        prefix: Prefix,
-        counter: Counter,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) {
-        let since = counter.last;
-        let plain = self.settings(name).and_then(|(_, settings)| settings.bantime.until(since));
-        if plain.is_some_and(|until| until < now) {
-            // As in fail2ban, a ban that would be over by its plain time does not grow.
-            return;
-        }
-        let active = Active { since, until: self.grown_bantime(name, prefix).until(since) };
-        let evidence = counter.lines.into();
-        self.ban(
-            Wanted { jail: name, prefix, active, origin: Origin::Log, failures: counter.failures, evidence },
-            now,
-            effects,
-        );
-        self.escalate(name, prefix, active, now, effects);
-    }
-
-    /// How long a ban of `prefix` lasts now. A ban in force is prolonged by the plain time, as fail2ban does.
-    fn grown_bantime(&mut self, name: &Arc<str>, prefix: Prefix) -> BanTime {
-        let random: f64 = self.random.random();
-        let Some((_, settings)) = self.settings(name) else {
-            return BanTime::Permanent;
-        };
-        let banned = self.jails.get(name).is_some_and(|jail| jail.bans.get(prefix).is_some());
-        match (settings.bantime, &settings.increment) {
-            (BanTime::For(base), Some(increment)) if !banned => {
-                BanTime::For(increment.bantime(base, self.earlier_bans(name, prefix), random))
-            }
-            (bantime, _) => bantime,
-        }
-    }
-
-    /// How much a failure at `time` weighs by the earlier bans of this jail; those of other jails never matter here.
-    fn weight(&self, name: &str, prefix: Prefix, time: Timestamp, maxretry: u32) -> u32 {
-        let offender = self.jails.get(name).and_then(|jail| jail.bans.offender(prefix));
-        let known = offender.filter(|offender| offender.was_banned_before(time));
-        Increment::weight(known.map_or(0, |offender| offender.count), maxretry)
-    }
-
-    /// How often `prefix` was banned before, as the jail `name` counts it: alone, or with all others.
-    fn earlier_bans(&self, name: &str, prefix: Prefix) -> u32 {
-        let count = |jail: &Jail| jail.bans.offender(prefix).map_or(0, |offender| offender.count);
-        let Some(jail) = self.jails.get(name) else { return 0 };
-        let increment = jail.settings.as_ref().and_then(|settings| settings.increment.as_ref());
-        if increment.is_some_and(|increment| increment.overall_jails) {
-            self.jails.values().map(count).fold(0, u32::saturating_add)
-        } else {
-            count(jail)
-        }
-    }
-
     /// Lists the whole network around `prefix` if enough of its hosts are banned.
     fn escalate(
         &mut self,
-        name: &Arc<str>,
+        place: usize,
         prefix: Prefix,
         active: Active,
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        let Some((_, settings)) = self.settings(name) else {
-            return;
-        };
-        let Some(network) = self.jails[name].bans.escalated(prefix) else {
+        let jail = &self.jails[place];
+        let (Some(settings), Some(network)) = (&jail.settings, jail.bans.escalated(prefix)) else {
             return;
         };
         if self.refusal(settings, network).is_some() || self.spares_part_of(settings, network) {
@@ -247,37 +164,34 @@ impl Jails {
         }
         // Not as long as its last host, which may have been banned for good.
         let active = Active { since: active.since, until: settings.bantime.until(active.since) };
-        let evidence = vec![format!("{prefix} is the last of enough banned hosts in {network}").into()];
+        let evidence = [format!("{prefix} is the last of enough banned hosts in {network}")].iter().collect();
         let wanted =
-            Wanted { jail: name, prefix: network, active, origin: Origin::Escalation, failures: 0, evidence };
+            Wanted { place, prefix: network, active, origin: Origin::Escalation, failures: 0, evidence };
         self.ban(wanted, now, effects);
     }
 
     /// Puts a ban in force, or makes the one in force last longer. A ban that is over already is none. Tells whether
     /// anything changed.
-    fn ban(&mut self, wanted: Wanted<'_>, now: Timestamp, effects: &mut Effects) -> bool {
-        let Wanted { prefix, active, .. } = wanted;
+    fn ban(&mut self, wanted: Wanted, now: Timestamp, effects: &mut Effects) -> bool {
+        let Wanted { place, prefix, active, .. } = wanted;
         if active.until.is_some_and(|until| until <= now) {
             return false;
         }
-        let count = self.earlier_bans(wanted.jail, prefix).saturating_add(1);
-        let jail = self.jail_mut(wanted.jail);
-        let change = match jail.bans.get(prefix) {
+        let change = match self.jails[place].bans.get(prefix) {
             Some(held) if !ends_later(active.until, held.until) => return false,
             Some(held) => {
+                let jail = &mut self.jails[place];
                 jail.bans.prolong(prefix, held, active.until);
-                Change::Extended {
-                    prefix,
-                    jail: Arc::clone(wanted.jail),
-                    at: active.since,
-                    until: active.until,
-                }
+                let jail = Arc::clone(&jail.name);
+                Change::Extended { prefix, jail, at: active.since, until: active.until }
             }
             None => {
+                let count = self.earlier_bans(place, prefix).saturating_add(1);
+                let jail = &mut self.jails[place];
                 jail.bans.set(prefix, active);
                 jail.bans.remember(prefix, Offender::of(active, count));
                 jail.total_banned += 1;
-                Change::Banned(wanted.into_ban(count))
+                Change::Banned(wanted.into_ban(Arc::clone(&jail.name), count))
             }
         };
         effects.changes.push(change);
@@ -326,29 +240,31 @@ impl Jails {
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
         let BanOrder { prefix, time, .. } = *order;
-        let (name, settings) = self.bannable(&order.jail, prefix)?;
+        let (place, settings) = self.bannable(&order.jail, prefix)?;
         let since = order.since.map_or(now, |since| since.min(now));
         let active = Active { since, until: time.unwrap_or(settings.bantime).until(since) };
-        let evidence = order.reason.iter().map(|reason| shorten(reason).into()).collect();
+        let evidence = order.reason.iter().map(|reason| shorten(reason)).collect();
         let origin = Origin::Order(order.by.clone());
-        let wanted = Wanted { jail: &name, prefix, active, origin, failures: 0, evidence };
+        let wanted = Wanted { place, prefix, active, origin, failures: 0, evidence };
         let changed = self.ban(wanted, now, effects);
-        self.escalate(&name, prefix, active, now, effects);
+        self.escalate(place, prefix, active, now, effects);
         Ok(usize::from(changed))
     }
 
-    /// The jail of an order that bans `prefix`, if that may be.
-    fn bannable(&self, jail: &str, prefix: Prefix) -> Result<(Arc<str>, &Settings), Refusal> {
-        let (name, settings) = self.settings(jail).ok_or_else(|| self.unknown_jail(jail))?;
+    /// The place of the jail of an order that bans `prefix`, if that may be, and its settings.
+    fn bannable(&self, jail: &str, prefix: Prefix) -> Result<(usize, &Settings), Refusal> {
+        let configured =
+            self.place(jail).and_then(|place| Some((place, self.jails[place].settings.as_ref()?)));
+        let (place, settings) = configured.ok_or_else(|| self.unknown_jail(jail))?;
         check_width(prefix)?;
         if let Some(refusal) = self.refusal(settings, prefix) {
             return Err(refusal);
         }
         if self.spares_part_of(settings, prefix) {
-            let entry = format!("`ignoreip` or `ignoreself` of the jail `{name}`, in part");
+            let entry = format!("`ignoreip` or `ignoreself` of the jail `{}`, in part", settings.name);
             return Err(Refusal::Allowlisted { prefix, entry });
         }
-        Ok((name, settings))
+        Ok((place, settings))
     }
 
     fn order_unban(
@@ -360,17 +276,17 @@ impl Jails {
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
         if let Some(name) = jail
-            && !self.jails.contains_key(name)
+            && self.place(name).is_none()
         {
             return Err(self.unknown_jail(name));
         }
-        let chosen = self.jails.values_mut().filter(|held| jail.is_none_or(|name| *name == held.name));
+        let chosen = self.jails.iter_mut().filter(|held| jail.is_none_or(|name| *name == held.name));
         Ok(chosen.map(|jail| jail.free(prefix, cause, now, effects)).sum())
     }
 
     /// Ends what is over by `now`: bans and allowlist entries.
     pub fn expire(&mut self, now: Timestamp, effects: &mut Effects) {
-        for jail in self.jails.values_mut() {
+        for jail in &mut self.jails {
             jail.counters.expire(now);
             jail.bans.forget_quiet(now);
             while let Some((prefix, at)) = jail.bans.pop_ended(now) {
@@ -383,25 +299,33 @@ impl Jails {
         }
     }
 
-    /// When something ends by itself next.
+    /// When something ends by itself next, or earlier.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        let bans = self.jails.values().filter_map(|jail| jail.bans.next_end());
+        let bans = self.jails.iter().filter_map(|jail| jail.bans.next_end());
         bans.chain(self.allowlist.next_end()).min()
     }
 
-    /// Adds what happened to the counters since the last call; to be called once before effects are committed.
+    /// Adds what was counted since the last call; to be called once before effects are committed.
     pub fn finish(&mut self, effects: &mut Effects) {
-        for jail in self.jails.values_mut() {
-            let touched = jail.counters.take_touched().into_iter();
-            effects
-                .counters
-                .extend(touched.map(|(prefix, counter)| (Arc::clone(&jail.name), prefix, counter)));
+        self.jails.iter_mut().for_each(|jail| jail.finish(effects));
+    }
+
+    /// Goes on without adding what was counted, where nothing is committed.
+    pub fn finish_without_commit(&mut self) {
+        for jail in &mut self.jails {
+            jail.failures.clear();
+            jail.counters.pass_over_touched();
         }
+    }
+
+    /// Failures ever, in all jails.
+    pub fn total_failed(&self) -> u64 {
+        self.jails.iter().map(|jail| jail.total_failed).sum()
     }
 
     /// What `jail` has done and holds; `None` if there is no such jail.
     pub fn status(&self, jail: &str) -> Option<Status> {
-        let jail = self.jails.get(jail)?;
+        let jail = self.jail(jail)?;
         Some(Status {
             currently_failed: jail.counters.len(),
             total_failed: jail.total_failed,
@@ -415,15 +339,13 @@ impl Jails {
 
     /// The names of all jails that are configured or still hold bans.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.jails
-            .values()
-            .filter(|jail| jail.settings.is_some() || !jail.bans.is_empty())
-            .map(|jail| &jail.name)
+        let held = self.jails.iter().filter(|jail| jail.settings.is_some() || !jail.bans.is_empty());
+        held.map(|jail| &jail.name)
     }
 
     /// The counter of the prefix that `address` is counted under in `jail`.
     pub fn counter(&self, jail: &str, address: IpAddr) -> Option<&Counter> {
-        let jail = self.jails.get(jail)?;
+        let jail = self.jail(jail)?;
         let ipv6 = jail.settings.as_ref().map_or(128, |settings| settings.ipv6_prefix);
         jail.counters.get(Prefix::host(address).widen(32, ipv6))
     }
@@ -431,11 +353,6 @@ impl Jails {
     /// The allowlist.
     pub fn allowlist(&self) -> &Allowlist {
         &self.allowlist
-    }
-
-    fn settings(&self, jail: &str) -> Option<(Arc<str>, &Settings)> {
-        let jail = self.jails.get(jail)?;
-        Some((Arc::clone(&jail.name), jail.settings.as_ref()?))
     }
 
     fn unknown_jail(&self, name: &str) -> Refusal {
@@ -453,7 +370,7 @@ impl Jails {
     fn spares_part_of(&self, settings: &Settings, network: Prefix) -> bool {
         let holds_one_of = |spared: &PrefixSet| {
             let mut apart = spared.iter().filter(|spared| !self.allowlist.covers(*spared));
-            apart.any(|spared| network.overlaps(spared))
+            spared.overlaps(network) && apart.any(|spared| network.overlaps(spared))
         };
         holds_one_of(&settings.ignore) || (settings.ignore_self && holds_one_of(&self.own))
     }
@@ -478,26 +395,27 @@ impl Jails {
 }
 
 /// A ban that is to be.
-struct Wanted<'a> {
-    jail: &'a Arc<str>,
+struct Wanted {
+    /// Where its jail stands.
+    place: usize,
     prefix: Prefix,
     active: Active,
     origin: Origin,
     failures: u32,
-    evidence: Vec<Arc<str>>,
+    evidence: Evidence,
 }
 
-impl Wanted<'_> {
-    fn into_ban(self, count: u32) -> Ban {
+impl Wanted {
+    fn into_ban(self, jail: Arc<str>, count: u32) -> Ban {
         Ban {
             prefix: self.prefix,
-            jail: Arc::clone(self.jail),
+            jail,
             since: self.active.since,
             until: self.active.until,
             origin: self.origin,
             failures: self.failures,
             count,
-            evidence: self.evidence,
+            evidence: self.evidence.iter().map(Arc::from).collect(),
         }
     }
 }
@@ -509,6 +427,7 @@ impl Jail {
             settings: None,
             counters: Counters::new(std::time::Duration::ZERO, 0),
             bans: Bans::default(),
+            failures: HashMap::default(),
             total_failed: 0,
             total_banned: 0,
             ignored: 0,
@@ -537,6 +456,19 @@ impl Jail {
         if let Some(settings) = &mut self.settings {
             settings.ignore = self.ignoring.iter().copied().chain(self.learned.iter()).collect();
         }
+    }
+
+    fn increment(&self) -> Option<&Increment> {
+        self.settings.as_ref()?.increment.as_ref()
+    }
+
+    /// Adds what was counted to `effects`.
+    fn finish(&mut self, effects: &mut Effects) {
+        for ((hour, address), count) in self.failures.drain() {
+            *effects.failures.entry((Arc::clone(&self.name), hour, address)).or_default() += count;
+        }
+        let touched = self.counters.take_touched().into_iter();
+        effects.counters.extend(touched.map(|(prefix, counter)| (Arc::clone(&self.name), prefix, counter)));
     }
 
     /// Ends the bans inside `prefix`, or all, and forgets what led to them.

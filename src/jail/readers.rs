@@ -11,9 +11,7 @@ use encoding_rs::Encoding;
 
 use super::{Found, Settings};
 use crate::clock::Timestamp;
-use crate::filter::{
-    self, Ahead, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict,
-};
+use crate::filter::{self, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict};
 
 /// The readers of all logs.
 #[derive(Debug, Default)]

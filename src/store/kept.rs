@@ -1,13 +1,12 @@
 //! What a restart takes up again.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::row::{Json, SELECT_POSITIONS, position, prefix};
 use super::{Allow, Error, Store};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Counter, Offender, Remembered};
+use crate::jail::{Active, Counter, Evidence, Offender, Remembered};
 use crate::source::Position;
 
 /// Everything the stages held when the last transaction was committed, but for the bans, of which there may be many:
@@ -90,7 +89,7 @@ impl Store {
             "SELECT name, address, length, first, last, retry, failures, lines
              FROM counters JOIN jails ON jails.id = jail",
             |row| {
-                let Json(lines): Json<VecDeque<Arc<str>>> = row.get(7)?;
+                let Json(lines): Json<Evidence> = row.get(7)?;
                 let counter = Counter {
                     first: row.get(3)?,
                     last: row.get(4)?,

@@ -86,7 +86,7 @@ fn a_restart_takes_up_what_was_committed() {
         last: at(2),
         retry: 2,
         failures: 2,
-        lines: ["naïve \u{0} line".into()].into(),
+        lines: ["naïve \u{0} line"].iter().collect(),
     };
     let allow = Allow { prefix: prefix("198.51.100.0/24"), note: "office".into(), since: at(3), until: None };
     let mut effects = Effects::default();

@@ -13,18 +13,18 @@ const MAX_IGNORED: usize = 10_000;
 impl Jails {
     /// The settings in force of `jail`, those that were adjusted included; `None` for one that is not configured.
     pub fn settings_in_force(&self, jail: &str) -> Option<&Settings> {
-        self.jails.get(jail)?.settings.as_ref()
+        self.jail(jail)?.settings.as_ref()
     }
 
     /// The addresses and networks that never fail in `jail`, in the order in which they were added.
     pub fn ignored_by(&self, jail: &str) -> &[Prefix] {
-        self.jails.get(jail).map_or(&[], |jail| &jail.ignoring)
+        self.jail(jail).map_or(&[], |jail| &jail.ignoring)
     }
 
     /// Changes one setting of `jail`, and tells whether it is another now.
     pub(super) fn adjust(&mut self, name: &str, adjustment: &Adjustment) -> Result<usize, Refusal> {
         let unknown = self.unknown_jail(name);
-        let jail = self.jails.get_mut(name).ok_or_else(|| unknown.clone())?;
+        let jail = self.jail_mut(name).ok_or_else(|| unknown.clone())?;
         let settings = jail.settings.as_mut().ok_or(unknown)?;
         match adjustment {
             Adjustment::BanTime(time) => Ok(replace(&mut settings.bantime, *time)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::counting::shorten;
+use super::super::evidence::shorten;
 use super::super::{Answer, Ask, Change, Effects, Failure, Found, Origin, Question};
 use super::Jails;
 use crate::clock::Timestamp;
@@ -25,11 +25,12 @@ impl Jails {
                 self.failure(jail, &failure, now, effects);
             }
             Who::Name(name) => {
-                let Some((jail, settings)) = self.settings(jail) else { return };
+                let Some(settings) = self.settings_in_force(jail) else { return };
                 if *time >= now - settings.findtime {
                     let tell = settings.filter.use_dns == UseDns::Warn;
                     let question = Question::Addresses { name: name.clone(), tell };
                     let user = failure.user.as_deref();
+                    let jail = Arc::clone(&settings.name);
                     effects.asks.push(Ask::new(jail, question, *time, user, &failure.earlier, line));
                 }
             }
@@ -52,13 +53,15 @@ impl Jails {
             }
             (Question::Excused { prefix, .. }, Answer::Excused(false)) => {
                 let before = effects.changes.len();
-                if let Some(jail) = self.admit(&ask.jail, &failure(*prefix), now) {
-                    self.count(&jail, &failure(*prefix), now, effects);
+                if let Some(place) = self.place(&ask.jail)
+                    && self.admit(place, &failure(*prefix), now)
+                {
+                    self.count(place, &failure(*prefix), now, effects);
                 }
                 self.count_bans(before, now, effects);
             }
             (Question::Excused { .. }, Answer::Excused(true)) => {
-                if let Some(jail) = self.jails.get_mut(&ask.jail) {
+                if let Some(jail) = self.jail_mut(&ask.jail) {
                     jail.ignored += 1;
                 }
             }
@@ -69,7 +72,7 @@ impl Jails {
     }
 
     fn miss_address(&mut self, jail: &str) {
-        if let Some(jail) = self.jails.get_mut(jail) {
+        if let Some(jail) = self.jail_mut(jail) {
             jail.without_address += 1;
         }
     }
@@ -78,7 +81,7 @@ impl Jails {
     /// in files. It takes the place of all that was learned before.
     pub fn learn(&mut self, learned: BTreeMap<Arc<str>, PrefixSet>) {
         self.learned = learned;
-        for jail in self.jails.values_mut() {
+        for jail in &mut self.jails {
             jail.spare(self.learned.get(&jail.name));
         }
     }
@@ -96,7 +99,9 @@ impl Jails {
             let Some((jail, prefix, line)) = repeatable(change) else { continue };
             let failure = Failure { prefix, time: now, user: None, earlier: &[], line: &line };
             for name in counting.iter().filter(|name| **name != jail) {
-                self.fail(name, &failure, now, effects);
+                if let Some(place) = self.place(name) {
+                    self.fail(place, &failure, now, effects);
+                }
             }
         }
         self.counting_bans = counting;

@@ -20,12 +20,11 @@ impl Jails {
         now: Timestamp,
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
-        let (name, settings) = self.bannable(jail, address)?;
+        let (place, settings) = self.bannable(jail, address)?;
         let prefix = self.counted_as(settings, address);
         let maxretry = settings.maxretry;
-        let jail = self.jail_mut(&name);
-        jail.total_failed += 1;
-        *effects.failures.entry((Arc::clone(&name), now.start_of_hour(), address)).or_default() += 1;
+        let jail = &mut self.jails[place];
+        jail.tally(now, address);
         jail.counters.expire(now);
         let unseen = [format!("failure ordered by {by}")];
         let lines = if lines.is_empty() { &unseen[..] } else { lines };
@@ -37,14 +36,14 @@ impl Jails {
         if retry >= maxretry
             && let Some(counter) = jail.counters.remove(prefix)
         {
-            self.ban_by_count(&name, prefix, counter, now, effects);
+            self.ban_by_count(place, prefix, counter, now, effects);
         }
         Ok(1)
     }
 
     /// Whether `jail` holds a ban of exactly `prefix`.
     pub fn is_banned(&self, jail: &str, prefix: Prefix) -> bool {
-        self.jails.get(jail).is_some_and(|jail| jail.bans.get(prefix).is_some())
+        self.jail(jail).is_some_and(|jail| jail.bans.get(prefix).is_some())
     }
 
     /// Puts a ban that another program made in force, if it is not over; and remembers how often it banned. What is known
@@ -56,33 +55,33 @@ impl Jails {
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
         let prefix = known.prefix;
-        let (name, settings) = self.bannable(&known.jail, prefix)?;
+        let (place, settings) = self.bannable(&known.jail, prefix)?;
         let until = known.time.unwrap_or(settings.bantime).until(known.since);
         let max_matches = settings.max_matches;
         let active = Active { since: known.since, until };
         if until.is_some_and(|until| until <= now) {
-            return Ok(self.remember_at_least(&name, prefix, active, known.count, now, effects));
+            return Ok(self.remember_at_least(place, prefix, active, known.count, now, effects));
         }
-        let bans = &mut self.jail_mut(&name).bans;
+        let bans = &mut self.jails[place].bans;
         let earlier = bans.offender(prefix).map_or(0, |offender| offender.count);
         if bans.get(prefix).is_none() && earlier + 1 < known.count {
             // The ban below is counted as the next one, and written with its count.
             bans.remember(prefix, Offender::of(active, known.count - 1));
         }
         let skipped = known.evidence.len().saturating_sub(max_matches);
-        let evidence = known.evidence[skipped..].iter().map(|line| shorten(line).into()).collect();
+        let evidence = known.evidence[skipped..].iter().map(|line| shorten(line)).collect();
         let origin = Origin::Order(known.by.clone());
-        let wanted = Wanted { jail: &name, prefix, active, origin, failures: known.failures, evidence };
+        let wanted = Wanted { place, prefix, active, origin, failures: known.failures, evidence };
         let banned = self.ban(wanted, now, effects);
-        self.escalate(&name, prefix, active, now, effects);
-        let remembered = self.remember_at_least(&name, prefix, active, known.count, now, effects);
+        self.escalate(place, prefix, active, now, effects);
+        let remembered = self.remember_at_least(place, prefix, active, known.count, now, effects);
         Ok(usize::from(banned).max(remembered))
     }
 
     /// Remembers `prefix` as banned `count` times, if less is known of it: 1 if so. The later end of remembering holds.
     fn remember_at_least(
         &mut self,
-        name: &Arc<str>,
+        place: usize,
         prefix: Prefix,
         active: Active,
         count: u32,
@@ -90,7 +89,8 @@ impl Jails {
         effects: &mut Effects,
     ) -> usize {
         let mut offender = Offender::of(active, count);
-        let bans = &mut self.jail_mut(name).bans;
+        let jail = &mut self.jails[place];
+        let bans = &mut jail.bans;
         if let Some(before) = bans.offender(prefix) {
             if before.count >= count {
                 return 0;
@@ -103,7 +103,7 @@ impl Jails {
             return 0;
         }
         bans.remember(prefix, offender);
-        effects.remembered.push((Arc::clone(name), prefix, offender));
+        effects.remembered.push((Arc::clone(&jail.name), prefix, offender));
         1
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::jail::{Adjustment, Escalate, KnownBan, MANUAL};
+use crate::jail::{Adjustment, Ask, BanTime, Escalate, Failure, KnownBan, MANUAL, Question};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_secs(seconds)
