@@ -165,7 +165,7 @@ impl Pipeline {
             self.lines(&batch, &mut work.effects);
             work.positions.append(&mut batch.positions);
             receipts.push(batch.receipt);
-            let is_enough = work.effects.failures.len() + work.effects.changes.len() >= GATHERED_EFFECTS
+            let is_enough = self.jails.unfinished() + work.effects.changes.len() >= GATHERED_EFFECTS
                 || work.effects.asks.len() >= GATHERED_ASKS
                 || self.clock.now().since(begun) >= LONGEST_GATHERING;
             if batch.live || is_enough {

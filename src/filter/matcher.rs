@@ -5,6 +5,7 @@
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
+use memchr::memmem::{self, Finder};
 
 use super::Filter;
 
@@ -35,6 +36,8 @@ struct Search {
 
 #[derive(Debug)]
 enum Engine {
+    /// One needle.
+    Single(Box<Finder<'static>>),
     Vectors(packed::Searcher),
     /// Where the machine has no vectors, and for more needles than they can take.
     Automaton(AhoCorasick),
@@ -104,7 +107,7 @@ impl Search {
     fn new(needles: &[&[u8]], literals: &[(&[u8], usize)]) -> Option<Self> {
         let around = |needle: &&[u8]| {
             let holding = literals.iter().filter_map(|(literal, owner)| {
-                let offset = memchr::memmem::find(literal, needle)?;
+                let offset = memmem::find(literal, needle)?;
                 Some(Around { literal: literal.to_vec(), offset, owner: *owner })
             });
             holding.collect()
@@ -131,6 +134,9 @@ impl Search {
 
 impl Engine {
     fn new(needles: &[&[u8]]) -> Option<Self> {
+        if let [needle] = needles {
+            return Some(Self::Single(Box::new(Finder::new(needle).into_owned())));
+        }
         if let Some(searcher) = packed::Searcher::new(needles).filter(|_| needles.len() <= SEARCHED_AT_ONCE) {
             return Some(Self::Vectors(searcher));
         }
@@ -144,6 +150,7 @@ impl Engine {
             return None;
         }
         let found = match self {
+            Self::Single(finder) => return Some((from + finder.find(&text[from..])?, 0)),
             Self::Vectors(searcher) => searcher.find_in(text, (from..text.len()).into()),
             Self::Automaton(automaton) => automaton.find(Input::new(text).range(from..)),
         };
@@ -159,6 +166,9 @@ impl Around {
     }
 }
 
+/// So few needles are found faster one by one.
+const FEW: usize = 3;
+
 /// How many needles one vector search takes.
 const SEARCHED_AT_ONCE: usize = 64;
 
@@ -168,8 +178,11 @@ const MOST_SEARCHES: usize = 4;
 /// Searches for these literals, each with the filter it belongs to; none if they take too much memory.
 fn searches(literals: &[(&[u8], usize)]) -> Option<Vec<Search>> {
     let needles = needles(literals);
-    let is_many = needles.len() > SEARCHED_AT_ONCE * MOST_SEARCHES;
-    let at_once = if is_many { needles.len() } else { SEARCHED_AT_ONCE };
+    let at_once = match needles.len() {
+        0..=FEW => 1,
+        number if number > SEARCHED_AT_ONCE * MOST_SEARCHES => number,
+        _ => SEARCHED_AT_ONCE,
+    };
     needles.chunks(at_once).map(|needles| Search::new(needles, literals)).collect()
 }
 
@@ -179,7 +192,7 @@ fn needles<'l>(literals: &[(&'l [u8], usize)]) -> Vec<&'l [u8]> {
     shortest.sort_by_key(|literal| (literal.len(), *literal));
     let mut needles: Vec<&[u8]> = Vec::new();
     for literal in shortest {
-        if !needles.iter().any(|needle| memchr::memmem::find(literal, needle).is_some()) {
+        if !needles.iter().any(|needle| memmem::find(literal, needle).is_some()) {
             needles.push(literal);
         }
     }

@@ -97,6 +97,16 @@ impl Timing {
         Some(Timed { text, time, now, is_dated, is_joined })
     }
 
+    /// Whether the next line has the date of the line before, at its start. Then that is all there is to it: the time is the
+    /// same as well.
+    #[inline]
+    pub fn repeats(&mut self, line: &str, known: Option<Timestamp>, pace: Pace) -> bool {
+        match &mut self.dates {
+            Kind::Fail2ban(detector) if known.is_none() => detector.repeated(line, pace.now()).is_some(),
+            _ => false,
+        }
+    }
+
     /// Takes over what `before`, which reads dates by the same settings, saw last.
     pub fn take_over(&mut self, before: Self) {
         self.last = before.last;

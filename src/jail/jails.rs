@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use foldhash::HashMap;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -33,8 +32,8 @@ struct Jail {
     settings: Option<Settings>,
     counters: Counters,
     bans: Bans,
-    /// Failures by full hour and address that stand in no effects yet.
-    failures: HashMap<(Timestamp, Prefix), u32>,
+    /// The full hour and the address of each failure that stands in no effects yet.
+    failures: Vec<(Timestamp, Prefix)>,
     total_failed: u64,
     total_banned: u64,
     ignored: u64,
@@ -318,6 +317,11 @@ impl Jails {
         }
     }
 
+    /// How many failures wait for [`Jails::finish`].
+    pub fn unfinished(&self) -> usize {
+        self.jails.iter().map(|jail| jail.failures.len()).sum()
+    }
+
     /// Failures ever, in all jails.
     pub fn total_failed(&self) -> u64 {
         self.jails.iter().map(|jail| jail.total_failed).sum()
@@ -427,7 +431,7 @@ impl Jail {
             settings: None,
             counters: Counters::new(std::time::Duration::ZERO, 0),
             bans: Bans::default(),
-            failures: HashMap::default(),
+            failures: Vec::new(),
             total_failed: 0,
             total_banned: 0,
             ignored: 0,
@@ -464,9 +468,13 @@ impl Jail {
 
     /// Adds what was counted to `effects`.
     fn finish(&mut self, effects: &mut Effects) {
-        for ((hour, address), count) in self.failures.drain() {
-            *effects.failures.entry((Arc::clone(&self.name), hour, address)).or_default() += count;
+        self.failures.sort_unstable();
+        for alike in self.failures.chunk_by(|one, other| one == other) {
+            let (hour, address) = alike[0];
+            let counted = effects.failures.entry((Arc::clone(&self.name), hour, address)).or_default();
+            *counted = counted.saturating_add(u32::try_from(alike.len()).unwrap_or(u32::MAX));
         }
+        self.failures.clear();
         let touched = self.counters.take_touched().into_iter();
         effects.counters.extend(touched.map(|(prefix, counter)| (Arc::clone(&self.name), prefix, counter)));
     }

@@ -366,9 +366,13 @@ impl Group {
         is_promising: bool,
         found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
+        let is_promising = is_promising || self.matcher.always_matters();
+        if !is_promising && self.timing.repeats(line, known, pace) {
+            return;
+        }
         let Some(timed) = self.timing.read(line, known, pace) else { return };
         let Timed { text, time, now, is_joined, .. } = timed;
-        if !is_promising && !is_joined && !self.matcher.always_matters() {
+        if !is_promising && !is_joined {
             return;
         }
         for candidate in self.matcher.candidates(text).iter() {

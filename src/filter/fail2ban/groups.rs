@@ -126,6 +126,9 @@ impl<'a> Groups<'a> {
 
     /// Puts the values of `other` in the place of those here.
     pub(super) fn update(&mut self, other: Self) {
+        if self.0.is_empty() {
+            return *self = other;
+        }
         other.0.into_iter().for_each(|(name, value)| self.set(name, value));
     }
 

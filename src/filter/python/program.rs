@@ -66,9 +66,11 @@ pub(super) enum Step {
 }
 
 /// Bytes of a set, from `least` to `most` of them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) set: Set,
+    /// For each byte there is whether the set has it.
+    pub(super) table: Box<[bool; 256]>,
     pub(super) least: usize,
     pub(super) most: usize,
     /// As few of them as will do.
@@ -77,6 +79,8 @@ pub(super) struct Run {
     pub(super) to_line_end: bool,
     /// What can stand behind them.
     pub(super) behind: First,
+    /// Nothing of that is in the set: so there is only one place where they can end.
+    pub(super) ends_surely: bool,
     /// Where to look for that, if it is a literal.
     pub(super) mark: Option<Mark>,
 }
@@ -279,13 +283,16 @@ impl Compiler {
         }
         let lazy = *greed == Greed::Lazy;
         if let Some(set) = self.set(inner, context.flags) {
+            let behind = self.first(next);
             let run = Run {
                 set,
+                table: set.table(),
                 least,
                 most: most.unwrap_or(usize::MAX),
                 lazy,
                 to_line_end: set == Set::of(|character| character != '\n'),
-                behind: self.first(next),
+                behind,
+                ends_surely: !behind.is_within(set),
                 mark: self.mark(next),
             };
             return self.push(Step::Run { run, next });

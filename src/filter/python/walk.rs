@@ -107,7 +107,8 @@ impl<'a> Walk<'a> {
 
     #[inline]
     fn take(&mut self, step: At, at: usize) -> Outcome {
-        match &self.steps[step] {
+        let steps = self.steps;
+        match &steps[step] {
             Step::Literal { bytes, next } => {
                 let end = at + bytes.len();
                 if self.text.get(at..end) == Some(bytes) { Next(*next, end) } else { Done(false) }
@@ -116,8 +117,8 @@ impl<'a> Walk<'a> {
                 Some(byte) if set.has(*byte) => Next(*next, at + 1),
                 _ => Done(false),
             },
-            Step::Run { run, next } if run.lazy => self.run_lazily(*run, *next, at),
-            Step::Run { run, next } => self.run(*run, *next, at),
+            Step::Run { run, next } if run.lazy => self.run_lazily(run, *next, at),
+            Step::Run { run, next } => self.run(run, *next, at),
             Step::Either { ways, firsts } => match firsts.map(|first| first.is_at(self.text, at)) {
                 [true, true] if self.goes(ways[0], at) => Done(true),
                 [_, true] => Next(ways[1], at),
@@ -146,13 +147,13 @@ impl<'a> Walk<'a> {
     }
 
     /// As many bytes as possible, and fewer of them as long as it does not go on behind them.
-    fn run(&mut self, run: Run, next: At, from: usize) -> Outcome {
+    fn run(&mut self, run: &Run, next: At, from: usize) -> Outcome {
         let longest = self.longest(run, from);
         if longest < run.least {
             return Done(false);
         }
         let (least, mut end) = (from + run.least, from + longest);
-        if !run.behind.is_within(run.set) {
+        if run.ends_surely {
             return if run.behind.is_at(self.text, end) { Next(next, end) } else { Done(false) };
         }
         while let Some(place) = self.last_end(run, least, end) {
@@ -168,7 +169,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The last byte from `least` to `end` where it can go on behind a run.
-    fn last_end(&mut self, run: Run, least: usize, end: usize) -> Option<usize> {
+    fn last_end(&mut self, run: &Run, least: usize, end: usize) -> Option<usize> {
         let place = match run.mark {
             Some(mark) => {
                 let shifted =
@@ -182,7 +183,7 @@ impl<'a> Walk<'a> {
     }
 
     /// As few bytes as possible.
-    fn run_lazily(&mut self, run: Run, next: At, from: usize) -> Outcome {
+    fn run_lazily(&mut self, run: &Run, next: At, from: usize) -> Outcome {
         let end = from + self.longest(run, from);
         let mut least = from + run.least;
         while let Some(place) = self.first_end(run, least, end) {
@@ -198,7 +199,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The first byte from `least` to `end` where it can go on behind a run.
-    fn first_end(&mut self, run: Run, least: usize, end: usize) -> Option<usize> {
+    fn first_end(&mut self, run: &Run, least: usize, end: usize) -> Option<usize> {
         let place = match run.mark {
             Some(mark) => {
                 let shifted =
@@ -212,12 +213,12 @@ impl<'a> Walk<'a> {
     }
 
     /// How many bytes from `from` on are in the run's set.
-    fn longest(&mut self, run: Run, from: usize) -> usize {
+    fn longest(&mut self, run: &Run, from: usize) -> usize {
         let rest = &self.text[from..];
         let rest = &rest[..rest.len().min(run.most)];
         let end = match run.to_line_end {
             true => memchr::memchr(b'\n', rest),
-            false => rest.iter().position(|&byte| !run.set.has(byte)),
+            false => rest.iter().position(|&byte| !run.table[usize::from(byte)]),
         };
         let length = end.unwrap_or(rest.len());
         self.spend(length);

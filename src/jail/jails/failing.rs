@@ -139,6 +139,6 @@ impl Jail {
     /// Counts a failure of `address` for the totals.
     pub(super) fn tally(&mut self, time: Timestamp, address: Prefix) {
         self.total_failed += 1;
-        *self.failures.entry((time.start_of_hour(), address)).or_default() += 1;
+        self.failures.push((time.start_of_hour(), address));
     }
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use self::defaults::Defaults;
 use self::directive::Years;
-use self::quick::{Quick, Recent};
+use self::quick::{Likeness, Quick};
 use self::reading::{Fault, Home};
 use self::selection::{Fit, Selection};
 use self::template::{Reason, Template, find_word};
@@ -39,7 +39,8 @@ pub struct Detector {
 /// The last date at the start of a line, and what it meant.
 #[derive(Debug)]
 struct Last {
-    recent: Recent,
+    likeness: Likeness,
+    reader: Quick,
     now: Timestamp,
     reading: Reading,
 }
@@ -92,6 +93,7 @@ impl Detector {
         if let Some(found) = self.find_at_start(line, now) {
             return found;
         }
+        self.last = None;
         let Some((template, fit)) = self.selection.choose(line, now) else {
             return Found::Nothing;
         };
@@ -122,24 +124,27 @@ impl Detector {
 
     /// A date in the same form as the last one, at the start of the line.
     fn find_at_start(&mut self, line: &str, now: Timestamp) -> Option<Found> {
+        if let Some(repeated) = self.repeated(line, now) {
+            return Some(repeated);
+        }
         let reader = self.selection.settled()?.quick?;
-        let (span, reading) = match self.repeated(line, reader, now) {
-            Some(repeated) => repeated,
-            None => {
-                let (written, span, recent) = reader.read(line)?;
-                let reading = written.time(&mut self.home, now).into();
-                self.last = Some(Last { recent, now, reading });
-                (span, reading)
-            }
-        };
+        let (written, span, likeness) = reader.read(line)?;
         self.selection.settle(now);
+        let reading = written.time(&mut self.home, now).into();
+        self.last = likeness.map(|likeness| Last { likeness, reader, now, reading });
         Some(Found::Date { span, reading })
     }
 
-    /// The date of `line` if it is the last one once more, at most with another fraction of the second.
-    fn repeated(&self, line: &str, reader: Quick, now: Timestamp) -> Option<(Range<usize>, Reading)> {
-        let Last { recent, reading, .. } = self.last.as_ref().filter(|last| last.now == now)?;
-        Some((recent.find(line, reader)?, *reading))
+    /// The date of the last line once more.
+    #[inline]
+    pub(in crate::filter) fn repeated(&mut self, line: &str, now: Timestamp) -> Option<Found> {
+        let Last { likeness, reader, reading, .. } = self.last.as_ref().filter(|last| last.now == now)?;
+        let end = likeness.end_in(line)?;
+        if self.selection.settled()?.quick != Some(*reader) {
+            return None;
+        }
+        self.selection.settle(now);
+        Some(Found::Date { span: 0..end, reading: *reading })
     }
 
     fn read(&mut self, line: &str, template: &Template, fit: &Fit, now: Timestamp) -> Found {

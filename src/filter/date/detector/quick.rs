@@ -64,65 +64,76 @@ impl Quick {
         Some(Self { form: *form, lead, decade: u8::try_from(years.last % 10).ok()? })
     }
 
-    /// The date of `line`, unless it takes the regular expression to tell: what it says, where it stands, and what it has in
-    /// common with others of its second.
-    pub(super) fn read(self, line: &str) -> Option<(Written, Range<usize>, Recent)> {
+    /// The date of `line`, unless it takes the regular expression to tell: what it says, where it stands, and how to know it
+    /// again.
+    pub(super) fn read(self, line: &str) -> Option<(Written, Range<usize>, Option<Likeness>)> {
         let line = line.as_bytes();
-        let start = self.start(line)?;
+        let start = match self.lead {
+            Lead::Nothing => 0,
+            Lead::Signs => line.iter().take(3).position(|&byte| is_word(byte))?,
+            Lead::Bracket => line.iter().position(|&byte| byte == b'[')? + 1,
+        };
         let mut cursor = Cursor { line, at: start };
-        let begun = match self.form {
+        let mut written = match self.form {
             Form::Iso8601 => cursor.iso8601(self.decade)?,
             Form::Asctime => cursor.asctime()?,
             Form::Apache => cursor.apache(self.decade)?,
         };
-        let begin = line[start..cursor.at].into();
-        cursor.fraction(self.dots())?;
-        let end = cursor.at;
-        let written = cursor.end(begun, self)?;
-        let recent = Recent { reader: self, begin, end: line[end..cursor.at].into() };
-        cursor.ends_word().then_some((written, start..cursor.at, recent))
-    }
-
-    /// Where a date begins in `line`.
-    fn start(self, line: &[u8]) -> Option<usize> {
-        match self.lead {
-            Lead::Nothing => Some(0),
-            Lead::Signs => line.iter().take(3).position(|&byte| is_word(byte)),
-            Lead::Bracket => Some(line.iter().position(|&byte| byte == b'[')? + 1),
+        let seconds_end = cursor.at;
+        cursor.fraction(if self.form == Form::Iso8601 { b".," } else { b"." })?;
+        let fraction = (seconds_end + 1).min(cursor.at)..cursor.at;
+        match self.form {
+            Form::Iso8601 => written.offset = cursor.zone()?,
+            Form::Asctime => written.year = cursor.year_behind(self.decade)?,
+            Form::Apache => {
+                let one_space = cursor.peek(0) == Some(b' ') && cursor.peek(1) != Some(b' ');
+                written.offset = if one_space { cursor.zone()? } else { None };
+            }
         }
-    }
-
-    /// What may stand before a fraction of a second.
-    fn dots(self) -> &'static [u8] {
-        if self.form == Form::Iso8601 { b".," } else { b"." }
+        let span = start..cursor.at;
+        cursor.ends_word().then(|| (written, span.clone(), Likeness::of(line, span, fraction)))
     }
 }
 
-/// What a date has in common with others of its second.
+/// A date at the start of a line, to see at a glance whether the next line has the same: only digits of a fraction of the
+/// second may differ.
 #[derive(Debug)]
-pub(super) struct Recent {
-    reader: Quick,
-    /// It up to its seconds.
-    begin: Box<[u8]>,
-    /// What stands behind their fraction.
-    end: Box<[u8]>,
+pub(super) struct Likeness {
+    text: [u8; GLANCE],
+    /// The bits that have to be the same.
+    same: [u8; GLANCE],
+    /// All bits where there is to be a digit.
+    digits: [u8; GLANCE],
+    end: usize,
 }
 
-impl Recent {
-    /// Where the date of `line` stands, if it is of the same second and written alike.
-    pub(super) fn find(&self, line: &str, reader: Quick) -> Option<Range<usize>> {
-        let line = line.as_bytes();
-        let start = reader.start(line).filter(|_| self.reader == reader)?;
-        let begin = line[start..].starts_with(&self.begin).then_some(start + self.begin.len())?;
-        let mut cursor = Cursor { line, at: begin };
-        cursor.fraction(reader.dots())?;
-        let at = cursor.at;
-        if self.end.is_empty() {
-            let written = cursor.end(Written::default(), reader)?;
-            return (written == Written::default()).then_some(start..at).filter(|_| cursor.ends_word());
-        }
-        cursor.at += line[at..].starts_with(&self.end).then_some(self.end.len())?;
-        cursor.ends_word().then_some(start..cursor.at)
+/// As many bytes of a line are compared. What is longer than any date is fastest in few large steps.
+const GLANCE: usize = 48;
+
+impl Likeness {
+    /// None for a date that is not at the start of its line, or too near to its end.
+    fn of(line: &[u8], span: Range<usize>, fraction: Range<usize>) -> Option<Self> {
+        let text = *line.first_chunk::<GLANCE>().filter(|_| span.start == 0 && span.end + 2 <= GLANCE)?;
+        let (mut same, mut digits) = ([0; GLANCE], [0; GLANCE]);
+        same[span.clone()].fill(0xff);
+        same[fraction.clone()].fill(0);
+        digits[fraction].fill(0xff);
+        Some(Self { text, same, digits, end: span.end })
+    }
+
+    /// The end of the date of `line`, if it is the same and surely ends there. There may be a zone or a year behind it only
+    /// where this one had them.
+    #[inline]
+    pub(super) fn end_in(&self, line: &str) -> Option<usize> {
+        let begin = line.as_bytes().first_chunk::<GLANCE>()?;
+        let expected = self.text.iter().zip(&self.same).zip(&self.digits);
+        let wrong = begin.iter().zip(expected).fold(0, |wrong, (byte, ((text, same), digits))| {
+            let differs = (byte ^ text) & same;
+            let is_no_digit = u8::from(byte.wrapping_sub(b'0') > 9).wrapping_neg() & digits;
+            wrong | differs | is_no_digit
+        });
+        let is_end = begin[self.end] == b' ' && begin[self.end + 1].is_ascii_lowercase();
+        (wrong == 0 && is_end).then_some(self.end)
     }
 }
 
@@ -164,18 +175,6 @@ impl Cursor<'_> {
 
     fn ends_word(&self) -> bool {
         !self.peek(0).is_some_and(is_word)
-    }
-
-    /// What stands behind the seconds of a date that began with `begun`, and behind their fraction.
-    fn end(&mut self, begun: Written, reader: Quick) -> Option<Written> {
-        match reader.form {
-            Form::Iso8601 => Some(Written { offset: self.zone()?, ..begun }),
-            Form::Asctime => Some(Written { year: self.year_behind(reader.decade)?, ..begun }),
-            Form::Apache => {
-                let one_space = self.peek(0) == Some(b' ') && self.peek(1) != Some(b' ');
-                Some(Written { offset: if one_space { self.zone()? } else { None }, ..begun })
-            }
-        }
     }
 
     fn iso8601(&mut self, decade: u8) -> Option<Written> {

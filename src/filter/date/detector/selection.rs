@@ -4,6 +4,7 @@
 //! and templates with many hits near the start of their lines move to the front. Positions are counted in
 //! characters.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,13 +184,18 @@ impl Selection {
         skip: Option<usize>,
         mut reserve: Option<(Fit, usize)>,
     ) -> Option<(Fit, usize)> {
-        let possible = self.sieve.map(|sieve| match sieve {
-            Sieve::Start => self.defaults.starts().matches(text.line),
-            Sieve::Line => self.defaults.cores().matches(text.line),
+        let (sieve, defaults) = (self.sieve, self.defaults.clone());
+        // Most logs do with the first template, and need no look at all of them.
+        let possible = LazyCell::new(|| {
+            sieve.map(|sieve| match sieve {
+                Sieve::Start => defaults.starts().matches(text.line),
+                Sieve::Line => defaults.cores().matches(text.line),
+            })
         });
+        let is_possible = |core: usize| possible.as_ref().is_none_or(|possible| possible.matched(core));
         for at in (0..self.candidates.len()).filter(|&at| Some(at) != skip) {
-            let core = self.candidates[at].template.core;
-            if core.is_some_and(|core| possible.as_ref().is_some_and(|possible| !possible.matched(core))) {
+            let core = self.candidates[at].template.core.filter(|_| at > 0);
+            if core.is_some_and(|core| !is_possible(core)) {
                 continue;
             }
             let Some(fit) = self.candidates[at].fit(text, 0, text.line.len()) else {
