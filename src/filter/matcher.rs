@@ -122,7 +122,7 @@ impl Search {
 
     fn add(&self, text: &[u8], all: &Candidates, candidates: &mut Candidates) {
         let mut from = 0;
-        while candidates != all
+        while !candidates.include(all)
             && let Some((place, needle)) = self.engine.find(text, from)
         {
             let present = self.around[needle].iter().filter(|around| around.is_at(text, place));
@@ -227,6 +227,11 @@ impl Candidates {
     pub fn iter(&self) -> impl Iterator<Item = usize> {
         let words = std::iter::once(self.first).chain(self.more.iter().copied());
         words.enumerate().flat_map(|(word, bits)| ones(bits).map(move |bit| word * 64 + bit))
+    }
+
+    fn include(&self, others: &Self) -> bool {
+        let mut more = others.more.iter().zip(self.more.iter().copied().chain(std::iter::repeat(0)));
+        others.first & !self.first == 0 && more.all(|(others, these)| others & !these == 0)
     }
 
     fn insert(&mut self, filter: usize) {

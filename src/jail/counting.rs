@@ -60,7 +60,8 @@ impl<'a> Attempt<'a> {
 pub struct Counters {
     findtime: Duration,
     max_lines: usize,
-    counters: HashMap<Prefix, Counted>,
+    /// Each in memory of its own, so that the table is small where it grows.
+    counters: HashMap<Prefix, Box<Counted>>,
     /// The same counters by their last failure, to let the quietest go first.
     by_age: Schedule,
     /// What differs from what the store knows; some stand here twice.
@@ -97,7 +98,7 @@ impl Counters {
     pub fn restore(&mut self, prefix: Prefix, counter: Counter) {
         self.by_age.add(counter.last, prefix);
         self.line_bytes += counter.lines.bytes();
-        self.counters.insert(prefix, Counted { counter, touched: None });
+        self.counters.insert(prefix, Box::new(Counted { counter, touched: None }));
     }
 
     /// Goes on with another findtime and another number of lines after a reload.
@@ -110,7 +111,7 @@ impl Counters {
     pub fn add(&mut self, prefix: Prefix, attempt: &Attempt<'_>) -> u32 {
         let counted = self.counters.entry(prefix).or_insert_with(|| {
             self.by_age.add(attempt.time, prefix);
-            Counted { counter: Counter::new(attempt.time), touched: None }
+            Box::new(Counted { counter: Counter::new(attempt.time), touched: None })
         });
         let counter = &mut counted.counter;
         counter.advance(attempt.time, self.findtime);
@@ -126,7 +127,7 @@ impl Counters {
 
     /// Takes the counter of `prefix` away, because it led to a ban or the address is forgiven.
     pub fn remove(&mut self, prefix: Prefix) -> Option<Counter> {
-        let Counted { counter, touched } = self.counters.remove(&prefix)?;
+        let Counted { counter, touched } = *self.counters.remove(&prefix)?;
         self.line_bytes -= counter.lines.bytes();
         if touched != Some(self.round) {
             self.touched.push(prefix);

@@ -75,7 +75,7 @@ pub(crate) fn compile_bound(
     bounds: Bounds,
 ) -> Result<Pattern, PythonError> {
     let parsed = parser::parse(pattern, flags)?;
-    Pattern::new(&parsed, texts, bounds).map_err(|reason| PythonError { span: 0..pattern.len(), reason })
+    Pattern::new(parsed, texts, bounds).map_err(|reason| PythonError { span: 0..pattern.len(), reason })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The structure of a pattern.
 
+use std::iter;
+
 use super::Flags;
 use super::class::{Class, Shorthand};
 
@@ -38,6 +40,59 @@ pub(super) enum Node {
         yes: Box<Self>,
         no: Box<Self>,
     },
+}
+
+impl Node {
+    /// The parts that it is made of.
+    pub(super) fn parts(&self) -> Box<dyn Iterator<Item = &Self> + '_> {
+        match self {
+            Self::Concat(parts) | Self::Alternation(parts) => Box::new(parts.iter()),
+            Self::Repeat(Repeat { inner, .. })
+            | Self::Capture { inner, .. }
+            | Self::Group(inner)
+            | Self::Flagged(_, inner)
+            | Self::Look { inner, .. }
+            | Self::Atomic(inner) => Box::new(iter::once(&**inner)),
+            Self::Conditional { yes, no, .. } => Box::new([&**yes, &**no].into_iter()),
+            _ => Box::new(iter::empty()),
+        }
+    }
+
+    /// How much memory it may take when it is compiled for the engine of linear time, in KiB; endless if it needs another
+    /// engine. A class of all letters takes 47.
+    pub(super) fn most_compiled(&self) -> usize {
+        match self {
+            Self::Class(class) => 48 + class.items.len(),
+            Self::Shorthand(_) => 48,
+            Self::Repeat(repeat) => {
+                let times = repeat.most.unwrap_or(repeat.least.saturating_add(1));
+                self.parts_compiled().saturating_mul(times as usize)
+            }
+            Self::Look { .. } | Self::Atomic(_) | Self::Backreference(_) | Self::Conditional { .. } => {
+                usize::MAX
+            }
+            _ => self.parts_compiled().saturating_add(1),
+        }
+    }
+
+    fn parts_compiled(&self) -> usize {
+        self.parts().map(Self::most_compiled).fold(0, usize::saturating_add)
+    }
+
+    /// How many groups with numbers are in it.
+    pub(super) fn groups(&self) -> usize {
+        let own = usize::from(matches!(self, Self::Capture { .. }));
+        own + self.parts().map(Self::groups).sum::<usize>()
+    }
+
+    /// The names of these groups, in the order of their numbers.
+    pub(super) fn names(&self) -> Vec<Option<&str>> {
+        let own = match self {
+            Self::Capture { name, .. } => vec![name.as_deref()],
+            _ => Vec::new(),
+        };
+        own.into_iter().chain(self.parts().flat_map(Self::names)).collect()
+    }
 }
 
 /// What matches between two characters.

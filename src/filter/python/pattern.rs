@@ -30,8 +30,10 @@ const CACHE_LIMIT: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     ascii: Ascii,
-    /// For all texts.
-    unicode: Engine,
+    /// For all texts. It is made when it is needed, where nothing can be wrong with it.
+    unicode: OnceLock<Engine>,
+    parsed: Parsed,
+    texts: Texts,
     names: Vec<(usize, Box<str>)>,
     literals: Option<Vec<Vec<u8>>>,
 }
@@ -81,13 +83,21 @@ pub(crate) enum Captures<'t> {
 }
 
 impl Pattern {
-    pub(super) fn new(parsed: &Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
-        let unicode = Engine::new(parsed, texts, bounds, Alphabet::Unicode)?;
+    pub(super) fn new(parsed: Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
+        let ascii = Ascii::new(&parsed, texts, bounds)?;
+        let unicode = OnceLock::new();
+        if !(matches!(ascii, Ascii::Steps(_)) && parsed.node.most_compiled() <= COMPILED_LIMIT >> 10) {
+            let engine = Engine::new(&parsed, texts, bounds, Alphabet::Unicode)?;
+            unicode.get_or_init(|| engine);
+        }
+        let names = parsed.node.names().into_iter().enumerate();
         Ok(Self {
-            ascii: Ascii::new(parsed, texts, bounds)?,
-            names: names(&unicode),
+            ascii,
             unicode,
-            literals: literal::required(&writer::loosely(parsed, Alphabet::Unicode)),
+            names: names.filter_map(|(index, name)| Some((index + 1, name?.into()))).collect(),
+            literals: literal::required(&writer::loosely(&parsed, Alphabet::Unicode)),
+            parsed,
+            texts,
         })
     }
 
@@ -108,7 +118,10 @@ impl Pattern {
     fn engine(&self, text: &str) -> &Engine {
         match &self.ascii {
             Ascii::Engine(engine) if text.is_ascii() => engine,
-            _ => &self.unicode,
+            _ => self.unicode.get_or_init(|| {
+                let engine = Engine::new(&self.parsed, self.texts, Bounds::default(), Alphabet::Unicode);
+                engine.expect("what has been found small enough is not too large")
+            }),
         }
     }
 
@@ -287,12 +300,4 @@ fn stopped(source: &str, steps: usize) -> Result<fancy_regex::Regex, String> {
         .delegate_dfa_size_limit(CACHE_LIMIT)
         .build();
     regex.map_err(|error| error.to_string())
-}
-
-fn names(engine: &Engine) -> Vec<(usize, Box<str>)> {
-    let named = |(number, name): (usize, Option<&str>)| Some((number, name?.into()));
-    match engine {
-        Engine::Linear(regex) => regex.capture_names().enumerate().filter_map(named).collect(),
-        Engine::Backtracking(regex) => regex.exact.capture_names().enumerate().filter_map(named).collect(),
-    }
 }

@@ -4,8 +4,6 @@
 //! the next byte which ways lead nowhere. It knows what is usual in failregexes. Other patterns, and texts that take too
 //! many steps, are for the engines of the libraries, which take several times as long and always come to an end.
 
-use std::iter;
-
 use memchr::memmem::Finder;
 
 use super::node::{Assertion, Greed, Look, Node, Repeat};
@@ -129,7 +127,7 @@ impl Program {
         let last = compiler.push(Step::Note { slot: 1, next: END })?;
         let entry = compiler.node(&parsed.node, Context { flags: parsed.flags, group: 1 }, last)?;
         let start = Start::of(&compiler, entry);
-        Some(Self { steps: compiler.steps, entry, start, groups: 1 + groups(&parsed.node) })
+        Some(Self { steps: compiler.steps, entry, start, groups: 1 + parsed.node.groups() })
     }
 
     /// Where the groups first match in `text`, which is of ASCII, from byte `from` on.
@@ -183,7 +181,7 @@ struct Context {
 impl Context {
     /// What is in force behind a part.
     fn behind(self, part: &Node) -> Self {
-        Self { group: self.group + groups(part), ..self }
+        Self { group: self.group + part.groups(), ..self }
     }
 }
 
@@ -343,7 +341,7 @@ impl Compiler {
     }
 
     fn look(&mut self, look: Look, inner: &Node, context: Context, next: At) -> Option<At> {
-        if groups(inner) > 0 {
+        if inner.groups() > 0 {
             return None;
         }
         let back = match look {
@@ -398,27 +396,6 @@ fn literal_before(parts: &[Node], flags: Flags) -> Vec<u8> {
     bytes
 }
 
-/// The parts that a part is made of.
-fn parts(node: &Node) -> Box<dyn Iterator<Item = &Node> + '_> {
-    match node {
-        Node::Concat(parts) | Node::Alternation(parts) => Box::new(parts.iter()),
-        Node::Repeat(Repeat { inner, .. })
-        | Node::Capture { inner, .. }
-        | Node::Group(inner)
-        | Node::Flagged(_, inner)
-        | Node::Look { inner, .. }
-        | Node::Atomic(inner) => Box::new(iter::once(&**inner)),
-        Node::Conditional { yes, no, .. } => Box::new([&**yes, &**no].into_iter()),
-        _ => Box::new(iter::empty()),
-    }
-}
-
-/// How many groups with numbers are in a part.
-fn groups(node: &Node) -> usize {
-    let own = usize::from(matches!(node, Node::Capture { .. }));
-    own + parts(node).map(groups).sum::<usize>()
-}
-
 /// Whether a part may match without taking a byte.
 fn may_be_empty(node: &Node) -> bool {
     match node {
@@ -427,7 +404,7 @@ fn may_be_empty(node: &Node) -> bool {
         Node::Repeat(repeat) => repeat.least == 0 || may_be_empty(&repeat.inner),
         Node::Look { .. } | Node::Assertion(_) | Node::Backreference(_) => true,
         Node::Concat(_) | Node::Capture { .. } | Node::Group(_) | Node::Flagged(..) | Node::Atomic(_) => {
-            parts(node).all(may_be_empty)
+            node.parts().all(may_be_empty)
         }
         Node::Conditional { yes, no, .. } => may_be_empty(yes) || may_be_empty(no),
     }
@@ -447,7 +424,7 @@ fn width(node: &Node) -> Option<usize> {
             width(&repeat.inner)?.checked_mul(usize::try_from(repeat.least).ok()?)
         }
         Node::Concat(_) | Node::Capture { .. } | Node::Group(_) | Node::Flagged(..) | Node::Atomic(_) => {
-            parts(node).map(width).try_fold(0usize, |sum, width| sum.checked_add(width?))
+            node.parts().map(width).try_fold(0usize, |sum, width| sum.checked_add(width?))
         }
         Node::Repeat(_) | Node::Backreference(_) | Node::Conditional { .. } => None,
     }

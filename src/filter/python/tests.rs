@@ -169,6 +169,23 @@ fn what_would_not_match_without_looking_around_takes_no_steps() {
 }
 
 #[test]
+fn what_is_large_is_refused_at_once_and_the_rest_knows_all_texts() {
+    let compiled = |pattern: &str| compile(pattern, Flags::default(), Texts::OneLine);
+    assert!(compiled(r"(?:\w{20}){20}").unwrap_err().reason.contains("too large"));
+    let cases = [
+        (r"\w{330}", "é", 330),
+        (r"(?:[^\d\s]{2,5}){60}", "é", 300),
+        (r"(?:[a-z\w]{1,3}[éè]){80}", "aé", 80),
+        (r"(?i)(?:ab|\W){300}", "AB»", 150),
+    ];
+    for (pattern, text, times) in cases {
+        let pattern = compiled(pattern).unwrap();
+        assert_eq!(pattern.is_match(&text.repeat(times)), Ok(true));
+        assert_eq!(pattern.is_match(&text.repeat(times / 8)), Ok(false));
+    }
+}
+
+#[test]
 fn literals_are_found_behind_what_is_left_out() {
     let cases = [
         (r"(?<!x)authentication failed(?= for)", Some("authentication failed")),
