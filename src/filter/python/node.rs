@@ -65,7 +65,7 @@ impl Node {
             Self::Class(class) => 48 + class.items.len(),
             Self::Shorthand(_) => 48,
             Self::Repeat(repeat) => {
-                let times = repeat.most.unwrap_or(repeat.least.saturating_add(1));
+                let times = repeat.most.unwrap_or_else(|| repeat.least.saturating_add(1));
                 self.parts_compiled().saturating_mul(times as usize)
             }
             Self::Look { .. } | Self::Atomic(_) | Self::Backreference(_) | Self::Conditional { .. } => {
