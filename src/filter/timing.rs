@@ -100,7 +100,7 @@ impl Timing {
     /// Whether the next line has the date of the line before, at its start. Then that is all there is to it: the time is the
     /// same as well.
     #[inline]
-    pub fn repeats(&mut self, line: &str, known: Option<Timestamp>, pace: Pace) -> bool {
+    pub fn repeats(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace) -> bool {
         match &mut self.dates {
             Kind::Fail2ban(detector) if known.is_none() => detector.repeated(line, pace.now()).is_some(),
             _ => false,

@@ -183,12 +183,19 @@ impl Reader {
         found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
         let mut ahead = self.matcher.ahead(text);
+        let mut next = self.matcher.next(text, 0, &mut ahead);
         for (span, known) in lines.iter() {
-            // One that was cut for its length may end in the middle of a character.
-            let line =
-                text.get(span.clone()).map_or_else(|| decode(&lines.text[span.clone()], None), Cow::Borrowed);
-            let is_promising = self.matcher.next(text, span.start, &mut ahead) < span.end;
+            if next < span.start {
+                next = self.matcher.next(text, span.start, &mut ahead);
+            }
+            let bytes = &lines.text[span.clone()];
             for group in &mut self.groups {
+                let is_promising = next < span.end;
+                if group.passes_over(bytes, known, pace, is_promising) {
+                    continue;
+                }
+                // One that was cut for its length may end in the middle of a character.
+                let line = text.get(span.clone()).map_or_else(|| decode(bytes, None), Cow::Borrowed);
                 group.read(&line, known, pace, is_promising, found);
             }
         }
@@ -356,6 +363,12 @@ impl Group {
         self.followers.iter().map(|follower| &follower.filter)
     }
 
+    /// Whether a line has nothing to say here: it is not promising, and its date is that of the line before.
+    #[inline]
+    fn passes_over(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace, is_promising: bool) -> bool {
+        !is_promising && !self.matcher.always_matters() && self.timing.repeats(line, known, pace)
+    }
+
     /// Reads one line. Where it is not promising, only its date matters, unless that stands in the middle: what was apart
     /// comes together then.
     fn read(
@@ -366,13 +379,9 @@ impl Group {
         is_promising: bool,
         found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
-        let is_promising = is_promising || self.matcher.always_matters();
-        if !is_promising && self.timing.repeats(line, known, pace) {
-            return;
-        }
         let Some(timed) = self.timing.read(line, known, pace) else { return };
         let Timed { text, time, now, is_joined, .. } = timed;
-        if !is_promising && !is_joined {
+        if !is_promising && !is_joined && !self.matcher.always_matters() {
             return;
         }
         for candidate in self.matcher.candidates(text).iter() {

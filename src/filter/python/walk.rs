@@ -46,6 +46,8 @@ pub(super) struct Walk<'a> {
     entry: At,
     text: &'a [u8],
     slots: Slots,
+    /// What stood in the slots before, to be put back where a way leads nowhere.
+    trail: SmallVec<[(usize, u32); 16]>,
     /// The steps that are left.
     patience: usize,
     depth: usize,
@@ -67,6 +69,7 @@ impl<'a> Walk<'a> {
             entry: program.entry,
             text,
             slots: smallvec![NOWHERE; 2 * program.groups],
+            trail: SmallVec::new(),
             patience: PATIENCE.0 + PATIENCE.1 * text.len(),
             depth: 0,
         }
@@ -86,6 +89,7 @@ impl<'a> Walk<'a> {
 
     /// Whether there is a way from this step and byte to the end. Without patience there is none.
     fn goes(&mut self, step: At, at: usize) -> bool {
+        let trail = self.trail.len();
         self.depth += 1;
         if self.depth > DEEPEST {
             self.patience = 0;
@@ -102,7 +106,19 @@ impl<'a> Walk<'a> {
             }
         };
         self.depth -= 1;
+        if !done {
+            self.go_back(trail);
+        }
         done
+    }
+
+    /// Leaves the slots as they were when the trail was so long.
+    fn go_back(&mut self, trail: usize) {
+        while self.trail.len() > trail
+            && let Some((slot, before)) = self.trail.pop()
+        {
+            self.slots[slot] = before;
+        }
     }
 
     #[inline]
@@ -125,7 +141,10 @@ impl<'a> Walk<'a> {
                 [true, false] => Next(ways[0], at),
                 [false, false] => Done(false),
             },
-            Step::Note { slot, next } => Done(self.note(*slot, *next, at)),
+            Step::Note { slot, next } => {
+                self.trail.push((*slot, std::mem::replace(&mut self.slots[*slot], place(at))));
+                Next(*next, at)
+            }
             Step::Assert { place, next } if self.is_place(*place, at) => Next(*next, at),
             Step::Look { inner, back, wanted, next } => {
                 let fits = at.checked_sub(*back).is_some_and(|from| self.goes(*inner, from));
@@ -134,16 +153,6 @@ impl<'a> Walk<'a> {
             Step::Assert { .. } => Done(false),
             Step::End => Done(true),
         }
-    }
-
-    /// Takes down where a group begins or ends, unless nothing comes of it.
-    fn note(&mut self, slot: usize, next: At, at: usize) -> bool {
-        let before = std::mem::replace(&mut self.slots[slot], place(at));
-        let goes = self.goes(next, at);
-        if !goes {
-            self.slots[slot] = before;
-        }
-        goes
     }
 
     /// As many bytes as possible, and fewer of them as long as it does not go on behind them.

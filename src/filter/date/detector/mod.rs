@@ -124,8 +124,8 @@ impl Detector {
 
     /// A date in the same form as the last one, at the start of the line.
     fn find_at_start(&mut self, line: &str, now: Timestamp) -> Option<Found> {
-        if let Some(repeated) = self.repeated(line, now) {
-            return Some(repeated);
+        if let Some((end, reading)) = self.repeated(line.as_bytes(), now) {
+            return Some(Found::Date { span: 0..end, reading });
         }
         let reader = self.selection.settled()?.quick?;
         let (written, span, likeness) = reader.read(line)?;
@@ -135,16 +135,16 @@ impl Detector {
         Some(Found::Date { span, reading })
     }
 
-    /// The date of the last line once more.
+    /// Where the date of the last line ends that begins this one as well, and what it means.
     #[inline]
-    pub(in crate::filter) fn repeated(&mut self, line: &str, now: Timestamp) -> Option<Found> {
+    pub(in crate::filter) fn repeated(&mut self, line: &[u8], now: Timestamp) -> Option<(usize, Reading)> {
         let Last { likeness, reader, reading, .. } = self.last.as_ref().filter(|last| last.now == now)?;
         let end = likeness.end_in(line)?;
         if self.selection.settled()?.quick != Some(*reader) {
             return None;
         }
         self.selection.settle(now);
-        Some(Found::Date { span: 0..end, reading: *reading })
+        Some((end, *reading))
     }
 
     fn read(&mut self, line: &str, template: &Template, fit: &Fit, now: Timestamp) -> Found {

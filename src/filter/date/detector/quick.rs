@@ -124,8 +124,8 @@ impl Likeness {
     /// The end of the date of `line`, if it is the same and surely ends there. There may be a zone or a year behind it only
     /// where this one had them.
     #[inline]
-    pub(super) fn end_in(&self, line: &str) -> Option<usize> {
-        let begin = line.as_bytes().first_chunk::<GLANCE>()?;
+    pub(super) fn end_in(&self, line: &[u8]) -> Option<usize> {
+        let begin = line.first_chunk::<GLANCE>()?;
         let expected = self.text.iter().zip(&self.same).zip(&self.digits);
         let wrong = begin.iter().zip(expected).fold(0, |wrong, (byte, ((text, same), digits))| {
             let differs = (byte ^ text) & same;
