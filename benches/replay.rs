@@ -86,7 +86,8 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
     let mut readers = Readers::new(settings, end)?;
     let mut jails = Jails::new(settings.to_vec(), [].into_iter().collect(), [].into_iter().collect(), SEED);
     let reader = readers.get_mut(&settings[0].sources[0].path).ok_or("the jails read a log")?;
-    for batch in read_once(log)? {
+    let mut log = read_once(log)?;
+    while let Some(batch) = log.next() {
         let batch = batch?;
         let mut effects = Effects::default();
         let lines = Lines { text: batch.text(), spans: batch.spans(), times: &[] };
@@ -97,6 +98,7 @@ fn replay(log: &Path, settings: &[Settings], end: Timestamp) -> Result<Run> {
         run.lines += batch.len();
         run.bans += effects.changes.iter().filter(|change| matches!(change, Change::Banned(_))).count();
         jails.finish_without_commit();
+        log.take_back(batch);
     }
     run.failures = jails.total_failed();
     run.seconds = cpu_seconds(UsageWho::RUSAGE_SELF)? - begin;

@@ -57,6 +57,8 @@ impl Args {
         for jail::Exhausted { jail, pattern, lines } in exhausted {
             global.note(&format!("jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there; simplify it"));
         }
+        // The process is about to end, and all of its memory at once.
+        std::mem::forget((replay.readers, replay.jails));
         Ok(Exit::Done)
     }
 
@@ -149,6 +151,7 @@ impl<'a> Replay<'a> {
             self.jails.finish_without_commit();
             self.readers.finish();
             progress.set_position(log.bytes_read());
+            log.take_back(batch);
         }
         progress.finish_and_clear();
         Ok(())

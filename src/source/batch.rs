@@ -111,6 +111,15 @@ impl Batch {
         }
     }
 
+    /// The same without anything in it, in its memory.
+    pub(super) fn emptied(self) -> Self {
+        let Self { source, live, mut text, mut lines, mut times, .. } = self;
+        text.clear();
+        lines.clear();
+        times.clear();
+        Self { text, lines, times, ..Self::new(source, live) }
+    }
+
     /// Whether another piece of [`READ_BYTES`] would be too much.
     pub(super) fn is_full(&self) -> bool {
         self.lines.len() >= BATCH_LINES || self.text.len() > BATCH_BYTES - READ_BYTES

@@ -50,6 +50,11 @@ impl Once {
         self.read.load(Relaxed)
     }
 
+    /// Takes back a batch that is done with: the next one is read into its memory.
+    pub fn take_back(&mut self, batch: Batch) {
+        self.stream.take_back(batch);
+    }
+
     /// The size of the file; of standard input and pipes it is not known.
     pub fn bytes_total(&self) -> Option<u64> {
         self.total

@@ -23,6 +23,8 @@ pub(super) struct Stream<R> {
     skipping: bool,
     /// The reader has come to its end.
     closed: bool,
+    /// A batch that is done with.
+    spare: Option<Batch>,
     counters: Arc<Counters>,
 }
 
@@ -35,13 +37,15 @@ impl<R: Read> Stream<R> {
             more: false,
             skipping: false,
             closed: false,
+            spare: None,
             counters: Arc::default(),
         }
     }
 
     /// The lines of one piece, read unless some are left of the piece before. The batch may be without lines.
     fn next_piece(&mut self, live: bool) -> io::Result<Batch> {
-        let mut batch = Batch::new(self.source.clone(), live);
+        let spare = self.spare.take().filter(|spare| spare.live == live).map(Batch::emptied);
+        let mut batch = spare.unwrap_or_else(|| Batch::new(self.source.clone(), live));
         let mut got = 0;
         batch.text_mut().append(&mut self.pending);
         if !self.more {
@@ -81,6 +85,11 @@ impl<R: Read> Stream<R> {
             // One byte more than is kept shows that the line was cut.
             self.pending.truncate(LINE_BYTES + 1);
         }
+    }
+
+    /// Takes back a batch that is done with, for its memory.
+    pub(super) fn take_back(&mut self, batch: Batch) {
+        self.spare = Some(batch);
     }
 
     fn is_exhausted(&self) -> bool {

@@ -34,6 +34,7 @@ pub(crate) struct Pattern {
     unicode: OnceLock<Engine>,
     parsed: Parsed,
     texts: Texts,
+    bounds: Bounds,
     names: Vec<(usize, Box<str>)>,
     literals: Option<Vec<Vec<u8>>>,
 }
@@ -86,7 +87,8 @@ impl Pattern {
     pub(super) fn new(parsed: Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let ascii = Ascii::new(&parsed, texts, bounds)?;
         let unicode = OnceLock::new();
-        if !(matches!(ascii, Ascii::Steps(_)) && parsed.node.most_compiled() <= COMPILED_LIMIT >> 10) {
+        let is_plain = matches!(ascii, Ascii::Steps(_) | Ascii::Engine(Engine::Linear(_)));
+        if !is_plain || parsed.node.most_compiled() > COMPILED_LIMIT >> 10 {
             let engine = Engine::new(&parsed, texts, bounds, Alphabet::Unicode)?;
             unicode.get_or_init(|| engine);
         }
@@ -98,6 +100,7 @@ impl Pattern {
             literals: literal::required(&writer::loosely(&parsed, Alphabet::Unicode)),
             parsed,
             texts,
+            bounds,
         })
     }
 
@@ -119,7 +122,7 @@ impl Pattern {
         match &self.ascii {
             Ascii::Engine(engine) if text.is_ascii() => engine,
             _ => self.unicode.get_or_init(|| {
-                let engine = Engine::new(&self.parsed, self.texts, Bounds::default(), Alphabet::Unicode);
+                let engine = Engine::new(&self.parsed, self.texts, self.bounds, Alphabet::Unicode);
                 engine.expect("what has been found small enough is not too large")
             }),
         }
