@@ -209,6 +209,13 @@ pub struct Candidates {
 }
 
 impl Candidates {
+    /// This filter alone.
+    pub fn only(filter: usize) -> Self {
+        let mut candidates = Self::default();
+        candidates.insert(filter);
+        candidates
+    }
+
     /// Whether no filter is worth asking.
     pub fn is_empty(&self) -> bool {
         self.first == 0 && self.more.iter().all(|&bits| bits == 0)

@@ -11,7 +11,9 @@ use encoding_rs::Encoding;
 
 use super::{Found, Settings};
 use crate::clock::Timestamp;
-use crate::filter::{self, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict};
+use crate::filter::{
+    self, Candidates, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict,
+};
 
 /// The readers of all logs.
 #[derive(Debug, Default)]
@@ -184,21 +186,26 @@ impl Reader {
     ) {
         let mut ahead = self.matcher.ahead(text);
         let mut next = self.matcher.next(text, 0, &mut ahead);
+        let hit = if self.is_single() { Promise::Sure } else { Promise::Open };
         for (span, known) in lines.iter() {
             if next < span.start {
                 next = self.matcher.next(text, span.start, &mut ahead);
             }
             let bytes = &lines.text[span.clone()];
+            let promise = if next < span.end { hit } else { Promise::None };
             for group in &mut self.groups {
-                let is_promising = next < span.end;
-                if group.passes_over(bytes, known, pace, is_promising) {
+                if group.passes_over(bytes, known, pace, promise) {
                     continue;
                 }
                 // One that was cut for its length may end in the middle of a character.
                 let line = text.get(span.clone()).map_or_else(|| decode(bytes, None), Cow::Borrowed);
-                group.read(&line, known, pace, is_promising, found);
+                group.read(&line, known, pace, promise, found);
             }
         }
+    }
+
+    fn is_single(&self) -> bool {
+        matches!(&self.groups[..], [Group { followers, .. }] if followers.len() == 1)
     }
 
     /// Reads lines each of which is decoded by itself.
@@ -213,7 +220,7 @@ impl Reader {
             for groups in self.groups.chunk_by_mut(|one, other| one.alike.encoding == other.alike.encoding) {
                 let line = decode(&lines.text[span.clone()], groups[0].alike.encoding);
                 for group in groups {
-                    group.read(&line, known, pace, true, found);
+                    group.read(&line, known, pace, Promise::Open, found);
                 }
             }
         }
@@ -281,6 +288,17 @@ fn decode<'a>(line: &'a [u8], encoding: Option<&'static Encoding>) -> Cow<'a, st
         }
         Some(encoding) => encoding.decode_without_bom_handling(line).0,
     }
+}
+
+/// What is known of a line from the search of the text that it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    /// No literal of any filter is in it.
+    None,
+    /// There may be one.
+    Open,
+    /// There is one of the only filter.
+    Sure,
 }
 
 /// What filters have in common that see the same texts and times.
@@ -363,28 +381,32 @@ impl Group {
         self.followers.iter().map(|follower| &follower.filter)
     }
 
-    /// Whether a line has nothing to say here: it is not promising, and its date is that of the line before.
+    /// Whether a line has nothing to say here: it promises nothing, and its date is that of the line before.
     #[inline]
-    fn passes_over(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace, is_promising: bool) -> bool {
-        !is_promising && !self.matcher.always_matters() && self.timing.repeats(line, known, pace)
+    fn passes_over(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace, promise: Promise) -> bool {
+        promise == Promise::None && !self.matcher.always_matters() && self.timing.repeats(line, known, pace)
     }
 
-    /// Reads one line. Where it is not promising, only its date matters, unless that stands in the middle: what was apart
+    /// Reads one line. Where it promises nothing, only its date matters, unless that stands in the middle: what was apart
     /// comes together then.
     fn read(
         &mut self,
         line: &str,
         known: Option<Timestamp>,
         pace: Pace,
-        is_promising: bool,
+        promise: Promise,
         found: &mut impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
         let Some(timed) = self.timing.read(line, known, pace) else { return };
         let Timed { text, time, now, is_joined, .. } = timed;
-        if !is_promising && !is_joined && !self.matcher.always_matters() {
+        if promise == Promise::None && !is_joined && !self.matcher.always_matters() {
             return;
         }
-        for candidate in self.matcher.candidates(text).iter() {
+        let candidates = match promise {
+            Promise::Sure => Candidates::only(0),
+            _ => self.matcher.candidates(text),
+        };
+        for candidate in candidates.iter() {
             let Follower { jail, filter, state, findtime, .. } = &mut self.followers[candidate];
             let Some(time) = time else {
                 filter.pass(Line { text, whole: line }, state);

@@ -19,7 +19,7 @@ pub const BATCH_LINES: usize = 8192;
 pub const LINE_BYTES: usize = 64 * 1024;
 
 /// How much is read at once.
-pub(super) const READ_BYTES: usize = 256 * 1024;
+pub(super) const READ_BYTES: usize = 64 * 1024;
 
 /// Complete lines of one source with the position behind them.
 ///
@@ -135,18 +135,20 @@ impl Batch {
     pub(super) fn take_lines(&mut self, from: usize) -> usize {
         let mut start = from;
         let room = BATCH_LINES.saturating_sub(self.lines.len());
-        for newline in memchr::memchr_iter(b'\n', &self.text[from..]).take(room) {
+        let Self { text, lines, cut, .. } = self;
+        lines.extend(memchr::memchr_iter(b'\n', &text[from..]).take(room).map(|newline| {
             let end = from + newline;
-            push(&self.text, &mut self.lines, &mut self.cut, start..end);
+            let line = trimmed(text, start..end, cut);
             start = end + 1;
-        }
+            line
+        }));
         start - from
     }
 
     /// Makes all of the text from `from` on one line, although no newline ends it.
     pub(super) fn take_rest(&mut self, from: usize) {
         let end = self.text.len();
-        push(&self.text, &mut self.lines, &mut self.cut, from..end);
+        self.lines.push(trimmed(&self.text, from..end, &mut self.cut));
     }
 
     /// The same for a line whose rest was skipped.
@@ -169,15 +171,17 @@ impl Batch {
     }
 }
 
-fn push(text: &[u8], lines: &mut Vec<Range<u32>>, cut: &mut u64, mut line: Range<usize>) {
+/// A line without a carriage return, and as long as lines can be.
+fn trimmed(text: &[u8], line: Range<usize>, cut: &mut u64) -> Range<u32> {
+    let mut end = line.end;
     if text[line.clone()].ends_with(b"\r") {
-        line.end -= 1;
+        end -= 1;
     }
-    if line.len() > LINE_BYTES {
-        line.end = line.start + LINE_BYTES;
+    if end - line.start > LINE_BYTES {
+        end = line.start + LINE_BYTES;
         *cut += 1;
     }
-    lines.push(place(line.start)..place(line.end));
+    place(line.start)..place(end)
 }
 
 fn place(at: usize) -> u32 {

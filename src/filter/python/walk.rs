@@ -1,6 +1,6 @@
 //! The way through the steps of a [`Program`] and a text.
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::program::{At, Place, Program, Run, Step};
 
@@ -25,7 +25,10 @@ pub(super) struct GaveUp;
 pub(crate) struct Spans(Slots);
 
 /// Where each group begins and ends. Few patterns have more groups than there is room for at once.
-type Slots = SmallVec<[u32; 24]>;
+type Slots = SmallVec<[u32; ROOM]>;
+
+/// So many places there is room for at once.
+const ROOM: usize = 24;
 
 impl Spans {
     /// How many groups there are, with the whole match.
@@ -64,11 +67,13 @@ use Outcome::{Done, Next};
 impl<'a> Walk<'a> {
     /// Nothing is matched yet.
     pub(super) fn new(program: &'a Program, text: &'a [u8]) -> Self {
+        let mut slots = Slots::from([NOWHERE; ROOM]);
+        slots.resize(2 * program.groups, NOWHERE);
         Self {
             steps: &program.steps,
             entry: program.entry,
             text,
-            slots: smallvec![NOWHERE; 2 * program.groups],
+            slots,
             trail: SmallVec::new(),
             patience: PATIENCE.0 + PATIENCE.1 * text.len(),
             depth: 0,
