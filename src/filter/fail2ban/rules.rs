@@ -34,7 +34,7 @@ struct Rule {
     names: Names,
     /// The group of a prefregex for what the failregexes see goes on to the end of the line.
     content_to_end: bool,
-    /// One of these is in every text that matches.
+    /// One of these is in every text that matches, where it pays to look for them first.
     finders: Option<Vec<Finder<'static>>>,
     /// How often it was stopped for taking too many steps.
     exhausted: AtomicU64,
@@ -336,8 +336,8 @@ impl Compiler {
             let PythonError { span, reason } = error;
             Error::new(place, reason, REMEDY).at(source.written(span))
         })?;
-        let finders = pattern
-            .literals()
+        let literals = pattern.literals().filter(|_| !pattern.begins_with_literal());
+        let finders = literals
             .map(|literals| literals.iter().map(|literal| Finder::new(literal).into_owned()).collect());
         Ok(Rule {
             place,

@@ -172,6 +172,11 @@ impl Pattern {
         self.names().find(|(_, known)| *known == name).map(|(number, _)| number)
     }
 
+    /// Whether it begins with a literal, so that most texts without a match are told at once.
+    pub(crate) fn begins_with_literal(&self) -> bool {
+        matches!(&self.ascii, Ascii::Steps(program) if program.begins_with_literal())
+    }
+
     /// Literals one of which is in every text that matches; none if no such are known.
     pub(crate) fn literals(&self) -> Option<&[Vec<u8>]> {
         self.literals.as_deref()

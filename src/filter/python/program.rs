@@ -130,6 +130,15 @@ impl Program {
         Some(Self { steps: compiler.steps, entry, start, groups: 1 + parsed.node.groups() })
     }
 
+    /// Whether a text that lacks the literal at its start is told at once.
+    pub(super) fn begins_with_literal(&self) -> bool {
+        let mut at = self.entry;
+        while let Step::Note { next, .. } | Step::Assert { next, .. } = &self.steps[at] {
+            at = *next;
+        }
+        !matches!(self.start, Start::First(_)) && matches!(self.steps[at], Step::Literal { .. })
+    }
+
     /// Where the groups first match in `text`, which is of ASCII, from byte `from` on.
     pub(super) fn find(&self, text: &str, from: usize) -> Result<Option<Spans>, GaveUp> {
         let mut walk = Walk::new(self, text.as_bytes());
