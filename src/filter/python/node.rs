@@ -58,8 +58,7 @@ impl Node {
         }
     }
 
-    /// How much memory it may take when it is compiled for the engine of linear time, in KiB; endless if it needs another
-    /// engine. A class of all letters takes 47.
+    /// How much memory it may take when it is compiled for the engine of linear time, in KiB. A class of all letters takes 47.
     pub(super) fn most_compiled(&self) -> usize {
         match self {
             Self::Class(class) => 48 + class.items.len(),
@@ -67,9 +66,6 @@ impl Node {
             Self::Repeat(repeat) => {
                 let times = repeat.most.unwrap_or_else(|| repeat.least.saturating_add(1));
                 self.parts_compiled().saturating_mul(times as usize)
-            }
-            Self::Look { .. } | Self::Atomic(_) | Self::Backreference(_) | Self::Conditional { .. } => {
-                usize::MAX
             }
             _ => self.parts_compiled().saturating_add(1),
         }

@@ -87,8 +87,8 @@ impl Pattern {
     pub(super) fn new(parsed: Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let ascii = Ascii::new(&parsed, texts, bounds)?;
         let unicode = OnceLock::new();
-        let is_plain = matches!(ascii, Ascii::Steps(_) | Ascii::Engine(Engine::Linear(_)));
-        if !is_plain || parsed.node.most_compiled() > COMPILED_LIMIT >> 10 {
+        let backtracks = writer::exactly(&parsed, texts, Alphabet::Unicode).backtracks;
+        if backtracks || parsed.node.most_compiled() > COMPILED_LIMIT >> 10 {
             let engine = Engine::new(&parsed, texts, bounds, Alphabet::Unicode)?;
             unicode.get_or_init(|| engine);
         }
