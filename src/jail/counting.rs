@@ -223,7 +223,11 @@ impl Counter {
         *line_bytes -= self.lines.bytes();
         let added = (attempt.earlier.len() + 1).min(max_lines);
         self.lines.keep_last(max_lines - added);
-        attempt.lines().skip(attempt.earlier.len() + 1 - added).for_each(|line| self.lines.push(line));
+        if added > 0 {
+            let earlier = &attempt.earlier[attempt.earlier.len() + 1 - added..];
+            earlier.iter().for_each(|line| self.lines.push(line));
+            self.lines.push(attempt.line);
+        }
         *line_bytes += self.lines.bytes();
     }
 }

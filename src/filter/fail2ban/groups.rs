@@ -1,12 +1,11 @@
 //! The named groups of a match, and what they mean.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::filter::python::{Captures, Pattern};
-use crate::filter::{UseDns, Who};
+use crate::filter::{UseDns, Who, address};
 use crate::ip::Prefix;
 
 /// One of these tells who failed; the first that is there does.
@@ -152,7 +151,7 @@ impl<'a> Groups<'a> {
 }
 
 fn prefix(address: &str, length: Option<&str>) -> Option<Prefix> {
-    let address: IpAddr = address.parse().ok()?;
+    let address = address::plain(address)?;
     match length {
         Some(length) => Prefix::new(address, length.parse().ok()?),
         None => Some(Prefix::host(address)),
