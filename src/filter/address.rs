@@ -115,15 +115,17 @@ fn is_longer(text: &str, span: &Range<usize>, run: Range<usize>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use proptest::prelude::*;
 
-    use super::*;
+    use super::plain;
 
     proptest! {
         #[test]
         fn addresses_are_read_as_the_standard_library_reads_them(
             text in prop_oneof![
-                proptest::arbitrary::any::<IpAddr>().prop_map(|address| address.to_string()),
+                any::<IpAddr>().prop_map(|address| address.to_string()),
                 "([0-9]{1,3}\\.){2,4}[0-9]{0,3}",
                 "[0-9a-f.:+/ -]{0,16}",
             ],
