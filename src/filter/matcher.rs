@@ -17,6 +17,8 @@ pub struct Matcher {
     /// All filters.
     all: Candidates,
     searches: Vec<Search>,
+    /// There are literals and no search for them.
+    is_blind: bool,
 }
 
 /// How far ahead a text has been searched.
@@ -66,8 +68,8 @@ impl Matcher {
             }
         }
         match searches(&literals) {
-            Some(searches) => Self { always, all, searches },
-            None => Self { always: all.clone(), all, searches: Vec::new() },
+            Some(searches) => Self { always, all, searches, is_blind: false },
+            None => Self { always: all.clone(), all, searches: Vec::new(), is_blind: true },
         }
     }
 
@@ -93,6 +95,9 @@ impl Matcher {
     /// Where in `text` from byte `from` on the next required literal may be; far behind the text if there is none. `ahead`
     /// is what was found in the same text before, up to an earlier byte.
     pub fn next(&self, text: &str, from: usize, ahead: &mut Ahead) -> usize {
+        if self.is_blind {
+            return from;
+        }
         for (search, place) in self.searches.iter().zip(&mut ahead.places) {
             if *place < from {
                 *place = search.next(text.as_bytes(), from);

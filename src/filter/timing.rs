@@ -16,6 +16,8 @@ pub struct Timing {
     dates: Kind,
     /// The time of the last line that had one.
     last: Option<Timestamp>,
+    /// How that line was read.
+    pace: Option<Pace>,
     /// Holds a line whose date was cut out of its middle.
     scratch: String,
 }
@@ -75,7 +77,7 @@ impl Timing {
             Dialect::Banzone => Kind::Banzone(Box::new(Dates::new(patterns, timezone)?)),
             Dialect::Fail2ban => Kind::Fail2ban(Box::new(Detector::new(patterns, timezone, now)?)),
         };
-        Ok(Self { dates, last: None, scratch: String::new() })
+        Ok(Self { dates, last: None, pace: None, scratch: String::new() })
     }
 
     /// The text and the time of the next line. `known` is its time where the source knows it; then it has no date in it.
@@ -83,6 +85,7 @@ impl Timing {
     /// `None`: nobody looks at such a line any further.
     pub fn read<'a>(&'a mut self, line: &'a str, known: Option<Timestamp>, pace: Pace) -> Option<Timed<'a>> {
         let now = pace.now();
+        self.pace = Some(pace);
         let found = match known {
             Some(time) => Found { span: 0..0, time: Some(time), or_now: false },
             None => self.find(line, now)?,
@@ -97,12 +100,14 @@ impl Timing {
         Some(Timed { text, time, now, is_dated, is_joined })
     }
 
-    /// Whether the next line has the date of the line before, at its start. Then that is all there is to it: the time is the
-    /// same as well.
+    /// Takes the next line, if it begins with the date of the line before and is read alike: then its time is the same, and
+    /// nothing else is to be told of it.
     #[inline]
-    pub fn repeats(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace) -> bool {
+    pub fn take_repeated(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace) -> bool {
         match &mut self.dates {
-            Kind::Fail2ban(detector) if known.is_none() => detector.repeated(line, pace.now()).is_some(),
+            Kind::Fail2ban(detector) if known.is_none() && self.pace == Some(pace) => {
+                detector.take_repeated(line, pace.now()).is_some()
+            }
             _ => false,
         }
     }

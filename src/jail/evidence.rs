@@ -41,7 +41,7 @@ impl Evidence {
 
     /// How much memory they need.
     pub fn bytes(&self) -> usize {
-        self.text.len() - self.start
+        self.text.capacity()
     }
 
     /// Adds one behind all others.
@@ -71,7 +71,9 @@ impl Evidence {
             self.start = self.text.len() - rest.len();
             self.count -= 1;
         }
-        if self.start > self.bytes() {
+        if self.count == 0 {
+            *self = Self::default();
+        } else if self.start > self.text.len() - self.start {
             self.text.drain(..self.start);
             self.start = 0;
         }
@@ -137,7 +139,7 @@ mod tests {
             let kept: Vec<&str> = lines.iter().collect();
             assert_eq!(kept.join(" "), expected);
             assert!(
-                lines.text.len() <= 2 * lines.bytes(),
+                lines.start <= lines.text.len() - lines.start,
                 "what is left out takes as much memory at the most"
             );
             assert_eq!(lines, kept.iter().collect());

@@ -186,13 +186,13 @@ impl Reader {
     ) {
         let mut ahead = self.matcher.ahead(text);
         let mut next = self.matcher.next(text, 0, &mut ahead);
-        let hit = if self.is_single() { Promise::Sure } else { Promise::Open };
+        let hit = if self.is_single() { Promise::Surely } else { Promise::Perhaps };
         for (span, known) in lines.iter() {
             if next < span.start {
                 next = self.matcher.next(text, span.start, &mut ahead);
             }
             let bytes = &lines.text[span.clone()];
-            let promise = if next < span.end { hit } else { Promise::None };
+            let promise = if next < span.end { hit } else { Promise::Nothing };
             for group in &mut self.groups {
                 if group.passes_over(bytes, known, pace, promise) {
                     continue;
@@ -220,7 +220,7 @@ impl Reader {
             for groups in self.groups.chunk_by_mut(|one, other| one.alike.encoding == other.alike.encoding) {
                 let line = decode(&lines.text[span.clone()], groups[0].alike.encoding);
                 for group in groups {
-                    group.read(&line, known, pace, Promise::Open, found);
+                    group.read(&line, known, pace, Promise::Perhaps, found);
                 }
             }
         }
@@ -294,11 +294,11 @@ fn decode<'a>(line: &'a [u8], encoding: Option<&'static Encoding>) -> Cow<'a, st
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Promise {
     /// No literal of any filter is in it.
-    None,
-    /// There may be one.
-    Open,
+    Nothing,
+    /// There is one of some filter, or nobody has searched.
+    Perhaps,
     /// There is one of the only filter.
-    Sure,
+    Surely,
 }
 
 /// What filters have in common that see the same texts and times.
@@ -384,7 +384,9 @@ impl Group {
     /// Whether a line has nothing to say here: it promises nothing, and its date is that of the line before.
     #[inline]
     fn passes_over(&mut self, line: &[u8], known: Option<Timestamp>, pace: Pace, promise: Promise) -> bool {
-        promise == Promise::None && !self.matcher.always_matters() && self.timing.repeats(line, known, pace)
+        promise == Promise::Nothing
+            && !self.matcher.always_matters()
+            && self.timing.take_repeated(line, known, pace)
     }
 
     /// Reads one line. Where it promises nothing, only its date matters, unless that stands in the middle: what was apart
@@ -399,11 +401,11 @@ impl Group {
     ) {
         let Some(timed) = self.timing.read(line, known, pace) else { return };
         let Timed { text, time, now, is_joined, .. } = timed;
-        if promise == Promise::None && !is_joined && !self.matcher.always_matters() {
+        if promise == Promise::Nothing && !is_joined && !self.matcher.always_matters() {
             return;
         }
         let candidates = match promise {
-            Promise::Sure => Candidates::only(0),
+            Promise::Surely => Candidates::only(0),
             _ => self.matcher.candidates(text),
         };
         for candidate in candidates.iter() {

@@ -102,7 +102,14 @@ impl Class {
 
     /// Whether it has this character of ASCII.
     pub(super) fn has(&self, character: char, ignore_case: bool) -> bool {
-        let cases = [character, character.to_ascii_lowercase(), character.to_ascii_uppercase()];
+        let (small, large) = (character.to_ascii_lowercase(), character.to_ascii_uppercase());
+        // Two letters have a third form: the long s and the sign for kelvin.
+        let third = match small {
+            's' => '\u{17f}',
+            'k' => '\u{212a}',
+            _ => small,
+        };
+        let cases = [character, small, large, third];
         let cases = if ignore_case { &cases[..] } else { &cases[..1] };
         let has = cases.iter().any(|character| self.items.iter().any(|item| item.has(*character)));
         has != self.negated

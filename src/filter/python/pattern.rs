@@ -30,7 +30,7 @@ const CACHE_LIMIT: usize = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Pattern {
     ascii: Ascii,
-    /// For all texts. It is made when it is needed, where nothing can be wrong with it.
+    /// For all texts. It is made at once where something may be wrong with it, and else when it is needed.
     unicode: OnceLock<Engine>,
     parsed: Parsed,
     texts: Texts,
@@ -87,8 +87,10 @@ impl Pattern {
     pub(super) fn new(parsed: Parsed, texts: Texts, bounds: Bounds) -> Result<Self, String> {
         let ascii = Ascii::new(&parsed, texts, bounds)?;
         let unicode = OnceLock::new();
-        let backtracks = writer::exactly(&parsed, texts, Alphabet::Unicode).backtracks;
-        if backtracks || parsed.node.most_compiled() > COMPILED_LIMIT >> 10 {
+        let written = writer::exactly(&parsed, texts, Alphabet::Unicode);
+        // Otherwise only its size could still be wrong with it.
+        let is_understood = !written.backtracks && regex_syntax::parse(&written.source).is_ok();
+        if !is_understood || parsed.node.most_compiled() > COMPILED_LIMIT >> 10 {
             let engine = Engine::new(&parsed, texts, bounds, Alphabet::Unicode)?;
             unicode.get_or_init(|| engine);
         }
@@ -123,7 +125,7 @@ impl Pattern {
             Ascii::Engine(engine) if text.is_ascii() => engine,
             _ => self.unicode.get_or_init(|| {
                 let engine = Engine::new(&self.parsed, self.texts, self.bounds, Alphabet::Unicode);
-                engine.expect("what has been found small enough is not too large")
+                engine.expect("what is understood and small enough can be compiled")
             }),
         }
     }

@@ -15,6 +15,9 @@ use super::{Flags, Texts};
 /// A pattern of more steps than this is left to the engines.
 const MOST_STEPS: usize = 4000;
 
+/// So often may a part be looked at: parts that are repeated are looked at again for each round.
+const MOST_VISITS: usize = 20_000;
+
 /// The number of a step.
 pub(super) type At = usize;
 
@@ -123,7 +126,7 @@ pub(super) enum Place {
 impl Program {
     /// The steps of a pattern; none if there is something in it that they do not know.
     pub(super) fn new(parsed: &Parsed, texts: Texts) -> Option<Self> {
-        let mut compiler = Compiler { steps: vec![Step::End], texts };
+        let mut compiler = Compiler { steps: vec![Step::End], visits: 0, texts };
         let last = compiler.push(Step::Note { slot: 1, next: END })?;
         let entry = compiler.node(&parsed.node, Context { flags: parsed.flags, group: 1 }, last)?;
         let start = Start::of(&compiler, entry);
@@ -155,8 +158,8 @@ impl Program {
 
 impl Start {
     fn of(compiler: &Compiler, entry: At) -> Self {
+        let entry = compiler.behind_notes(entry);
         match &compiler.steps[entry] {
-            Step::Note { next, .. } => Self::of(compiler, *next),
             Step::Assert { place: Place::TextStart, .. } => Self::Text,
             Step::Literal { bytes, .. } => Self::Literal(Box::new(Finder::new(bytes).into_owned())),
             _ => Self::First(compiler.first(entry)),
@@ -176,6 +179,7 @@ impl Start {
 /// Steps being put together, from the end of a pattern to its start.
 struct Compiler {
     steps: Vec<Step>,
+    visits: usize,
     texts: Texts,
 }
 
@@ -202,6 +206,10 @@ impl Compiler {
 
     /// The steps of a part, and then those at `next`: where they begin.
     fn node(&mut self, node: &Node, context: Context, next: At) -> Option<At> {
+        self.visits += 1;
+        if self.visits > MOST_VISITS {
+            return None;
+        }
         if let Some(set) = self.set(node, context.flags) {
             return self.push(Step::One { set, next });
         }
@@ -362,17 +370,35 @@ impl Compiler {
         self.push(Step::Look { inner, back, wanted, next })
     }
 
+    /// The first step from `at` on that is more than a group's.
+    fn behind_notes(&self, at: At) -> At {
+        let mut at = at;
+        while let Step::Note { next, .. } = &self.steps[at] {
+            at = *next;
+        }
+        at
+    }
+
     /// The mark of the literal that the steps at `at` begin with.
     fn mark(&self, at: At) -> Option<Mark> {
-        match &self.steps[at] {
+        match &self.steps[self.behind_notes(at)] {
             Step::Literal { bytes, .. } => Mark::of(bytes),
-            Step::Note { next, .. } => self.mark(*next),
             _ => None,
         }
     }
 
-    /// What the steps at `at` can begin with.
+    /// What has to stand where the steps at `at` begin, if they are to lead anywhere.
     fn first(&self, at: At) -> First {
+        let mut at = at;
+        while let Step::Note { next, .. }
+        | Step::Look { next, .. }
+        | Step::Assert {
+            place: Place::TextStart | Place::LineStart | Place::WordBoundary | Place::NoWordBoundary,
+            next,
+        } = &self.steps[at]
+        {
+            at = *next;
+        }
         let line_feed = Set::of(|character| character == '\n');
         match &self.steps[at] {
             Step::Literal { bytes, .. } => First::of(Set::of(|character| character == char::from(bytes[0]))),
@@ -384,10 +410,7 @@ impl Compiler {
             Step::Assert { place: Place::LineEnd | Place::LastLineEnd, .. } => {
                 First { set: line_feed, end: true }
             }
-            Step::Note { next, .. } | Step::Assert { next, .. } | Step::Look { next, .. } => {
-                self.first(*next)
-            }
-            Step::End => First::ANY,
+            _ => First::ANY,
         }
     }
 }

@@ -84,6 +84,9 @@ fn patterns_find_what_python_finds() {
         (r"(?a)é\bx", "éx\n", Some("éx")),
         (r"(?a)x\Bé", "xé\n", None),
         (r"(?a)(?u:\w)\w", "éxy\n", Some("éx")),
+        ("(?i)[ſ]", "xS\n", Some("S")),
+        ("(?i)[ž-ƀ]+", "xs\n", Some("s")),
+        ("(?i)[^\u{212a}]", "k\n", Some("\n")),
     ];
     for (pattern, text, expected) in cases {
         assert_eq!(found(pattern, text).as_deref(), expected, "{pattern} in {text:?}");
@@ -186,6 +189,26 @@ fn what_is_large_is_refused_at_once_and_the_rest_knows_all_texts() {
 }
 
 #[test]
+fn what_compiles_knows_all_texts() {
+    let deep = |open: &str, close: &str, times| format!("{}y{}", open.repeat(times), close.repeat(times));
+    let patterns = [
+        "(?:$)?".to_owned(),
+        "a(?:$){0,1}".to_owned(),
+        deep("(?:a", "|c)?", 62),
+        deep("(?:x|a", "b)", 84),
+        "()".repeat(1900),
+        format!("(?:{}b){{1900}}", deep("(?:", "a){1}", 90)),
+    ];
+    for pattern in patterns {
+        for texts in [Texts::OneLine, Texts::ManyLines] {
+            if let Ok(pattern) = compile(&pattern, Flags::default(), texts) {
+                assert!(pattern.is_match("é").is_ok() && pattern.is_match("a").is_ok());
+            }
+        }
+    }
+}
+
+#[test]
 fn literals_are_found_behind_what_is_left_out() {
     let cases = [
         (r"(?<!x)authentication failed(?= for)", Some("authentication failed")),
@@ -231,7 +254,7 @@ proptest! {
     #[test]
     fn steps_find_what_the_engines_find(
         pattern in patterns(),
-        texts in prop::collection::vec("[abc ]{0,9}\n?|[abcAB _\n]{0,9}", 1..8),
+        texts in prop::collection::vec("[abc ]{0,9}\n?|[abcAB _\n]{0,9}|[abéſ ]{0,5}", 1..8),
     ) {
         let flags = Flags::default();
         for texts_are in [Texts::OneLine, Texts::ManyLines] {

@@ -82,7 +82,7 @@ impl<'a> Walk<'a> {
 
     /// Whether a match begins at this byte.
     pub(super) fn succeeds(&mut self, start: usize) -> Result<bool, GaveUp> {
-        self.slots[0] = place(start);
+        self.slots[0] = narrow(start);
         let found = self.goes(self.entry, start);
         if self.patience == 0 { Err(GaveUp) } else { Ok(found) }
     }
@@ -97,7 +97,7 @@ impl<'a> Walk<'a> {
         let trail = self.trail.len();
         self.depth += 1;
         if self.depth > DEEPEST {
-            self.patience = 0;
+            self.give_up();
         }
         let (mut step, mut at) = (step, at);
         let done = loop {
@@ -115,6 +115,11 @@ impl<'a> Walk<'a> {
             self.go_back(trail);
         }
         done
+    }
+
+    /// Takes no further step.
+    fn give_up(&mut self) {
+        self.patience = 0;
     }
 
     /// Leaves the slots as they were when the trail was so long.
@@ -147,7 +152,7 @@ impl<'a> Walk<'a> {
                 [false, false] => Done(false),
             },
             Step::Note { slot, next } => {
-                self.trail.push((*slot, std::mem::replace(&mut self.slots[*slot], place(at))));
+                self.trail.push((*slot, std::mem::replace(&mut self.slots[*slot], narrow(at))));
                 Next(*next, at)
             }
             Step::Assert { place, next } if self.is_place(*place, at) => Next(*next, at),
@@ -260,6 +265,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn place(at: usize) -> u32 {
+/// A place in a text in the width of a slot.
+fn narrow(at: usize) -> u32 {
     u32::try_from(at).expect("a text is far below 4 GiB")
 }

@@ -124,7 +124,7 @@ impl Detector {
 
     /// A date in the same form as the last one, at the start of the line.
     fn find_at_start(&mut self, line: &str, now: Timestamp) -> Option<Found> {
-        if let Some((end, reading)) = self.repeated(line.as_bytes(), now) {
+        if let Some((end, reading)) = self.take_repeated(line.as_bytes(), now) {
             return Some(Found::Date { span: 0..end, reading });
         }
         let reader = self.selection.settled()?.quick?;
@@ -135,9 +135,13 @@ impl Detector {
         Some(Found::Date { span, reading })
     }
 
-    /// Where the date of the last line ends that begins this one as well, and what it means.
+    /// Takes the date of a line that begins with that of the last one: where it ends, and what it means.
     #[inline]
-    pub(in crate::filter) fn repeated(&mut self, line: &[u8], now: Timestamp) -> Option<(usize, Reading)> {
+    pub(in crate::filter) fn take_repeated(
+        &mut self,
+        line: &[u8],
+        now: Timestamp,
+    ) -> Option<(usize, Reading)> {
         let Last { likeness, reader, reading, .. } = self.last.as_ref().filter(|last| last.now == now)?;
         let end = likeness.end_in(line)?;
         if self.selection.settled()?.quick != Some(*reader) {

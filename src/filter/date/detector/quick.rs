@@ -132,7 +132,8 @@ impl Likeness {
             let is_no_digit = u8::from(byte.wrapping_sub(b'0') > 9).wrapping_neg() & digits;
             wrong | differs | is_no_digit
         });
-        let is_end = begin[self.end] == b' ' && begin[self.end + 1].is_ascii_lowercase();
+        let behind = begin[self.end + 1];
+        let is_end = begin[self.end] == b' ' && behind.is_ascii_lowercase() && !b"zug".contains(&behind);
         (wrong == 0 && is_end).then_some(self.end)
     }
 }
@@ -308,19 +309,24 @@ impl Cursor<'_> {
         let name: &[u8] = match next {
             // Other white space, and what may be.
             Some(byte) if byte < b' ' || !byte.is_ascii() => return None,
-            Some(b'Z') => b"Z",
-            Some(b'U') => b"UTC",
-            Some(b'G') => b"GMT",
+            Some(b'Z' | b'z') => b"Z",
+            Some(b'U' | b'u') => b"UTC",
+            Some(b'G' | b'g') => b"GMT",
             Some(b'+' | b'-') => return self.offset(spaces),
             _ => return Some(None),
         };
         let end = self.at + spaces + name.len();
-        let whole = self.line[self.at + spaces..].starts_with(name);
+        let there = self.line.get(self.at + spaces..end).unwrap_or_default();
+        let whole = there.eq_ignore_ascii_case(name);
         if whole && self.line.get(end).is_some_and(|byte| !byte.is_ascii()) {
             return None;
         }
         if !whole || self.line.get(end).copied().is_some_and(is_word) {
             return Some(None);
+        }
+        // In small letters it fits, and whether it means anything is for others to say.
+        if there != name {
+            return None;
         }
         self.at = end;
         Some(Some(0))
