@@ -72,6 +72,9 @@ const TWO: [&str; 2] = [
     r"imap-login: Disconnected: .* \(auth failed, .* rip=<HOST>,",
 ];
 
+/// Runs of less than a second are taken so often, one program after the other.
+const ROUNDS: usize = 9;
+
 /// What must be beaten, and by how much.
 const GOALS: [f64; 3] = [20.0, 2.5, 100.0];
 
@@ -154,8 +157,6 @@ fn two_patterns(folder: &Path, log: &Path) -> Result<()> {
     let config = configuration(folder, "two", &["two"], log)?;
     let filter = format!("[Definition]\nfailregex = {}\n            {}\n", TWO[0], TWO[1]);
     fs::write(folder.join("two/filter.d/two.conf"), filter)?;
-    let ours = replay(&config, log, LINES)?;
-    ours.print("banzone replay, two patterns");
     let program = fail2ban_rs()?;
     let settings = format!(
         "[global]\nstate_file = '{0}/state'\nsocket_path = '{0}/socket'\n[jail.two]\nlog_path = '{1}'\n\
@@ -167,15 +168,28 @@ fn two_patterns(folder: &Path, log: &Path) -> Result<()> {
         TWO[1],
     );
     fs::write(folder.join("fail2ban-rs.toml"), settings)?;
-    let mut command = on_one_core(&program);
-    command.arg("-c").arg(folder.join("fail2ban-rs.toml")).arg("dry-run").arg(log).args(["-j", "two"]);
-    let (output, seconds) = measure(&mut command)?;
-    let found = number_behind(&String::from_utf8(output.stdout)?, "Matches:");
-    let theirs = Run { lines: LINES, seconds, found };
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        ours.push(replay(&config, log, LINES)?);
+        let mut command = on_one_core(&program);
+        command.arg("-c").arg(folder.join("fail2ban-rs.toml")).arg("dry-run").arg(log).args(["-j", "two"]);
+        let (output, seconds) = measure(&mut command)?;
+        let found = number_behind(&String::from_utf8(output.stdout)?, "Matches:");
+        theirs.push(Run { lines: LINES, seconds, found });
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    ours.print("banzone replay, two patterns");
     theirs.print("fail2ban-rs dry-run, two patterns");
     same_number(&ours, &theirs)?;
     compare(&ours, &theirs, GOALS[1]);
     Ok(())
+}
+
+/// The run that took neither long nor short.
+fn median(mut runs: Vec<Run>) -> Run {
+    runs.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+    let middle = runs.len() / 2;
+    runs.swap_remove(middle)
 }
 
 fn ten_jails(folder: &Path, log: &Path, begin: Timestamp) -> Result<()> {
