@@ -291,43 +291,52 @@ impl Compiler {
 
     fn repeat(&mut self, repeat: &Repeat, context: Context, next: At) -> Option<At> {
         let Repeat { inner, least, most, greed } = repeat;
-        let least = usize::try_from(*least).ok()?;
-        let most = most.map(usize::try_from).transpose().ok()?;
         if *greed == Greed::Possessive {
             return None;
         }
-        let lazy = *greed == Greed::Lazy;
         if let Some(set) = self.set(inner, context.flags) {
-            let behind = self.first(next);
-            let run = Run {
-                set,
-                table: set.table(),
-                least,
-                most: most.unwrap_or(usize::MAX),
-                lazy,
-                to_line_end: set == Set::of(|character| character != '\n'),
-                behind,
-                ends_surely: !behind.is_within(set),
-                mark: self.mark(next),
-            };
+            let run = self.run(set, repeat, next)?;
             return self.push(Step::Run { run, next });
         }
         // What may be empty is another matter where it is repeated: no two engines agree on it.
-        if most != Some(0) && (least, most) != (0, Some(1)) && may_be_empty(inner) {
+        if *most != Some(0) && (*least, *most) != (0, Some(1)) && may_be_empty(inner) {
             return None;
         }
+        self.rounds(repeat, context, next)
+    }
+
+    /// A repetition of bytes of `set`, with the steps at `next` behind it.
+    fn run(&self, set: Set, repeat: &Repeat, next: At) -> Option<Run> {
+        let behind = self.first(next);
+        Some(Run {
+            set,
+            table: set.table(),
+            least: usize::try_from(repeat.least).ok()?,
+            most: repeat.most.map_or(Ok(usize::MAX), usize::try_from).ok()?,
+            lazy: repeat.greed == Greed::Lazy,
+            to_line_end: set == Set::of(|character| character != '\n'),
+            behind,
+            ends_surely: !behind.is_within(set),
+            mark: self.mark(next),
+        })
+    }
+
+    /// A repetition of anything, round by round.
+    fn rounds(&mut self, repeat: &Repeat, context: Context, next: At) -> Option<At> {
+        let Repeat { inner, least, most, greed } = repeat;
+        let lazy = *greed == Greed::Lazy;
         let order = |inner: At, behind: At| if lazy { [behind, inner] } else { [inner, behind] };
         let mut entry = next;
         match most {
             None => entry = self.endless(inner, context, next, order)?,
             Some(most) => {
-                for _ in least..most {
+                for _ in *least..*most {
                     let inner = self.node(inner, context, entry)?;
                     entry = self.either(order(inner, next))?;
                 }
             }
         }
-        (0..least).try_fold(entry, |entry, _| self.node(inner, context, entry))
+        (0..*least).try_fold(entry, |entry, _| self.node(inner, context, entry))
     }
 
     /// A loop: its first step is also what follows each round.
@@ -399,16 +408,15 @@ impl Compiler {
         {
             at = *next;
         }
-        let line_feed = Set::of(|character| character == '\n');
         match &self.steps[at] {
-            Step::Literal { bytes, .. } => First::of(Set::of(|character| character == char::from(bytes[0]))),
+            Step::Literal { bytes, .. } => First::of(Set::only(bytes[0])),
             Step::One { set, .. } => First::of(*set),
             Step::Run { run, .. } if run.least > 0 => First::of(run.set),
             Step::Run { run, .. } => First::of(run.set).or(run.behind),
             Step::Either { firsts: [first, second], .. } => first.or(*second),
             Step::Assert { place: Place::TextEnd, .. } => First { set: Set::default(), end: true },
             Step::Assert { place: Place::LineEnd | Place::LastLineEnd, .. } => {
-                First { set: line_feed, end: true }
+                First { set: Set::only(b'\n'), end: true }
             }
             _ => First::ANY,
         }

@@ -22,6 +22,13 @@ impl Set {
         Self([bits(0), bits(64)])
     }
 
+    /// This byte alone, which is of ASCII.
+    pub(super) fn only(byte: u8) -> Self {
+        let mut bits = [0; 2];
+        bits[usize::from(byte >> 6) & 1] = 1 << (byte & 63);
+        Self(bits)
+    }
+
     /// Whether it has this byte, which is of ASCII.
     #[inline]
     pub(super) fn has(self, byte: u8) -> bool {

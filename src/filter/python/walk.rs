@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::program::{At, Place, Program, Run, Step};
+use super::program::{At, Mark, Place, Program, Run, Step};
 
 /// So many steps may be taken in a text, and so many more for each of its bytes.
 const PATIENCE: (usize, usize) = (2048, 2);
@@ -191,9 +191,7 @@ impl<'a> Walk<'a> {
     fn last_end(&mut self, run: &Run, least: usize, end: usize) -> Option<usize> {
         let place = match run.mark {
             Some(mark) => {
-                let shifted =
-                    self.text.get(least + mark.offset..self.text.len().min(end + mark.offset + 1))?;
-                memchr::memrchr(mark.byte, shifted).map(|found| least + found)
+                memchr::memrchr(mark.byte, self.marked(mark, least, end)?).map(|found| least + found)
             }
             None => (least..=end).rev().find(|&place| run.behind.is_at(self.text, place)),
         };
@@ -221,14 +219,17 @@ impl<'a> Walk<'a> {
     fn first_end(&mut self, run: &Run, least: usize, end: usize) -> Option<usize> {
         let place = match run.mark {
             Some(mark) => {
-                let shifted =
-                    self.text.get(least + mark.offset..self.text.len().min(end + mark.offset + 1))?;
-                memchr::memchr(mark.byte, shifted).map(|found| least + found)
+                memchr::memchr(mark.byte, self.marked(mark, least, end)?).map(|found| least + found)
             }
             None => (least..=end).find(|&place| run.behind.is_at(self.text, place)),
         };
         self.spend(place.unwrap_or(end).saturating_sub(least));
         place
+    }
+
+    /// Where the mark of a literal can be that begins from `least` to `end`.
+    fn marked(&self, mark: Mark, least: usize, end: usize) -> Option<&'a [u8]> {
+        self.text.get(least + mark.offset..self.text.len().min(end + mark.offset + 1))
     }
 
     /// How many bytes from `from` on are in the run's set.
