@@ -5,7 +5,7 @@
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 
 use super::Filter;
 
@@ -110,14 +110,18 @@ impl Matcher {
 impl Search {
     /// None if it takes more memory than an automaton may have.
     fn new(needles: &[&[u8]], literals: &[(&[u8], usize)]) -> Option<Self> {
-        let around = |needle: &&[u8]| {
-            let holding = literals.iter().filter_map(|(literal, owner)| {
-                let offset = memmem::find(literal, needle)?;
-                Some(Around { literal: literal.to_vec(), offset, owner: *owner })
-            });
-            holding.collect()
-        };
-        Some(Self { engine: Engine::new(needles)?, around: needles.iter().map(around).collect() })
+        let inside = AhoCorasick::new(needles).ok()?;
+        let mut around: Vec<Vec<Around>> = needles.iter().map(|_| Vec::new()).collect();
+        for &(literal, owner) in literals {
+            for found in inside.find_overlapping_iter(literal) {
+                let known = &mut around[found.pattern().as_usize()];
+                // One place of the needle is enough.
+                if known.last().is_none_or(|last| (&*last.literal, last.owner) != (literal, owner)) {
+                    known.push(Around { literal: literal.to_vec(), offset: found.start(), owner });
+                }
+            }
+        }
+        Some(Self { engine: Engine::new(needles)?, around })
     }
 
     /// The place of the next needle from byte `from` on; far behind the text if there is none.
@@ -182,7 +186,7 @@ const MOST_SEARCHES: usize = 4;
 
 /// Searches for these literals, each with the filter it belongs to; none if they take too much memory.
 fn searches(literals: &[(&[u8], usize)]) -> Option<Vec<Search>> {
-    let needles = needles(literals);
+    let needles = needles(literals)?;
     let at_once = match needles.len() {
         0..=FEW => 1,
         number if number > SEARCHED_AT_ONCE * MOST_SEARCHES => number,
@@ -191,17 +195,14 @@ fn searches(literals: &[(&[u8], usize)]) -> Option<Vec<Search>> {
     needles.chunks(at_once).map(|needles| Search::new(needles, literals)).collect()
 }
 
-/// The literals that have no other one inside of them, each once.
-fn needles<'l>(literals: &[(&'l [u8], usize)]) -> Vec<&'l [u8]> {
-    let mut shortest: Vec<&[u8]> = literals.iter().map(|(literal, _)| *literal).collect();
-    shortest.sort_by_key(|literal| (literal.len(), *literal));
-    let mut needles: Vec<&[u8]> = Vec::new();
-    for literal in shortest {
-        if !needles.iter().any(|needle| memmem::find(literal, needle).is_some()) {
-            needles.push(literal);
-        }
-    }
-    needles
+/// The literals that have no other one inside of them, each once; none if they take too much memory.
+fn needles<'l>(literals: &[(&'l [u8], usize)]) -> Option<Vec<&'l [u8]>> {
+    let mut distinct: Vec<&[u8]> = literals.iter().map(|(literal, _)| *literal).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let all = AhoCorasick::new(&distinct).ok()?;
+    distinct.retain(|literal| all.find_overlapping_iter(literal).all(|found| found.len() == literal.len()));
+    Some(distinct)
 }
 
 /// A set of filters, by their index. Up to 64 filters it takes no memory of its own.
