@@ -10,7 +10,7 @@ use memchr::memmem::Finder;
 use super::Filter;
 
 /// The filters on one log, to be asked together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Matcher {
     /// The filters without required literals.
     always: Candidates,
@@ -29,14 +29,14 @@ pub struct Ahead {
 }
 
 /// A search for some of the needles: literals that have no other one inside of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Search {
     engine: Engine,
     /// For each needle the literals that it is part of.
     around: Vec<Vec<Around>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Engine {
     /// One needle.
     Single(Box<Finder<'static>>),
@@ -46,7 +46,7 @@ enum Engine {
 }
 
 /// A literal around a needle, which may be all of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Around {
     literal: Vec<u8>,
     /// Where the needle begins in it.

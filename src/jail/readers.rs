@@ -252,8 +252,10 @@ impl Reader {
     fn prepare(&mut self) {
         self.groups.sort_by_key(|group| group.alike.encoding.map(Encoding::name));
         self.groups.iter_mut().for_each(Group::prepare);
-        let groups = self.groups.iter();
-        self.matcher = Matcher::new(&groups.flat_map(Group::filters).collect::<Vec<_>>());
+        self.matcher = match &self.groups[..] {
+            [group] => group.matcher.clone(),
+            groups => Matcher::new(&groups.iter().flat_map(Group::filters).collect::<Vec<_>>()),
+        };
     }
 
     fn add(&mut self, jail: &Settings, now: Timestamp) -> Result<(), Error> {

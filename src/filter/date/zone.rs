@@ -1,5 +1,7 @@
 //! Local time in one zone, fast for many lines of the same hour.
 
+use std::cell::OnceCell;
+
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
@@ -9,7 +11,8 @@ use super::time::Civil;
 /// A zone and the hours last asked for.
 #[derive(Debug)]
 pub(super) struct Zone {
-    zone: TimeZone,
+    /// That of this machine if it is empty: finding that takes a while, and dates that say their zone need none.
+    zone: OnceCell<TimeZone>,
     /// By the last bit of the year, as a date without one is tried in two years running.
     hours: [Option<Hour>; 2],
     /// The last quarter of an hour asked for, and its year.
@@ -40,15 +43,19 @@ const QUARTER_HOUR: i64 = 15 * 60;
 impl Zone {
     /// The zone of this name or offset, or that of this machine.
     pub(super) fn new(name: Option<&str>) -> Result<Self, Error> {
-        name.map_or_else(|| Ok(Self::of(TimeZone::system())), |name| Ok(Self::of(named(name)?)))
+        Ok(Self::of(name.map(named).transpose()?.map_or_else(OnceCell::new, OnceCell::from)))
     }
 
     pub(super) fn utc() -> Self {
-        Self::of(TimeZone::UTC)
+        Self::of(TimeZone::UTC.into())
     }
 
-    fn of(zone: TimeZone) -> Self {
+    fn of(zone: OnceCell<TimeZone>) -> Self {
         Self { zone, hours: [None; 2], year: None, offset: None, shown: None }
+    }
+
+    fn zone(&self) -> &TimeZone {
+        self.zone.get_or_init(TimeZone::system)
     }
 
     /// Seconds since the epoch at `civil` in `year`, or none if there is no such time. Where the clocks go forward, a
@@ -69,7 +76,7 @@ impl Zone {
     fn hour(&self, civil: &Civil, year: i16) -> Option<Result<Hour, i64>> {
         let first = DateTime::new(year, civil.month, civil.day, civil.hour, 0, 0, 0).ok()?;
         let last = DateTime::new(year, civil.month, civil.day, civil.hour, 59, 59, 0).ok()?;
-        let (first, last) = (self.zone.to_ambiguous_timestamp(first), self.zone.to_ambiguous_timestamp(last));
+        let (first, last) = (self.zone().to_ambiguous_timestamp(first), self.zone().to_ambiguous_timestamp(last));
         if matches!(first.offset(), AmbiguousOffset::Unambiguous { .. }) && first.offset() == last.offset() {
             let start = first.compatible().ok()?.as_second();
             let Civil { month, day, hour, .. } = *civil;
@@ -77,7 +84,7 @@ impl Zone {
         }
         let second = civil.second.min(59);
         let time = DateTime::new(year, civil.month, civil.day, civil.hour, civil.minute, second, 0).ok()?;
-        Some(Err(self.zone.to_timestamp(time).ok()?.as_second()))
+        Some(Err(self.zone().to_timestamp(time).ok()?.as_second()))
     }
 
     /// What the clocks in this zone show, `seconds` after the epoch, in seconds from the beginning of 1970 there.
@@ -87,7 +94,7 @@ impl Zone {
             Some((known, offset)) if known == quarter => offset,
             _ => {
                 let time = jiff::Timestamp::from_second(seconds).ok()?;
-                let offset = i64::from(self.zone.to_offset(time).seconds());
+                let offset = i64::from(self.zone().to_offset(time).seconds());
                 self.offset = Some((quarter, offset));
                 offset
             }
@@ -106,7 +113,7 @@ impl Zone {
         }
         let at = |seconds: i64| {
             let time = jiff::Timestamp::from_second(seconds).ok()?;
-            Some(self.zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(time)))
+            Some(self.zone().to_ambiguous_timestamp(TimeZone::UTC.to_datetime(time)))
         };
         let (first, last) = (at(hour * HOUR)?, at(hour * HOUR + HOUR - 1)?);
         let steady =
@@ -123,7 +130,7 @@ impl Zone {
             Some((known, year)) if known == quarter => Some(year),
             _ => {
                 let time = jiff::Timestamp::from_second(seconds).ok()?;
-                let year = self.zone.to_datetime(time).year();
+                let year = self.zone().to_datetime(time).year();
                 self.year = Some((quarter, year));
                 Some(year)
             }

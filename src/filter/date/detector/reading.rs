@@ -128,6 +128,12 @@ pub(super) struct Home {
     pub(super) offset: Option<i32>,
 }
 
+impl Home {
+    fn wall_clock(&mut self, now: Timestamp) -> Result<i64, Fault> {
+        self.local.wall_clock(now.as_secs()).ok_or(Fault::Unreadable)
+    }
+}
+
 /// The time of what fitted a template, in these groups of `line`.
 pub(super) fn time(
     kind: Kind,
@@ -213,7 +219,6 @@ impl Written {
 
     /// The time that is meant, with what is not said taken from the present.
     pub(super) fn time(mut self, home: &mut Home, now: Timestamp) -> Result<Timestamp, Fault> {
-        let wall = home.local.wall_clock(now.as_secs()).ok_or(Fault::Unreadable)?;
         let assume_year = self.year.is_none();
         let mut year = match self.year {
             Some(year) => year,
@@ -224,7 +229,7 @@ impl Written {
         }
         let assume_today = self.month.is_none() && self.day.is_none();
         if assume_today {
-            let (_, month, day) = civil(wall);
+            let (_, month, day) = civil(home.wall_clock(now)?);
             (self.month, self.day) = (Some(month), Some(day));
         }
         let (Some(month), Some(day)) = (self.month, self.day) else {
@@ -234,10 +239,10 @@ impl Written {
         let mut seconds = midnight(year, month, day)? + self.of_day()?;
         seconds = in_calendar(seconds - i64::from(offset.unwrap_or(0)) * 60)?;
         // The present is always taken as the local clocks show it, even where the date is in another zone.
-        if assume_today && seconds > wall {
+        if assume_today && seconds > home.wall_clock(now)? {
             seconds -= DAY;
         }
-        if assume_year && seconds > wall + DAY {
+        if assume_year && seconds > home.wall_clock(now)? + DAY {
             seconds = midnight(year - 1, month, day)? + seconds.rem_euclid(DAY);
         }
         match offset {
