@@ -40,7 +40,12 @@ impl Args {
     /// Reads every log and prints each ban as it comes.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> Result<Exit> {
         let config = config::load(&global.config)?;
-        let mut replay = Replay::new(&self.chosen(&config)?, config.allow, global.json, out)?;
+        let mut jails = self.chosen(&config)?;
+        if !global.json {
+            // Only there the lines are shown that led to a ban.
+            jails.iter_mut().for_each(|jail| jail.max_matches = 0);
+        }
+        let mut replay = Replay::new(&jails, config.allow, global.json, out)?;
         for log in &self.logs {
             replay.log(log, self.ended(log)?, !global.quiet)?;
         }

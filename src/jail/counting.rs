@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use foldhash::HashMap;
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 
-use super::evidence::{Evidence, shorten};
+use super::evidence::Evidence;
 use super::schedule::Schedule;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -14,7 +15,7 @@ use crate::ip::Prefix;
 /// that an attack from millions of addresses can't exhaust the memory (about 300 bytes each, beside their lines).
 const MAX_COUNTED: usize = 1_000_000;
 
-/// A jail keeps lines of this many bytes in all; counting goes on without lines beyond it.
+/// A jail that keeps lines of this many bytes in all goes on counting without lines.
 const MAX_LINE_BYTES: usize = 64 << 20;
 
 /// What is known of the failures of one address that is not banned yet.
@@ -45,23 +46,13 @@ pub struct Attempt<'a> {
     pub line: &'a str,
 }
 
-impl<'a> Attempt<'a> {
-    fn lines(&self) -> impl Iterator<Item = &'a str> {
-        self.earlier.iter().map(String::as_str).chain([self.line]).map(shorten)
-    }
-
-    fn line_bytes(&self) -> usize {
-        self.lines().map(str::len).sum()
-    }
-}
-
 /// The counters of one jail.
 #[derive(Debug)]
 pub struct Counters {
     findtime: Duration,
     max_lines: usize,
-    /// Each in memory of its own, so that the table is small where it grows.
-    counters: HashMap<Prefix, Box<Counted>>,
+    /// The counters stand one behind the other, so that there is little to look for beside them.
+    counters: IndexMap<Prefix, Counted, RandomState>,
     /// The same counters by their last failure, to let the quietest go first.
     by_age: Schedule,
     /// What differs from what the store knows; some stand here twice.
@@ -86,7 +77,7 @@ impl Counters {
         Self {
             findtime,
             max_lines,
-            counters: HashMap::default(),
+            counters: IndexMap::default(),
             by_age: Schedule::default(),
             touched: Vec::new(),
             round: 0,
@@ -98,7 +89,7 @@ impl Counters {
     pub fn restore(&mut self, prefix: Prefix, counter: Counter) {
         self.by_age.add(counter.last, prefix);
         self.line_bytes += counter.lines.bytes();
-        self.counters.insert(prefix, Box::new(Counted { counter, touched: None }));
+        self.counters.insert(prefix, Counted { counter, touched: None });
     }
 
     /// Goes on with another findtime and another number of lines after a reload.
@@ -111,11 +102,11 @@ impl Counters {
     pub fn add(&mut self, prefix: Prefix, attempt: &Attempt<'_>) -> u32 {
         let counted = self.counters.entry(prefix).or_insert_with(|| {
             self.by_age.add(attempt.time, prefix);
-            Box::new(Counted { counter: Counter::new(attempt.time), touched: None })
+            Counted { counter: Counter::new(attempt.time), touched: None }
         });
         let counter = &mut counted.counter;
         counter.advance(attempt.time, self.findtime);
-        let has_room = self.line_bytes + attempt.line_bytes() <= MAX_LINE_BYTES;
+        let has_room = self.line_bytes < MAX_LINE_BYTES;
         counter.add(attempt, if has_room { self.max_lines } else { 0 }, &mut self.line_bytes);
         let retry = counter.retry;
         if counted.touched.replace(self.round) != Some(self.round) {
@@ -127,7 +118,7 @@ impl Counters {
 
     /// Takes the counter of `prefix` away, because it led to a ban or the address is forgiven.
     pub fn remove(&mut self, prefix: Prefix) -> Option<Counter> {
-        let Counted { counter, touched } = *self.counters.remove(&prefix)?;
+        let Counted { counter, touched } = self.counters.swap_remove(&prefix)?;
         self.line_bytes -= counter.lines.bytes();
         if touched != Some(self.round) {
             self.touched.push(prefix);

@@ -76,7 +76,8 @@ impl Zone {
     fn hour(&self, civil: &Civil, year: i16) -> Option<Result<Hour, i64>> {
         let first = DateTime::new(year, civil.month, civil.day, civil.hour, 0, 0, 0).ok()?;
         let last = DateTime::new(year, civil.month, civil.day, civil.hour, 59, 59, 0).ok()?;
-        let (first, last) = (self.zone().to_ambiguous_timestamp(first), self.zone().to_ambiguous_timestamp(last));
+        let (first, last) =
+            (self.zone().to_ambiguous_timestamp(first), self.zone().to_ambiguous_timestamp(last));
         if matches!(first.offset(), AmbiguousOffset::Unambiguous { .. }) && first.offset() == last.offset() {
             let start = first.compatible().ok()?.as_second();
             let Civil { month, day, hour, .. } = *civil;

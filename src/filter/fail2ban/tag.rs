@@ -16,7 +16,8 @@ const V6: &str = "(?:[0-9a-fA-F]{1,4}::?|::){1,7}(?:[0-9a-fA-F]{1,4}|:)";
 
 /// A tag, or a flag that opens a group.
 static SPECIAL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"</?[A-Za-z0-9_\-]+/?>|\((?:\?:)?\(\?(?P<flags>[a-z]+)\)").expect("the pattern is well-formed")
+    Regex::new(r"</?[A-Za-z0-9_\-]+/?>|\((?:\?:)?\(\?(?P<flags>[a-z]+)\)")
+        .expect("the pattern is well-formed")
 });
 
 /// Replaces the tags of `pattern`. What is no tag of fail2ban's stays as it is.
