@@ -13,6 +13,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // A jail's settings name the sources it reads; the sources themselves stay out of sight.
     ("jail", &["filter", "source", "ip", "clock"]),
     ("store", &["jail", "source", "ip", "clock"]),
+    ("dataset", &["ip", "clock"]),
     ("list", &["store", "ip", "clock"]),
     ("zone", &["list", "ip", "clock"]),
     ("dns", &["zone", "list", "clock", "sys"]),
@@ -34,7 +35,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Stages that do no I/O, start no thread and read no clock.
-const PURE: &[&str] = &["ip", "filter", "jail", "list", "zone"];
+const PURE: &[&str] = &["ip", "filter", "jail", "dataset", "list", "zone"];
 
 /// What a pure stage never names.
 const IMPURE: &[&str] = &[

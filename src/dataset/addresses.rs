@@ -1,0 +1,115 @@
+//! Addresses with what is said of each: what all the types for addresses become.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use super::DataSet;
+use super::answer::{Asked, Data, Record, Subject, bounds, number};
+use super::builder::Done;
+use super::ranges::{Id, Range, Ranges};
+use super::value::Value;
+
+/// Addresses as numbers, with the values of each.
+#[derive(Debug)]
+pub(super) struct Addresses<N> {
+    /// To the number of a set.
+    ranges: Ranges<N>,
+    /// Numbers of values, in the order of the file.
+    sets: Box<[Box<[Id]>]>,
+    values: Box<[Value]>,
+    ttl: Option<u32>,
+    /// How many entries there were.
+    count: usize,
+}
+
+impl<N: super::ranges::Number> Addresses<N> {
+    /// Of `count` entries these are left, without overlaps; each says the number of one of `sets`.
+    pub(super) fn new(ranges: Vec<Range<N, Id>>, sets: Sets, count: usize, done: Done) -> Self {
+        let Done { values, ttl, .. } = done;
+        Self { ranges: Ranges::new(ranges), sets: sets.all.into(), values, ttl, count }
+    }
+
+    /// The same where each range says the number of a value.
+    pub(super) fn of_values(ranges: Vec<Range<N, Id>>, count: usize, done: Done) -> Self {
+        let mut sets = Sets::default();
+        // The set of one value gets the number of the value, as both count from 0.
+        (0..).take(done.values.len()).for_each(|value| {
+            sets.id(vec![value]);
+        });
+        Self::new(ranges, sets, count, done)
+    }
+
+    fn add<'a>(&'a self, place: N, address: IpAddr, records: &mut Vec<Record<'a>>) -> bool {
+        let Some(set) = self.ranges.get(place) else {
+            return false;
+        };
+        for value in &self.sets[set as usize] {
+            self.values[*value as usize].add(self.ttl, Subject::Address(address), records);
+        }
+        true
+    }
+}
+
+impl Value {
+    /// Adds the records of this value.
+    pub(super) fn add<'a>(&'a self, ttl: Option<u32>, subject: Subject<'a>, records: &mut Vec<Record<'a>>) {
+        records.push(Record { ttl, data: Data::Address(self.code) });
+        if let Some(text) = &self.text {
+            records.push(Record { ttl, data: Data::Text(text, subject) });
+        }
+    }
+}
+
+impl DataSet for Addresses<u32> {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+        asked.ipv4().is_some_and(|address| self.add(address.to_bits(), address.into(), records))
+    }
+
+    fn has_below(&self, asked: &Asked<'_>) -> bool {
+        asked.ipv4_networks().any(|(first, last)| self.ranges.any_within(first, last))
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+}
+
+impl DataSet for Addresses<u128> {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+        match asked.address() {
+            Some(address @ IpAddr::V6(ipv6)) => self.add(number(ipv6), address, records),
+            _ => false,
+        }
+    }
+
+    fn has_below(&self, asked: &Asked<'_>) -> bool {
+        let network = asked.networks().1.map(bounds);
+        network.is_some_and(|(first, last)| self.ranges.any_within(first, last))
+    }
+
+    fn len(&self) -> usize {
+        self.count
+    }
+}
+
+/// Sets of values, each kept once.
+#[derive(Debug, Default)]
+pub(super) struct Sets {
+    ids: HashMap<Box<[Id]>, Id>,
+    all: Vec<Box<[Id]>>,
+}
+
+impl Sets {
+    /// The number of the set of these values, in this order.
+    pub(super) fn id(&mut self, mut values: Vec<Id>) -> Id {
+        if values.len() > 1 {
+            let mut seen = HashSet::new();
+            values.retain(|value| seen.insert(*value));
+        }
+        let next = Id::try_from(self.all.len()).expect("a file has less than 4 G lines");
+        *self.ids.entry(values.into()).or_insert_with_key(|values| {
+            self.all.push(values.clone());
+            next
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! What data sets are asked, and what they answer.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use smallvec::SmallVec;
+
+use super::value::Text;
+use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
+
+/// A name below the origin of a zone.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// The labels in small letters, from left to right.
+    labels: Labels<'a>,
+    /// What they mean as a reversed address.
+    reversed: Option<Reversed>,
+}
+
+/// Labels of a name. An IPv6 address has 32, others few.
+type Labels<'a> = SmallVec<[&'a [u8]; 32]>;
+
+impl<'a> Asked<'a> {
+    /// These labels before the origin, in small letters and from left to right; none is the zone itself.
+    pub fn new(labels: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        Self::of(labels.into_iter().collect())
+    }
+
+    fn of(labels: Labels<'a>) -> Self {
+        Self { reversed: read_reversed(labels.iter().copied()), labels }
+    }
+
+    /// The labels from left to right.
+    pub(super) fn labels(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + '_ {
+        self.labels.iter().copied()
+    }
+
+    /// Whether this is the zone itself.
+    pub(super) fn is_apex(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The same name below the zone `inner` in this one, if it is there. `inner` are labels from left to right.
+    pub(super) fn below(&self, inner: &[Box<[u8]>]) -> Option<Self> {
+        let count = self.labels.len().checked_sub(inner.len())?;
+        let (labels, origin) = self.labels.split_at(count);
+        origin.iter().copied().eq(inner.iter().map(|label| &**label)).then(|| Self::of(labels.into()))
+    }
+
+    /// The address that the name stands for.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        match self.reversed? {
+            Reversed::Address(address) => Some(address),
+            Reversed::Partial { .. } => None,
+        }
+    }
+
+    /// The IPv4 address that the name stands for, by itself or inside an IPv6 address: `::ffff:192.0.2.1` is 192.0.2.1, and
+    /// so is everything in 2002:c000:201::/48, which is reached through it (RFC 3056).
+    pub(super) fn ipv4(&self) -> Option<Ipv4Addr> {
+        match self.address()? {
+            IpAddr::V4(address) => Some(address),
+            IpAddr::V6(address) => match address.segments() {
+                [0x2002, high, low, ..] => Some(join(high, low)),
+                [0, 0, 0, 0, 0, 0xffff, high, low] => Some(join(high, low)),
+                _ => None,
+            },
+        }
+    }
+
+    /// The networks that the name leads: all names below it stand for addresses in one of them.
+    pub(super) fn networks(&self) -> (Option<Prefix>, Option<Prefix>) {
+        match self.reversed {
+            Some(Reversed::Partial { ipv4, ipv6 }) => (ipv4, ipv6),
+            Some(Reversed::Address(IpAddr::V4(address))) => (None, leading_nibbles(address)),
+            _ => (None, None),
+        }
+    }
+
+    /// The IPv4 networks that the name leads, by itself or inside IPv6 addresses.
+    pub(super) fn ipv4_networks(&self) -> impl Iterator<Item = (u32, u32)> {
+        let (ipv4, ipv6) = self.networks();
+        let own = ipv4.map(|network| {
+            let (first, last) = bounds(network);
+            ((first & 0xffff_ffff) as u32, (last & 0xffff_ffff) as u32)
+        });
+        let inside = |shift: u32, base: u128| {
+            let (first, last) = bounds(ipv6?);
+            let (begin, end) = (base << 96, (base << 96) | ((1 << 112) - 1));
+            let (begin, end) =
+                if shift == 0 { (0xffff << 32, (0xffff << 32) | 0xffff_ffff) } else { (begin, end) };
+            let (first, last) = (first.max(begin), last.min(end));
+            let number = |address: u128| ((address >> shift) & 0xffff_ffff) as u32;
+            (first <= last).then(|| (number(first), number(last)))
+        };
+        [own, inside(80, 0x2002 << 16), inside(0, 0)].into_iter().flatten()
+    }
+}
+
+fn join(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))
+}
+
+/// The first and the last address of a network as numbers; those of IPv4 are of the IPv6 addresses that stand for them.
+pub(super) fn bounds(network: Prefix) -> (u128, u128) {
+    let (bytes, length) = network.to_bytes();
+    let first = u128::from_be_bytes(bytes);
+    (first, first | u128::MAX.checked_shr(length.into()).unwrap_or(0))
+}
+
+/// One record of an answer.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// In seconds; `None` is that of the zone.
+    pub ttl: Option<u32>,
+    /// What it says.
+    pub data: Data<'a>,
+}
+
+/// The data of a record.
+#[derive(Clone, Debug)]
+pub enum Data<'a> {
+    /// A.
+    Address(Ipv4Addr),
+    /// TXT: a text, and what it is about.
+    Text(&'a Text, Subject<'a>),
+    /// MX.
+    Exchange {
+        /// The lower, the sooner it is used.
+        preference: u16,
+        /// The name as it is written.
+        name: &'a str,
+    },
+}
+
+/// What is put into a text as what is listed.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// The address that was asked for.
+    Address(IpAddr),
+    /// The entry that matches.
+    Name(&'a [u8]),
+}
+
+impl Subject<'_> {
+    /// Appends `text` about this to `out`.
+    pub fn write(self, text: &Text, out: &mut Vec<u8>) {
+        match self {
+            Self::Name(name) => text.render(name, out),
+            Self::Address(address) => {
+                let mut shown = Shown::default();
+                write!(shown, "{address}").expect("writing to memory cannot fail");
+                text.render(&shown.0, out);
+            }
+        }
+    }
+}
+
+/// An address as text. None is longer than what there is room for.
+#[derive(Default)]
+struct Shown(SmallVec<[u8; 46]>);
+
+impl Write for Shown {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+impl From<Ipv4Addr> for Data<'_> {
+    fn from(address: Ipv4Addr) -> Self {
+        Self::Address(address)
+    }
+}
+
+/// An IPv6 address as a number.
+pub(super) fn number(address: Ipv6Addr) -> u128 {
+    address.to_bits()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(name: &str) -> Asked<'_> {
+        Asked::new(name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes))
+    }
+
+    #[test]
+    fn an_ipv4_address_has_names_in_ipv6() {
+        let six = |text: &str| crate::ip::write_reversed(IpAddr::V6(text.parse().unwrap()));
+        for (name, expected) in [
+            ("1.2.0.192".to_owned(), Some("192.0.2.1")),
+            (six("::ffff:192.0.2.1"), Some("192.0.2.1")),
+            (six("2002:c000:201::25"), Some("192.0.2.1")),
+            (six("2001:db8::1"), None),
+            ("2.0.192".to_owned(), None),
+        ] {
+            assert_eq!(asked(&name).ipv4(), expected.map(|text| text.parse().unwrap()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_leads_networks() {
+        let networks = |name: &str| -> Vec<(String, String)> {
+            let shown = |(first, last)| {
+                (Ipv4Addr::from_bits(first).to_string(), Ipv4Addr::from_bits(last).to_string())
+            };
+            asked(name).ipv4_networks().map(shown).collect()
+        };
+        let one = |first: &str, last: &str| vec![(first.to_owned(), last.to_owned())];
+        assert_eq!(networks("2.0.192"), one("192.0.2.0", "192.0.2.255"));
+        assert_eq!(
+            networks("0.c.2.0.0.2"),
+            one("192.0.0.0", "192.255.255.255")
+                .iter()
+                .map(|_| ("192.0.0.0".to_owned(), "192.255.255.255".to_owned()))
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(networks("8.b.d.0.1.0.0.2"), vec![]);
+        assert_eq!(networks("2").len(), 2, "2.0.0.0/8, and 2000::/4 in which 2002::/16 is");
+    }
+}

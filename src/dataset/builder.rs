@@ -1,0 +1,113 @@
+//! How a data set is read: line by line, by a builder of its type.
+
+use std::borrow::Cow;
+
+use super::ranges::Id;
+use super::value::{Interning, Texts, Value, Written};
+use super::{DataSet, Options, acl, combined, dnset, generic, ip4set, ip4trie, ip4tset, ip6trie, ip6tset};
+
+/// What is wrong with a line, in words for people.
+pub(super) type Problem = Cow<'static, str>;
+
+/// Takes in the entries of one data set.
+pub(super) trait Builder {
+    /// Reads an entry. Its value, if it has none, is the default of `reading`.
+    fn entry(&mut self, entry: &[u8], reading: &mut Reading) -> Result<(), Problem>;
+
+    /// Reads `$name rest`, if lines of this name are for this type alone; `false`: they are not.
+    fn special(&mut self, _name: &[u8], _rest: &[u8], _reading: &mut Reading) -> Result<bool, Problem> {
+        Ok(false)
+    }
+
+    /// Takes in the value of entries without one, if it is kept elsewhere than in the reading of all.
+    fn new_default(&mut self, _value: &Written) {}
+
+    /// The data set of all entries.
+    fn finish(self: Box<Self>, done: Done) -> Box<dyn DataSet>;
+}
+
+/// Begins a data set.
+type New = fn() -> Box<dyn Builder>;
+
+/// The types of data sets by their names.
+const TYPES: &[(&str, New)] = &[
+    ("ip4set", || Box::new(ip4set::Ip4Set::default())),
+    ("ip4trie", || Box::new(ip4trie::Ip4Trie::default())),
+    ("ip4tset", || Box::new(ip4tset::Ip4TSet::default())),
+    ("ip6trie", || Box::new(ip6trie::Ip6Trie::default())),
+    ("ip6tset", || Box::new(ip6tset::Ip6TSet::default())),
+    ("dnset", || Box::new(dnset::Building::default())),
+    ("generic", || Box::new(generic::Building::default())),
+    ("combined", || Box::new(combined::Building::default())),
+];
+
+/// A builder for a type; `None`: there is no such type.
+pub(super) fn builder(kind: &str) -> Option<Box<dyn Builder>> {
+    TYPES.iter().find(|(name, _)| *name == kind).map(|(_, new)| new())
+}
+
+/// The names of all types, for people who wrote another one.
+pub(super) fn types() -> String {
+    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).chain([acl::TYPE]).collect();
+    names.join(", ")
+}
+
+/// What is known while lines are read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) options: Options,
+    pub(super) values: Interning,
+    /// The value of entries without one, up to the end of the file.
+    pub(super) default: Written,
+    /// The first default of all.
+    pub(super) first_default: Option<Written>,
+    pub(super) texts: Texts,
+    /// `$MAXRANGE4`: an entry may have so many addresses.
+    pub(super) max_range: Option<u64>,
+}
+
+impl Reading {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            options: options.clone(),
+            values: Interning::default(),
+            default: Written::default(),
+            first_default: None,
+            texts: Texts::default(),
+            max_range: None,
+        }
+    }
+
+    /// The number of the value that stands behind a key.
+    pub(super) fn value(&mut self, text: &[u8]) -> Result<Id, Problem> {
+        Ok(self.values.id(Written::read(text, &self.default)?))
+    }
+
+    /// Entries without a value have this one from here on.
+    pub(super) fn set_default(&mut self, value: Written) {
+        self.first_default.get_or_insert_with(|| value.clone());
+        self.default = value;
+    }
+
+    /// A file is at its end.
+    pub(super) fn end_file(&mut self) {
+        self.default = Written::default();
+    }
+
+    /// What a data set keeps of it.
+    pub(super) fn finish(self, ttl: Option<u32>) -> Done {
+        let first_default = self.first_default.unwrap_or_default();
+        let mut values = self.values;
+        let default = values.id(first_default);
+        Done { values: values.finish(&self.texts), default, ttl }
+    }
+}
+
+/// What there is when all lines are read.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) values: Box<[Value]>,
+    /// The first default value of all.
+    pub(super) default: Id,
+    pub(super) ttl: Option<u32>,
+}

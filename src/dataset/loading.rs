@@ -1,0 +1,189 @@
+//! From the bytes of files to a data set.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
+use super::builder::{Builder, Problem, Reading, builder, types};
+use super::syntax::{Line, lines, number};
+use super::value::Written;
+use super::{DataSet, Header};
+use crate::clock::Timestamp;
+
+/// A file is not unpacked to more than this.
+const LARGEST: u64 = 8 << 30;
+
+/// So many wrong lines of a data set are told; the others are counted.
+const MOST_WARNINGS: usize = 5;
+
+/// How files are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Networks may be written with host bits, which are cleared.
+    pub clear_host_bits: bool,
+}
+
+/// One file.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// What it is called in warnings.
+    pub name: &'a str,
+    /// What is in it; gzip is unpacked.
+    pub bytes: &'a [u8],
+}
+
+/// A data set that was read.
+#[derive(Debug)]
+pub struct Loaded<S = Box<dyn DataSet>> {
+    /// What can be asked.
+    pub set: S,
+    /// What the files say of the zone.
+    pub header: Header,
+    /// The first lines that are wrong.
+    pub warnings: Vec<Warning>,
+    /// How many lines are wrong.
+    pub wrong: usize,
+}
+
+/// A line that was left out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {problem}; the line is left out")]
+pub struct Warning {
+    /// The name of the file.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub problem: String,
+}
+
+/// Why there is no data set.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such type.
+    #[error("there is no type `{kind}` of data sets; there are: {known}")]
+    Type {
+        /// What was asked for.
+        kind: String,
+        /// What there is.
+        known: String,
+    },
+    /// A file is damaged or too large.
+    #[error("{file}: it cannot be unpacked: {source}")]
+    Packed {
+        /// The name of the file.
+        file: String,
+        /// What gzip says.
+        source: std::io::Error,
+    },
+    /// A file says that it was made later than now.
+    #[error(
+        "{file}: it says with $TIMESTAMP that it is of {created}, which is still to come; correct the clock or the file"
+    )]
+    Future {
+        /// The name of the file.
+        file: String,
+        /// When it says it was made.
+        created: Timestamp,
+    },
+}
+
+/// Reads the files of a data set of this type.
+pub fn load(kind: &str, files: &[Source<'_>], options: &Options, now: Timestamp) -> Result<Loaded, Error> {
+    let unknown = || Error::Type { kind: kind.to_owned(), known: types() };
+    let builder = builder(kind).ok_or_else(unknown)?;
+    let mut loading = Loading { builder, reading: Reading::new(options), header: Header::default() };
+    let (mut warnings, mut wrong) = (Vec::new(), 0);
+    for file in files {
+        read_lines(file, &mut warnings, &mut wrong, |line| loading.line(line))?;
+        loading.end_file(file, now)?;
+    }
+    let Loading { builder, reading, header } = loading;
+    Ok(Loaded { set: builder.finish(reading.finish(header.ttl)), header, warnings, wrong })
+}
+
+/// Has every line of a file read, and takes down those that are wrong.
+pub(super) fn read_lines(
+    file: &Source<'_>,
+    warnings: &mut Vec<Warning>,
+    wrong: &mut usize,
+    mut read: impl FnMut(Line<'_>) -> Result<(), Problem>,
+) -> Result<(), Error> {
+    for (line, content) in lines(&unpacked(file)?) {
+        let Err(problem) = read(content) else { continue };
+        *wrong += 1;
+        if warnings.len() < MOST_WARNINGS {
+            warnings.push(Warning { file: file.name.to_owned(), line, problem: problem.into_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn unpacked<'a>(file: &Source<'a>) -> Result<Cow<'a, [u8]>, Error> {
+    if !file.bytes.starts_with(GZIP) {
+        return Ok(Cow::Borrowed(file.bytes));
+    }
+    let mut unpacked = Vec::new();
+    let unpacking = MultiGzDecoder::new(file.bytes).take(LARGEST).read_to_end(&mut unpacked);
+    unpacking.map_err(|source| Error::Packed { file: file.name.to_owned(), source })?;
+    Ok(Cow::Owned(unpacked))
+}
+
+/// How every file begins that is packed with gzip (RFC 1952, section 2.3.1).
+const GZIP: &[u8] = &[0x1f, 0x8b];
+
+/// A data set on its way from files.
+struct Loading {
+    builder: Box<dyn Builder>,
+    reading: Reading,
+    header: Header,
+}
+
+impl Loading {
+    fn end_file(&mut self, file: &Source<'_>, now: Timestamp) -> Result<(), Error> {
+        self.reading.end_file();
+        match self.header.created {
+            Some(created) if created > now => Err(Error::Future { file: file.name.to_owned(), created }),
+            _ => Ok(()),
+        }
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
+        match line {
+            Line::Special { name, rest } => self.special(name, rest),
+            Line::Entry(default @ [b':', ..]) => {
+                let default = Written::read(default, &Written::default())?;
+                self.builder.new_default(&default);
+                self.reading.set_default(default);
+                Ok(())
+            }
+            Line::Entry(entry) => self.builder.entry(entry, &mut self.reading),
+        }
+    }
+
+    fn special(&mut self, name: &[u8], rest: &[u8]) -> Result<(), Problem> {
+        if self.builder.special(name, rest, &mut self.reading)? {
+            return Ok(());
+        }
+        match name {
+            [name @ (b'0'..=b'9' | b'=')] => self.reading.texts.set(*name, rest),
+            b"MAXRANGE4" => {
+                let most = max_range(rest)
+                    .ok_or("write $MAXRANGE4 with a number of addresses, or with /24 or the like")?;
+                self.reading.max_range = Some(self.reading.max_range.map_or(most, |before| before.min(most)));
+            }
+            _ if self.header.read(name, rest)? => {}
+            _ => return Err("there is no such special line".into()),
+        }
+        Ok(())
+    }
+}
+
+/// A number of addresses, or the length of a network that has as many.
+fn max_range(rest: &[u8]) -> Option<u64> {
+    match rest {
+        [b'/', length @ ..] => Some(1 << (32 - number(length).filter(|length| *length <= 32)?)),
+        _ => number(rest).map(u64::from).filter(|most| *most > 0),
+    }
+}

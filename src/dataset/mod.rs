@@ -1,0 +1,52 @@
+//! Data sets: static lists in the text formats of rbldnsd.
+//!
+//! In come the bytes of files and the name of a type ([`load`]); out go a [`DataSet`] that can be asked, what the files say of
+//! their zone ([`Header`]), and a [`Warning`] for each line that is wrong. A wrong line is left out, the others count. Pure:
+//! who reads the files, and when, is for others to say.
+
+mod acl;
+mod addresses;
+mod answer;
+mod builder;
+mod combined;
+mod dnset;
+mod generic;
+mod header;
+mod ip4;
+mod ip4set;
+mod ip4trie;
+mod ip4tset;
+mod ip6trie;
+mod ip6tset;
+mod loading;
+mod names;
+mod ranges;
+mod syntax;
+mod value;
+
+use std::fmt::Debug;
+
+pub use acl::{Acl, Action, load_acl};
+pub use answer::{Asked, Data, Record};
+pub use header::{Header, Soa};
+pub use loading::{Error, Loaded, Options, Source, Warning, load};
+
+/// A list that can be asked for names.
+pub trait DataSet: Send + Sync + Debug {
+    /// Adds what it has for a name to `records`, and says whether it has the name at all, even without records.
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool;
+
+    /// Whether it has any name below the one that is asked for (RFC 4592, section 2.2.2). What is excluded does not count.
+    fn has_below(&self, asked: &Asked<'_>) -> bool;
+
+    /// How many entries it has.
+    fn len(&self) -> usize;
+
+    /// Whether it has no entry.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests;
