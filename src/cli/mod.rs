@@ -16,6 +16,7 @@ mod import;
 mod lookup;
 mod man;
 mod printable;
+mod rbldnsd;
 mod reload;
 mod replay;
 mod serve;
@@ -26,6 +27,7 @@ mod unban;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -76,6 +78,7 @@ commands! {
     Reload => reload,
     Import => import,
     Fail2banClient => fail2ban_client,
+    Rbldnsd => rbldnsd,
     Completions => completions,
     Man => man,
 }
@@ -120,15 +123,33 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Reads the command line. What stands behind `fail2ban-client` is left to it: its options are others than ours.
+/// Commands in the place of other programs.
+const OTHERS: [&str; 2] = [fail2ban_client::NAME, rbldnsd::NAME];
+
+/// Reads the command line. What stands behind the name of another program is left to it: its options are others than ours.
 fn read(args: Vec<OsString>) -> Cli {
-    let args = fail2ban_client::spelled_out(args);
-    let own = args.iter().position(|arg| arg == fail2ban_client::NAME).map_or(&args[..], |at| &args[..=at]);
-    if let Ok(Cli { global, command: Command::Fail2banClient(client) }) = Cli::try_parse_from(own) {
-        let client = client.with_words(&args[own.len()..]);
-        return Cli { global, command: Command::Fail2banClient(client) };
+    let args = spelled_out(args);
+    let name = args.iter().position(|arg| OTHERS.iter().any(|name| arg == name));
+    let (own, others) = args.split_at(name.map_or(args.len(), |name| name + 1));
+    let words = others.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    match Cli::try_parse_from(own) {
+        Ok(Cli { global, command: Command::Fail2banClient(client) }) => {
+            Cli { global, command: Command::Fail2banClient(client.with_words(words)) }
+        }
+        Ok(Cli { global, command: Command::Rbldnsd(server) }) => {
+            Cli { global, command: Command::Rbldnsd(server.with_words(words)) }
+        }
+        _ => Cli::parse_from(args),
     }
-    Cli::parse_from(args)
+}
+
+/// A link to the program may have the name of another one.
+fn spelled_out(mut args: Vec<OsString>) -> Vec<OsString> {
+    let program = args.first().and_then(|program| Path::new(program).file_name());
+    if let Some(name) = OTHERS.iter().find(|name| program.is_some_and(|program| program == **name)) {
+        args.insert(1, name.into());
+    }
+    args
 }
 
 /// The error with its causes; many of our errors name their cause themselves, which is not said twice.

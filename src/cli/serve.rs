@@ -50,7 +50,8 @@ impl Args {
     }
 }
 
-fn start_log(log: Log) -> Result<()> {
+/// Begins to write messages to standard error.
+pub(super) fn start_log(log: Log) -> Result<()> {
     let level = log.level.name();
     let libraries = dns::LIBRARY_LOG_TARGETS.map(|target| format!("{target}=warn")).join(",");
     let directives = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| format!("{level},{libraries}"));

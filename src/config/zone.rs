@@ -69,16 +69,20 @@ fn settings(zone: &file::Zone, origin: &Name) -> Settings {
     // A name so long that nothing fits before it stands for itself.
     let default = || format!("hostmaster.{origin}").parse().unwrap_or_else(|_| origin.clone());
     let contact = zone.contact.clone().unwrap_or_else(default);
+    let soa_ttl = zone.soa_ttl.unwrap_or(SOA_TTL);
     Settings {
+        primary: zone.name_servers.first().unwrap_or(origin).clone(),
         name_servers: zone.name_servers.clone(),
+        ns_ttl: soa_ttl,
         contact,
         ttl: zone.ttl.unwrap_or(TTL),
-        soa_ttl: zone.soa_ttl.unwrap_or(SOA_TTL),
+        soa_ttl,
         refresh: zone.refresh.unwrap_or(REFRESH),
         retry: zone.retry.unwrap_or(RETRY),
         expire: zone.expire.unwrap_or(EXPIRE),
         negative_ttl: zone.negative_ttl.unwrap_or(NEGATIVE_TTL),
         publish: zone.publish.iter().map(publish).collect(),
+        has_data_sets: false,
         file: zone.place.file.to_path_buf(),
         origin: origin.clone(),
     }

@@ -11,6 +11,7 @@
 //! what is published. A thread that ends unexpectedly ends the process with an error.
 
 mod costly;
+pub mod data_files;
 mod outside;
 mod pipeline;
 mod reload;

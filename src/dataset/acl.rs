@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Header;
-use super::answer::{Record, Subject, number};
+use super::answer::{Records, Subject, number};
 use super::builder::{Problem, Reading};
 use super::ip4;
 use super::ip6trie::network;
@@ -60,7 +60,7 @@ impl Acl {
     }
 
     /// Adds the records that stand for every address where the action of `client` is [`Action::List`] with this number.
-    pub fn records<'a>(&'a self, value: Id, client: IpAddr, records: &mut Vec<Record<'a>>) {
+    pub fn records<'a>(&'a self, value: Id, client: IpAddr, records: &mut Records<'a>) {
         self.values[value as usize].add(None, Subject::Address(client), records);
     }
 }
@@ -178,7 +178,7 @@ mod tests {
             assert_eq!(acl.action(client.parse().unwrap()), expected, "{client}");
         }
         assert_eq!((wrong, warnings[0].line), (1, 8));
-        let mut records = Vec::new();
+        let mut records = Records::new();
         acl.records(0, "198.51.100.9".parse().unwrap(), &mut records);
         assert_eq!(records.len(), 2);
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::DataSet;
-use super::answer::{Asked, Data, Record, Subject, bounds, number};
+use super::answer::{Asked, Data, Record, Records, Subject, bounds, number};
 use super::builder::Done;
 use super::ranges::{Id, Range, Ranges};
 use super::value::Value;
@@ -39,7 +39,7 @@ impl<N: super::ranges::Number> Addresses<N> {
         Self::new(ranges, sets, count, done)
     }
 
-    fn add<'a>(&'a self, place: N, address: IpAddr, records: &mut Vec<Record<'a>>) -> bool {
+    fn add<'a>(&'a self, place: N, address: IpAddr, records: &mut Records<'a>) -> bool {
         let Some(set) = self.ranges.get(place) else {
             return false;
         };
@@ -52,7 +52,7 @@ impl<N: super::ranges::Number> Addresses<N> {
 
 impl Value {
     /// Adds the records of this value.
-    pub(super) fn add<'a>(&'a self, ttl: Option<u32>, subject: Subject<'a>, records: &mut Vec<Record<'a>>) {
+    pub(super) fn add<'a>(&'a self, ttl: Option<u32>, subject: Subject<'a>, records: &mut Records<'a>) {
         records.push(Record { ttl, data: Data::Address(self.code) });
         if let Some(text) = &self.text {
             records.push(Record { ttl, data: Data::Text(text, subject) });
@@ -61,7 +61,7 @@ impl Value {
 }
 
 impl DataSet for Addresses<u32> {
-    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         asked.ipv4().is_some_and(|address| self.add(address.to_bits(), address.into(), records))
     }
 
@@ -75,7 +75,7 @@ impl DataSet for Addresses<u32> {
 }
 
 impl DataSet for Addresses<u128> {
-    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         match asked.address() {
             Some(address @ IpAddr::V6(ipv6)) => self.add(number(ipv6), address, records),
             _ => false,

@@ -108,6 +108,9 @@ pub(super) fn bounds(network: Prefix) -> (u128, u128) {
     (first, first | u128::MAX.checked_shr(length.into()).unwrap_or(0))
 }
 
+/// The records of an answer. Few have more than there is room for at once.
+pub type Records<'a> = SmallVec<[Record<'a>; 8]>;
+
 /// One record of an answer.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
@@ -128,8 +131,8 @@ pub enum Data<'a> {
     Exchange {
         /// The lower, the sooner it is used.
         preference: u16,
-        /// The name as it is written.
-        name: &'a str,
+        /// The name as it stands in a message (RFC 1035, section 3.1).
+        name: &'a [u8],
     },
 }
 

@@ -1,7 +1,7 @@
 //! `combined`: several data sets in one file. `$DATASET type[:name] zone...` begins one, which answers below these zones inside
 //! the one that is served; `@` is that one itself.
 
-use super::answer::{Asked, Record};
+use super::answer::{Asked, Records};
 use super::builder::{Builder, Done, Problem, Reading, builder};
 use super::names;
 use super::syntax::{number, seconds, word, words};
@@ -101,7 +101,7 @@ impl Combined {
 }
 
 impl DataSet for Combined {
-    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         let mut found = false;
         for (set, asked) in self.asked(asked) {
             // The zone itself is there even if the data set has nothing for it.

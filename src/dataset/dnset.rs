@@ -3,12 +3,12 @@
 //! The name itself counts before what stands for it, and of those the longest. An exclusion is that it is not listed.
 
 use super::DataSet;
-use super::answer::{Asked, Record, Subject};
+use super::answer::{Asked, Records, Subject};
 use super::builder::{Builder, Done, Problem, Reading};
 use super::ip6trie::excludes;
 use super::names::{self, Key, Names};
 use super::ranges::Id;
-use super::syntax::ends_key;
+use super::syntax::word;
 use super::value::Value;
 
 /// The names read so far.
@@ -30,8 +30,7 @@ struct Entry {
 impl Builder for Building {
     fn entry(&mut self, entry: &[u8], reading: &mut Reading) -> Result<(), Problem> {
         let (excludes, written) = excludes(entry);
-        let end = written.iter().position(|byte| ends_key(&[*byte])).unwrap_or(written.len());
-        let (name, rest) = written.split_at(end);
+        let (name, rest) = word(written);
         let (itself, below, name) = match name {
             [b'*', b'.', name @ ..] => (false, true, name),
             [b'.', name @ ..] => (true, true, name),
@@ -83,7 +82,7 @@ impl Domains {
 }
 
 impl DataSet for Domains {
-    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         let Some((shown, said)) = self.said(asked).filter(|(_, said)| said.iter().all(Option::is_some))
         else {
             return false;

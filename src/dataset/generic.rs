@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::DataSet;
-use super::answer::{Asked, Data, Record, Subject};
+use super::answer::{Asked, Data, Record, Records, Subject};
 use super::builder::{Builder, Done, Problem, Reading};
 use super::names::{self, Key, Names};
 use super::syntax::{number, seconds, word};
@@ -24,11 +24,12 @@ struct Kept {
 enum KeptData {
     Address(Ipv4Addr),
     Text(Text),
-    Exchange(u16, String),
+    /// Its name as it stands in a message.
+    Exchange(u16, Box<[u8]>),
 }
 
 impl Builder for Building {
-    fn entry(&mut self, entry: &[u8], _: &mut Reading) -> Result<(), Problem> {
+    fn entry(&mut self, entry: &[u8], reading: &mut Reading) -> Result<(), Problem> {
         let (name, rest) = word(entry);
         let labels = names::labels(name).ok_or("it begins with no name: write @ for the zone itself")?;
         let (ttl, rest) = match word(rest) {
@@ -41,6 +42,7 @@ impl Builder for Building {
         };
         let (kind, data) = word(rest);
         let data = read_data(kind, data)?;
+        let ttl = ttl.map(|ttl| reading.options.bounded(ttl));
         self.0.push((names::key(labels.iter().map(|label| &**label)).into(), vec![Kept { ttl, data }]));
         Ok(())
     }
@@ -62,7 +64,7 @@ fn read_data(kind: &[u8], data: &[u8]) -> Result<KeptData, Problem> {
         b"MX" => {
             let (preference, name) = word(data);
             let preference = number(preference).and_then(|number| u16::try_from(number).ok());
-            let name = names::labels(name).map(|_| String::from_utf8_lossy(name).into_owned());
+            let name = names::wire(name);
             let (preference, name) = preference.zip(name).ok_or("an MX record has a number and a name")?;
             Ok(KeptData::Exchange(preference, name))
         }
@@ -79,7 +81,7 @@ struct Generic {
 }
 
 impl DataSet for Generic {
-    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool {
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         let Some(kept) = self.names.get(&names::key(asked.labels())) else {
             return false;
         };
@@ -97,6 +99,10 @@ impl DataSet for Generic {
     fn has_below(&self, asked: &Asked<'_>) -> bool {
         let top = names::key(asked.labels()).len();
         self.names.within(asked).any(|(key, _)| key.len() > top)
+    }
+
+    fn is_for_everybody(&self) -> bool {
+        true
     }
 
     fn len(&self) -> usize {

@@ -18,10 +18,25 @@ const LARGEST: u64 = 8 << 30;
 const MOST_WARNINGS: usize = 5;
 
 /// How files are read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Networks may be written with host bits, which are cleared.
     pub clear_host_bits: bool,
+    /// The shortest and the longest time to live that files may give, in seconds; what is outside becomes one of them.
+    pub ttl: (u32, u32),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clear_host_bits: false, ttl: (0, u32::MAX) }
+    }
+}
+
+impl Options {
+    /// A time to live of a file as it is used.
+    pub(super) fn bounded(&self, ttl: u32) -> u32 {
+        ttl.max(self.ttl.0).min(self.ttl.1)
+    }
 }
 
 /// One file.
@@ -99,7 +114,8 @@ pub fn load(kind: &str, files: &[Source<'_>], options: &Options, now: Timestamp)
         read_lines(file, &mut warnings, &mut wrong, |line| loading.line(line))?;
         loading.end_file(file, now)?;
     }
-    let Loading { builder, reading, header } = loading;
+    let Loading { builder, reading, mut header } = loading;
+    header.ttl = header.ttl.map(|ttl| options.bounded(ttl));
     Ok(Loaded { set: builder.finish(reading.finish(header.ttl)), header, warnings, wrong })
 }
 

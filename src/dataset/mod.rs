@@ -27,17 +27,23 @@ mod value;
 use std::fmt::Debug;
 
 pub use acl::{Acl, Action, load_acl};
-pub use answer::{Asked, Data, Record};
+pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
 pub use loading::{Error, Loaded, Options, Source, Warning, load};
+pub use syntax::seconds;
 
 /// A list that can be asked for names.
 pub trait DataSet: Send + Sync + Debug {
     /// Adds what it has for a name to `records`, and says whether it has the name at all, even without records.
-    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Vec<Record<'a>>) -> bool;
+    fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool;
 
     /// Whether it has any name below the one that is asked for (RFC 4592, section 2.2.2). What is excluded does not count.
     fn has_below(&self, asked: &Asked<'_>) -> bool;
+
+    /// Whether it answers those too for whom nothing is listed ([`Action::Empty`]): its records are no listings.
+    fn is_for_everybody(&self) -> bool {
+        false
+    }
 
     /// How many entries it has.
     fn len(&self) -> usize;

@@ -29,6 +29,20 @@ pub(super) fn labels(written: &[u8]) -> Option<Vec<Box<[u8]>>> {
     labels.map(|label| is_label(label).then(|| label.to_ascii_lowercase().into())).collect()
 }
 
+/// A name as it stands in a message (RFC 1035, section 3.1); `None` if what is written is none.
+pub(super) fn wire(written: &[u8]) -> Option<Box<[u8]>> {
+    let mut wire = Vec::new();
+    for label in labels(written)? {
+        wire.push(u8::try_from(label.len()).ok()?);
+        wire.extend_from_slice(&label);
+    }
+    wire.push(0);
+    (wire.len() <= LONGEST_NAME).then(|| wire.into())
+}
+
+/// The longest name (RFC 1035, section 2.3.4).
+const LONGEST_NAME: usize = 255;
+
 /// Something for each of some names.
 #[derive(Debug)]
 pub(super) struct Names<T>(Box<[(Key, T)]>);

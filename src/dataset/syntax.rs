@@ -59,7 +59,7 @@ pub(super) fn number(text: &[u8]) -> Option<u32> {
 }
 
 /// A time span in seconds: a number, and `s`, `m`, `h`, `d` or `w` for what it counts.
-pub(super) fn seconds(text: &[u8]) -> Option<u32> {
+pub fn seconds(text: &[u8]) -> Option<u32> {
     let unit = match text.last()? {
         b's' | b'S' => 1,
         b'm' | b'M' => 60,

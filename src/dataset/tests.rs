@@ -13,7 +13,7 @@ const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 fn answer(set: &dyn DataSet, name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let asked = Asked::new(name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes));
-    let mut records = Vec::new();
+    let mut records = Records::new();
     let found = set.find(&asked, &mut records);
     let shown: Vec<String> = records.iter().map(show).collect();
     match (found, set.has_below(&asked)) {
@@ -27,7 +27,9 @@ fn show(record: &Record<'_>) -> String {
     let ttl = record.ttl.map_or_else(String::new, |ttl| format!("{ttl} "));
     ttl + &match &record.data {
         Data::Address(address) => address.to_string(),
-        Data::Exchange { preference, name } => format!("{preference} {name}"),
+        Data::Exchange { preference, name } => {
+            format!("{preference} {}", String::from_utf8_lossy(name).escape_debug())
+        }
         Data::Text(text, subject) => {
             let mut out = Vec::new();
             subject.write(text, &mut out);
@@ -231,7 +233,7 @@ deep.er A 192.0.2.83
         "generic",
         text,
         &[
-            ("", "3600 192.0.2.80 | 3600 10 mail.example."),
+            ("", "3600 192.0.2.80 | 3600 10 \\u{4}mail\\u{7}example\\0"),
             ("www", "300 192.0.2.81 | 3600 hello world"),
             ("t", "3600 plain $ $1"),
             ("er", "."),

@@ -113,6 +113,8 @@ pub enum Dropped {
     Short,
     /// It was a response itself.
     Response,
+    /// The zone has silence for this client.
+    Client,
     /// It was longer than any sensible query.
     Oversized,
     /// It claims to come from port 0, where nobody can receive.
@@ -126,9 +128,10 @@ pub enum Dropped {
 }
 
 /// Every reason with its label, in the order of the enum.
-const REASONS: [(Dropped, &str); 7] = [
+const REASONS: [(Dropped, &str); 8] = [
     (Dropped::Short, "short"),
     (Dropped::Response, "response"),
+    (Dropped::Client, "client"),
     (Dropped::Oversized, "oversized"),
     (Dropped::PortZero, "port_zero"),
     (Dropped::Panic, "panic"),

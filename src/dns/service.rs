@@ -80,6 +80,7 @@ impl Respond for Service {
         match answer(&served.zones, query, peer, self.clock.now(), reply) {
             Outcome::Silent(Silence::Short) => self.drops.count(Dropped::Short),
             Outcome::Silent(Silence::Response) => self.drops.count(Dropped::Response),
+            Outcome::Silent(Silence::Client) => self.drops.count(Dropped::Client),
             Outcome::Replied { rcode, zone, listed, qtype, .. } => {
                 let replies = zone.map_or(&self.outside, |zone| &served.replies[zone]);
                 replies.count(Reply {
@@ -111,7 +112,9 @@ mod tests {
         let zone = |origin: &&str| {
             Zone::new(Settings {
                 origin: origin.parse().unwrap(),
+                primary: "ns1.example.".parse().unwrap(),
                 name_servers: vec!["ns1.example.".parse().unwrap()],
+                ns_ttl: Duration::from_secs(300),
                 contact: "hostmaster.example.".parse().unwrap(),
                 ttl: Duration::from_secs(300),
                 soa_ttl: Duration::from_secs(300),
@@ -124,6 +127,7 @@ mod tests {
                     code: Ipv4Addr::new(127, 0, 0, 4),
                     text: "$ip".parse().unwrap(),
                 }],
+                has_data_sets: false,
                 file: "zone.toml".into(),
             })
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::{List, Rule, rule};
+use crate::dataset::DataSet;
 
 /// The list of each zone, by the zone's index. Readers take no lock and never wait for the writer.
 pub struct Lists(Vec<Published>);
@@ -12,15 +13,21 @@ pub struct Lists(Vec<Published>);
 struct Published {
     rules: Vec<Rule>,
     current: ArcSwap<List>,
+    sets: ArcSwap<Sets>,
 }
+
+/// Data sets that a zone publishes beside its list.
+pub type Sets = Vec<Arc<dyn DataSet>>;
 
 impl Lists {
     /// One list for each zone with these publish rules; until the first [`Lists::publish`] it has the zone's test
     /// points and nothing else.
     pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
-        let zones = zones
-            .into_iter()
-            .map(|rules| Published { current: ArcSwap::from_pointee(rule::test_points(&rules)), rules });
+        let zones = zones.into_iter().map(|rules| Published {
+            current: ArcSwap::from_pointee(rule::test_points(&rules)),
+            sets: ArcSwap::default(),
+            rules,
+        });
         Self(zones.collect())
     }
 
@@ -42,6 +49,16 @@ impl Lists {
     /// Makes `list` the latest version of the list of `zone`.
     pub fn publish(&self, zone: usize, list: List) {
         self.0[zone].current.store(Arc::new(list));
+    }
+
+    /// The data sets of `zone`, an index under [`Lists::len`]. Hold them for one answer, not longer.
+    pub fn sets(&self, zone: usize) -> Guard<Arc<Sets>> {
+        self.0[zone].sets.load()
+    }
+
+    /// Puts `sets` in the place of the data sets of `zone`.
+    pub fn publish_sets(&self, zone: usize, sets: Sets) {
+        self.0[zone].sets.store(Arc::new(sets));
     }
 
     /// The publish rules of each zone.

@@ -8,7 +8,7 @@ mod publisher;
 mod rule;
 mod snapshot;
 
-pub use lists::Lists;
+pub use lists::{Lists, Sets};
 pub use publisher::Publisher;
 pub use rule::{EVERY_OTHER_JAIL, Rule};
 pub use snapshot::{List, Listing};

@@ -6,12 +6,14 @@ use super::query::{Edns, Header, Malformed, Question};
 use super::reply::Reply;
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
+use crate::dataset::{Acl, Action, Asked, Data, Records};
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
-use crate::list::{List, Listing};
+use crate::list::{List, Listing, Sets};
 
 const TYPE_A: u16 = 1;
 const TYPE_NS: u16 = 2;
 const TYPE_SOA: u16 = 6;
+const TYPE_MX: u16 = 15;
 const TYPE_TXT: u16 = 16;
 const TYPE_IXFR: u16 = 251;
 const TYPE_AXFR: u16 = 252;
@@ -66,6 +68,8 @@ pub enum Silence {
     Short,
     /// It is a response itself; two servers would answer each other for ever.
     Response,
+    /// The client is one of those who get none.
+    Client,
 }
 
 /// What became of a query; for counters and logs.
@@ -127,10 +131,16 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
     let over_tcp = peer.transport == Transport::Tcp;
     let mut reply = Reply::to(query, header, question.end, edns, over_tcp, out);
     let verdict = match refused(&question, edns, peer.transport) {
-        Some(rcode) => Verdict::refusal(rcode),
-        None => look_up(zones, &question, now, &mut reply),
+        Some(rcode) => Some(Verdict::refusal(rcode)),
+        None => look_up(zones, &question, peer.address, now, &mut reply),
     };
-    finish(reply, verdict, Some(question.kind))
+    match verdict {
+        Some(verdict) => finish(reply, verdict, Some(question.kind)),
+        None => {
+            out.clear();
+            Outcome::Silent(Silence::Client)
+        }
+    }
 }
 
 fn finish(reply: Reply<'_>, verdict: Verdict, qtype: Option<u16>) -> Outcome {
@@ -167,40 +177,90 @@ fn refused(question: &Question, edns: Option<Edns>, transport: Transport) -> Opt
     }
 }
 
-fn look_up(zones: &Zones, question: &Question, now: Timestamp, reply: &mut Reply<'_>) -> Verdict {
-    let Some((index, below)) = zones.find(question) else {
-        return Verdict::refusal(Rcode::Refused);
+/// Adds the answer; `None`: the client gets silence.
+fn look_up(
+    zones: &Zones,
+    question: &Question,
+    client: IpAddr,
+    now: Timestamp,
+    reply: &mut Reply<'_>,
+) -> Option<Verdict> {
+    let found = zones.find(question);
+    let zone = found.map(|(index, _)| &zones.zones()[index]);
+    let listed = match Admission::of([zones.acl(), zone.and_then(Zone::acl)], client) {
+        Admission::Silence => return None,
+        Admission::Refused => return Some(Verdict::refusal(Rcode::Refused)),
+        Admission::Admitted(listed) => listed,
     };
-    let list = zones.lists().latest(index);
-    let lookup = Lookup { zone: &zones.zones()[index], list: &list, question, below, now };
-    let found = lookup.find(zones, reply);
+    let Some((index, below)) = found else {
+        return Some(Verdict::refusal(Rcode::Refused));
+    };
+    let (list, sets) = (zones.lists().latest(index), zones.lists().sets(index));
+    let lookup = Lookup { zone: &zones.zones()[index], list: &list, sets: &sets, question, below, now };
+    let found = lookup.find_for(listed, client, zones, reply);
     if !reply.has_answer() {
         lookup.deny(reply);
     }
-    Verdict {
+    Some(Verdict {
         rcode: if found == Found::Nothing { Rcode::NxDomain } else { Rcode::NoError },
         // An answer to class ANY is no authoritative one (RFC 1035, section 3.7.1).
         authoritative: question.class == CLASS_IN,
         zone: Some(index),
         listed: found == Found::Listed,
+    })
+}
+
+/// What the lists of clients say of one.
+enum Admission<'a> {
+    /// It gets answers, in which this is listed.
+    Admitted(ListedFor<'a>),
+    Refused,
+    Silence,
+}
+
+/// What is listed for a client.
+#[derive(Clone, Copy)]
+enum ListedFor<'a> {
+    /// What the zone lists.
+    Zone,
+    /// Nothing.
+    Nobody,
+    /// Every address, with the records of this number.
+    Everybody(&'a Acl, u32),
+}
+
+impl<'a> Admission<'a> {
+    /// The first list that has something to say counts.
+    fn of(lists: [Option<&'a Acl>; 2], client: IpAddr) -> Self {
+        for acl in lists.into_iter().flatten() {
+            return match acl.action(client) {
+                Action::Pass => continue,
+                Action::Refuse => Self::Refused,
+                Action::Ignore => Self::Silence,
+                Action::Empty => Self::Admitted(ListedFor::Nobody),
+                Action::List(value) => Self::Admitted(ListedFor::Everybody(acl, value)),
+            };
+        }
+        Self::Admitted(ListedFor::Zone)
     }
 }
 
 /// Whether a name exists, and as what.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
-    /// A name of the zone itself, or one that only has names below it.
-    Name,
-    /// An address that is listed.
-    Listed,
     /// No such name.
     Nothing,
+    /// A name of the zone itself, or one that only has names below it.
+    Name,
+    /// An address or a name that is listed.
+    Listed,
 }
 
 /// A question inside a zone.
 struct Lookup<'a> {
     zone: &'a Zone,
     list: &'a List,
+    sets: &'a Sets,
     question: &'a Question,
     /// How many labels the question has before the origin.
     below: usize,
@@ -208,6 +268,23 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
+    /// Adds what answers the question of a client for whom this is listed.
+    fn find_for(&self, listed: ListedFor<'_>, client: IpAddr, zones: &Zones, reply: &mut Reply<'_>) -> Found {
+        let in_sets = |reply: &mut Reply<'_>, all| self.find_in_sets(all, reply);
+        match (listed, read_reversed(self.question.labels(self.below))) {
+            (ListedFor::Zone, _) => self.find(zones, reply).max(in_sets(reply, true)),
+            (ListedFor::Everybody(acl, value), Some(Reversed::Address(_))) => {
+                let mut records = Records::new();
+                acl.records(value, client, &mut records);
+                self.add_records(&records, reply);
+                Found::Listed
+            }
+            _ if self.below == 0 => self.find(zones, reply).max(in_sets(reply, false)),
+            _ if zones.is_between(self.question.name_from(0)) => Found::Name,
+            _ => in_sets(reply, false),
+        }
+    }
+
     /// Adds what answers the question.
     fn find(&self, zones: &Zones, reply: &mut Reply<'_>) -> Found {
         if self.below == 0 {
@@ -231,10 +308,56 @@ impl Lookup<'_> {
             }
             TYPE_NS => {
                 for name in &self.zone.settings().name_servers {
-                    reply.answer(TYPE_NS, ttl, |out| out.extend_from_slice(name.as_wire()));
+                    reply.answer(TYPE_NS, self.zone.ns_ttl(), |out| out.extend_from_slice(name.as_wire()));
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Adds what the data sets of the zone have; not `all`: only those that are for everybody.
+    fn find_in_sets(&self, all: bool, reply: &mut Reply<'_>) -> Found {
+        let mut sets = self.sets.iter().filter(|set| all || set.is_for_everybody()).peekable();
+        if sets.peek().is_none() {
+            return Found::Nothing;
+        }
+        let asked = Asked::new(self.question.labels(self.below));
+        let mut records = Records::new();
+        // Every data set is asked, even if one has the name already.
+        if sets.clone().fold(false, |found, set| set.find(&asked, &mut records) | found) {
+            self.add_records(&records, reply);
+            return if self.below == 0 { Found::Name } else { Found::Listed };
+        }
+        if sets.any(|set| set.has_below(&asked)) { Found::Name } else { Found::Nothing }
+    }
+
+    /// Adds those of the type that was asked for.
+    fn add_records(&self, records: &Records<'_>, reply: &mut Reply<'_>) {
+        let wanted = |data: &Data<'_>| match data {
+            Data::Address(_) => matches!(self.question.kind, TYPE_A | TYPE_ANY),
+            Data::Text(..) => self.question.kind == TYPE_TXT,
+            Data::Exchange { .. } => self.question.kind == TYPE_MX,
+        };
+        let wanted = records.iter().filter(|record| wanted(&record.data));
+        // The records of one set have one time to live (RFC 2181, section 5.2).
+        let Some(ttl) = wanted.clone().map(|record| record.ttl.unwrap_or_else(|| self.zone.set_ttl())).min()
+        else {
+            return;
+        };
+        for record in wanted {
+            if !reply.fits() {
+                return;
+            }
+            match &record.data {
+                Data::Address(code) => reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets())),
+                Data::Text(text, subject) => {
+                    reply.answer(TYPE_TXT, ttl, |out| write_text(out, |out| subject.write(text, out)));
+                }
+                Data::Exchange { preference, name } => reply.answer(TYPE_MX, ttl, |out| {
+                    out.extend_from_slice(&preference.to_be_bytes());
+                    out.extend_from_slice(name);
+                }),
+            }
         }
     }
 

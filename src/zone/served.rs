@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::name::LONGEST_NAME;
 use super::{Error, Name, Problem, Publish, Settings};
 use crate::clock::Timestamp;
+use crate::dataset::Acl;
 use crate::list::{Listing, Rule};
 
 /// As many as the root has; more than these make answers that do not fit a UDP packet.
@@ -34,6 +36,7 @@ pub struct Zone {
     soa_names: Vec<u8>,
     /// The SOA's REFRESH, RETRY, EXPIRE and MINIMUM in wire form.
     soa_times: Vec<u8>,
+    acl: Option<Arc<Acl>>,
 }
 
 impl Zone {
@@ -47,10 +50,21 @@ impl Zone {
         let times = [settings.refresh, settings.retry, settings.expire, settings.negative_ttl];
         Ok(Self {
             shown: settings.origin.to_string().trim_end_matches('.').to_owned(),
-            soa_names: [settings.name_servers[0].as_wire(), settings.contact.as_wire()].concat(),
+            soa_names: [settings.primary.as_wire(), settings.contact.as_wire()].concat(),
             soa_times: times.into_iter().flat_map(|time| seconds(time).to_be_bytes()).collect(),
+            acl: None,
             settings,
         })
+    }
+
+    /// The same for the clients that `acl` admits.
+    pub fn with_acl(self, acl: Option<Arc<Acl>>) -> Self {
+        Self { acl, ..self }
+    }
+
+    /// Who may ask.
+    pub(super) fn acl(&self) -> Option<&Acl> {
+        self.acl.as_deref()
     }
 
     /// What it was made from.
@@ -91,9 +105,19 @@ impl Zone {
         seconds(self.settings.ttl.min(left))
     }
 
-    /// The time to live of SOA and NS records.
+    /// The time to live of records of data sets that name none.
+    pub(super) fn set_ttl(&self) -> u32 {
+        seconds(self.settings.ttl)
+    }
+
+    /// The time to live of the SOA record.
     pub(super) fn soa_ttl(&self) -> u32 {
         seconds(self.settings.soa_ttl)
+    }
+
+    /// The time to live of NS records.
+    pub(super) fn ns_ttl(&self) -> u32 {
+        seconds(self.settings.ns_ttl)
     }
 
     /// How long "there is no such thing" may be kept (RFC 2308, section 5).
@@ -120,7 +144,11 @@ fn check(settings: &Settings) -> Result<(), Problem> {
     }
     check_name_servers(&settings.name_servers)?;
     check_times(settings)?;
-    check_rules(&settings.publish)
+    match settings.publish.len() {
+        0 if !settings.has_data_sets => Err(Problem::NothingPublished),
+        count if count > MOST_RULES => Err(Problem::TooManyRules(count)),
+        _ => check_rules(&settings.publish),
+    }
 }
 
 fn check_name_servers(name_servers: &[Name]) -> Result<(), Problem> {
@@ -140,6 +168,7 @@ fn check_times(settings: &Settings) -> Result<(), Problem> {
     let times = [
         ("ttl", settings.ttl),
         ("soa_ttl", settings.soa_ttl),
+        ("ns_ttl", settings.ns_ttl),
         ("refresh", settings.refresh),
         ("retry", settings.retry),
         ("expire", settings.expire),
@@ -153,11 +182,6 @@ fn check_times(settings: &Settings) -> Result<(), Problem> {
 }
 
 fn check_rules(rules: &[Publish]) -> Result<(), Problem> {
-    match rules.len() {
-        0 => return Err(Problem::NothingPublished),
-        count if count > MOST_RULES => return Err(Problem::TooManyRules(count)),
-        _ => {}
-    }
     let mut seen = HashSet::new();
     for rule in rules {
         if !rule.code.is_loopback() || rule.code < LOWEST_CODE {

@@ -23,8 +23,12 @@ pub struct Publish {
 pub struct Settings {
     /// The name every question ends in.
     pub origin: Name,
-    /// Name servers, at least one; the first is the SOA's MNAME.
+    /// The SOA's MNAME.
+    pub primary: Name,
+    /// Name servers, at least one.
     pub name_servers: Vec<Name>,
+    /// Time to live of their records.
+    pub ns_ttl: Duration,
     /// The SOA's RNAME: the mail address of who is responsible, as a name.
     pub contact: Name,
     /// Time to live of A and TXT answers; an answer never outlives the ban it speaks of.
@@ -39,8 +43,10 @@ pub struct Settings {
     pub expire: Duration,
     /// SOA MINIMUM; negative answers live for the smaller of this and `soa_ttl` (RFC 2308, section 5).
     pub negative_ttl: Duration,
-    /// What is published.
+    /// What is published of the list; nothing only where there are data sets.
     pub publish: Vec<Publish>,
+    /// Whether the zone publishes data sets.
+    pub has_data_sets: bool,
     /// The file this was read from, for messages.
     pub file: PathBuf,
 }

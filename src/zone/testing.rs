@@ -8,7 +8,9 @@ use super::{Publish, Settings};
 pub(super) fn settings(origin: &str) -> Settings {
     Settings {
         origin: origin.parse().unwrap(),
+        primary: "ns1.example".parse().unwrap(),
         name_servers: vec!["ns1.example".parse().unwrap()],
+        ns_ttl: Duration::from_secs(3600),
         contact: "hostmaster.example".parse().unwrap(),
         ttl: Duration::from_secs(300),
         soa_ttl: Duration::from_secs(3600),
@@ -21,6 +23,7 @@ pub(super) fn settings(origin: &str) -> Settings {
             code: [127, 0, 0, 2].into(),
             text: "$ip is listed".parse().unwrap(),
         }],
+        has_data_sets: false,
         file: format!("zones/{origin}.toml").into(),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::query::Question;
 use super::{Error, Name, Problem, Zone};
+use crate::dataset::Acl;
 use crate::ip::read_reversed;
 use crate::list::Lists;
 
@@ -17,6 +18,7 @@ pub struct Zones {
     depths: Vec<usize>,
     /// Names between a zone and one nested in it: they exist (RFC 4592, section 2.2.2).
     between: HashSet<Box<[u8]>>,
+    acl: Option<Arc<Acl>>,
 }
 
 impl Zones {
@@ -34,8 +36,19 @@ impl Zones {
             lists: Arc::new(Lists::new(zones.iter().map(Zone::rules))),
             by_origin,
             between,
+            acl: None,
             zones,
         })
+    }
+
+    /// The same for the clients that `acl` admits, whatever they ask for.
+    pub fn with_acl(self, acl: Option<Arc<Acl>>) -> Self {
+        Self { acl, ..self }
+    }
+
+    /// Who may ask.
+    pub(super) fn acl(&self) -> Option<&Acl> {
+        self.acl.as_deref()
     }
 
     /// The zones in the order in which they were given.

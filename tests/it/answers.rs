@@ -85,7 +85,13 @@ impl Script {
     fn read_line(&mut self, line: usize, word: &str, rest: &str) {
         match word {
             "zone" => self.zones.push(zone(rest)),
-            "ns" => self.last_zone().name_servers.push(rest.parse().unwrap()),
+            "ns" => {
+                let (zone, name) = (self.last_zone(), rest.parse::<banzone::zone::Name>().unwrap());
+                if zone.name_servers.is_empty() {
+                    zone.primary = name.clone();
+                }
+                zone.name_servers.push(name);
+            }
             "publish" => {
                 let publish = publish(rest);
                 self.last_zone().publish.push(publish);
@@ -133,7 +139,9 @@ fn zone(written: &str) -> Settings {
     let origin = words.next().unwrap();
     let mut settings = Settings {
         origin: origin.parse().unwrap(),
+        primary: format!("ns1.{origin}").parse().unwrap(),
         name_servers: Vec::new(),
+        ns_ttl: Duration::from_secs(3600),
         contact: format!("hostmaster.{origin}").parse().unwrap(),
         ttl: Duration::from_secs(300),
         soa_ttl: Duration::from_secs(3600),
@@ -142,13 +150,14 @@ fn zone(written: &str) -> Settings {
         expire: Duration::from_secs(1_209_600),
         negative_ttl: Duration::from_secs(60),
         publish: Vec::new(),
+        has_data_sets: false,
         file: format!("zones/{origin}toml").into(),
     };
     for (name, value) in words.map(|word| word.split_once('=').unwrap()) {
         let value = Duration::from_secs(value.parse().unwrap());
         match name {
             "ttl" => settings.ttl = value,
-            "soa_ttl" => settings.soa_ttl = value,
+            "soa_ttl" => (settings.soa_ttl, settings.ns_ttl) = (value, value),
             "negative_ttl" => settings.negative_ttl = value,
             _ => panic!("unknown time {name}"),
         }

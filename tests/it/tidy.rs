@@ -14,20 +14,23 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("jail", &["filter", "source", "ip", "clock"]),
     ("store", &["jail", "source", "ip", "clock"]),
     ("dataset", &["ip", "clock"]),
-    ("list", &["store", "ip", "clock"]),
-    ("zone", &["list", "ip", "clock"]),
+    ("list", &["store", "dataset", "ip", "clock"]),
+    ("zone", &["list", "dataset", "ip", "clock"]),
     ("dns", &["zone", "list", "clock", "sys"]),
     ("http", &["source", "filter", "jail", "store", "list", "zone", "dns", "ip", "clock", "sys"]),
     ("config", &["source", "filter", "jail", "store", "list", "zone", "dns", "http", "ip", "clock"]),
     (
         "daemon",
-        &["source", "filter", "jail", "store", "list", "zone", "dns", "http", "config", "ip", "clock", "sys"],
+        &[
+            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "http", "config", "ip",
+            "clock", "sys",
+        ],
     ),
     (
         "cli",
         &[
-            "source", "filter", "jail", "store", "list", "zone", "dns", "http", "config", "daemon", "ip",
-            "clock", "sys",
+            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "http", "config",
+            "daemon", "ip", "clock", "sys",
         ],
     ),
     ("main", &["cli"]),

@@ -15,9 +15,7 @@ mod set;
 mod status;
 mod usage;
 
-use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
 
 use super::client::{Client, Refused, segment};
 use super::global::complain;
@@ -142,18 +140,9 @@ fn of_jail<T>(jail: &str, answer: anyhow::Result<T>) -> Result<T, Nok> {
     })
 }
 
-/// A link to the program may have the name of fail2ban's.
-pub(super) fn spelled_out(mut args: Vec<OsString>) -> Vec<OsString> {
-    if args.first().and_then(|program| Path::new(program).file_name()).is_some_and(|name| name == NAME) {
-        args.insert(1, NAME.into());
-    }
-    args
-}
-
 impl Args {
     /// With what stands behind the name, as it stands there.
-    pub(super) fn with_words(self, words: &[OsString]) -> Self {
-        let words = words.iter().map(|word| word.to_string_lossy().into_owned());
+    pub(super) fn with_words(self, words: Vec<String>) -> Self {
         Self { words: self.words.into_iter().chain(words).collect() }
     }
 
