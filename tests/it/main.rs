@@ -13,6 +13,7 @@ mod kill;
 mod operation;
 mod outside;
 mod peers;
+mod rbldnsd;
 mod reload;
 mod syslog;
 mod tidy;

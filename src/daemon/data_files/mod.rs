@@ -68,7 +68,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let service = Arc::new(Service::new(Arc::new(zones::zones(settings, &data)?), Clock::System));
     let addresses = sockets.local_addresses();
     let server = dns::serve(sockets, &service, runtime.handle())?;
-    info!("serving {} data sets on {addresses:?}", settings.sets.len());
+    info!("answering on {addresses:?} from {} data sets", settings.sets.len());
     runtime.block_on(async {
         Serving { settings: settings.clone(), service, data }.until_stopped(signals).await;
         server.stop().await;

@@ -1,0 +1,300 @@
+//! `banzone rbldnsd` in rbldnsd's place: the same files, the same command line, and the same answers as Debian's package,
+//! where that is installed.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use banzone::ip::write_reversed;
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use nix::sys::signal::Signal;
+use nix::unistd::Uid;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+use crate::env::{Answer, Daemon, Env, ask, until};
+use crate::peers;
+
+const HEADER: &str = "$SOA 0 ns.example. host.example. 1 1h 1h 2d 1h\n$NS 1d ns.example.\n";
+
+/// A server of the files in the folder of `env`.
+fn start(env: &Env, options: &[&str], zones: &[&str]) -> Daemon {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
+    command.args(["rbldnsd", "-n", "-b", "127.0.0.1/0", "-w"]).arg(env.path("")).args(options).args(zones);
+    if Uid::effective().is_root() {
+        command.args(["-u", "nobody"]);
+    }
+    env.start_as(command)
+}
+
+fn write(env: &Env, name: &str, text: &str) {
+    fs::write(env.path(name), format!("{HEADER}{text}")).unwrap();
+}
+
+/// The address `192.0.2.last` in the zone `bl.example`.
+fn listed(server: &Daemon, last: u8) -> Answer {
+    server.ask_name(&format!("{last}.2.0.192.bl.example."), RecordType::A)
+}
+
+fn is_listed(server: &Daemon, last: u8) -> bool {
+    !listed(server, last).codes.is_empty()
+}
+
+#[test]
+fn files_are_followed_and_good_data_is_kept() {
+    let env = Env::new("");
+    write(&env, "list", "192.0.2.1\n");
+    let server = start(&env, &["-c", "1"], &["bl.example:ip4set:list"]);
+    assert!(is_listed(&server, 1) && !is_listed(&server, 2));
+    let many: String = (1..=200).fold(String::new(), |text, last| text + &format!("192.0.2.{last}\n"));
+    write(&env, "list", &many);
+    until("the new file is served", || is_listed(&server, 2));
+    // What is damaged or gone leaves what was there before.
+    write(&env, "list", "192.0.2.1\nnothing\n");
+    until("the small file is refused", || server.messages().contains("has 1 entries where there were 200"));
+    assert!(is_listed(&server, 2));
+    fs::remove_file(env.path("list")).unwrap();
+    until("the file is missed", || server.messages().contains("cannot read"));
+    assert!(is_listed(&server, 2));
+    // Unless somebody says that it is right so.
+    write(&env, "list", "192.0.2.1\n192.0.2.3\n");
+    server.signal(Signal::SIGHUP);
+    until("the small file is served", || !is_listed(&server, 2));
+    assert!(is_listed(&server, 3));
+    assert!(server.terminate().success());
+}
+
+#[test]
+fn a_missing_file_is_named_at_the_start() {
+    let env = Env::new("");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
+    command.args(["rbldnsd", "-b", "127.0.0.1/0", "-u", "nobody", "bl.example:ip4set:/nowhere/list"]);
+    let mut server = env.spawn(command);
+    assert_eq!(server.wait().code(), Some(1));
+    assert!(server.messages().contains("cannot read /nowhere/list"), "{}", server.messages());
+}
+
+#[test]
+fn clients_get_what_is_said_of_them() {
+    let env = Env::new("");
+    write(&env, "list", "192.0.2.1\n");
+    write(&env, "texts", "test TXT Success\n");
+    for (acl, address, text, rcode) in [
+        ("127/8 :pass\n0/0 :refuse\n", true, true, ResponseCode::NoError),
+        ("0/0 :refuse\n", false, false, ResponseCode::Refused),
+        ("0/0 :empty\n", false, true, ResponseCode::NXDomain),
+        ("::/0 :refuse\n", true, true, ResponseCode::NoError),
+        ("0/0 :127.0.0.9:you are $\n", true, true, ResponseCode::NoError),
+    ] {
+        fs::write(env.path("acl"), acl).unwrap();
+        let zones = ["bl.example:acl:acl", "bl.example:ip4set:list", "bl.example:generic:texts"];
+        let server = start(&env, &[], &zones);
+        let answer = listed(&server, 1);
+        assert_eq!((!answer.codes.is_empty(), answer.rcode), (address, rcode), "{acl}");
+        let texts = server.ask_name("test.bl.example.", RecordType::TXT).texts;
+        assert_eq!(!texts.is_empty(), text, "{acl}");
+        assert_eq!(server.ask_name("other.example.", RecordType::A).rcode, ResponseCode::Refused);
+    }
+    fs::write(env.path("acl"), "0/0 :ignore\n").unwrap();
+    let server = start(&env, &[], &["bl.example:ip4set:list", ":acl:acl"]);
+    assert!(ask(server.dns(), "1.2.0.192.bl.example.", RecordType::A).is_err(), "there is silence");
+}
+
+#[test]
+fn the_help_is_read_by_programs() {
+    let output = Command::new(env!("CARGO_BIN_EXE_banzone")).args(["rbldnsd", "-h"]).output().unwrap();
+    assert!(output.status.success());
+    assert!(String::from_utf8(output.stdout).unwrap().lines().any(|line| line.starts_with("-6 ")));
+}
+
+/// A server that is stopped when this is dropped.
+struct Peer {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// rbldnsd with the same files.
+fn start_rbldnsd(env: &Env, zones: &[&str]) -> Peer {
+    // It cannot choose a port itself.
+    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = Command::new("/usr/sbin/rbldnsd");
+    command.args(["-n", "-r", "/", "-b"]).arg(format!("127.0.0.1/{}", address.port()));
+    command.arg("-w").arg(env.path("")).args(zones).stdout(Stdio::null()).stderr(Stdio::null());
+    let peer = Peer { child: command.spawn().unwrap(), address };
+    until("rbldnsd answers", || ask(address, "nowhere.example.", RecordType::A).is_ok());
+    peer
+}
+
+/// Files made at random, in all the ways in which entries are written.
+struct Files(SmallRng);
+
+/// What may stand behind a key.
+const VALUES: [&str; 10] = [
+    "",
+    " text $ x",
+    " :5",
+    " :6:",
+    " :7:v $$ $1 $2",
+    " # comment",
+    " =plain $",
+    " :127.0.1.2:t",
+    " about $",
+    "\ttab",
+];
+
+impl Files {
+    fn one_of<'a>(&mut self, choices: &[&'a str]) -> &'a str {
+        choices.choose(&mut self.0).unwrap()
+    }
+
+    fn octets(&mut self) -> [u8; 4] {
+        let network = [[192, 0, 2], [192, 0, 3], [198, 51, 100], [203, 0, 113]];
+        let [a, b, c] = *network.choose(&mut self.0).unwrap();
+        [a, b, c, self.0.random()]
+    }
+
+    fn key(&mut self, ranges: bool) -> String {
+        let [a, b, c, d] = self.octets();
+        match self.0.random_range(0..10) {
+            0..4 => format!("{a}.{b}.{c}.{d}"),
+            4 => format!("{a}.{b}.{c}"),
+            5 if self.0.random_bool(0.3) => format!("{a}.{b}"),
+            5 => format!("{a}/8"),
+            6 | 7 => {
+                let length = self.0.random_range(20..=32);
+                let network = u32::from_be_bytes([a, b, c, d]) >> (32 - length) << (32 - length);
+                format!("{}/{length}", std::net::Ipv4Addr::from(network))
+            }
+            8 if ranges => format!("{a}.{b}.{c}.{d}-{}", self.0.random_range(d..=255)),
+            9 if ranges => format!("{a}.{b}.{c}.{d}-{a}.{b}.{}.{}", c + 1, self.0.random_range(0..=255u8)),
+            _ => format!("{a}.{b}.{c}.{d}"),
+        }
+    }
+
+    fn ipv4(&mut self, ranges: bool) -> String {
+        let mut text = "$1 VARIABLE\n".to_owned();
+        if self.0.random_bool(0.3) {
+            text += "$= base <$=> $\n";
+        }
+        for _ in 0..self.0.random_range(5..200) {
+            if self.0.random_bool(0.05) {
+                text += self.one_of(&[
+                    ":3:default $\n",
+                    "# comment\n",
+                    "\n",
+                    ":4:\n",
+                    "nonsense\n",
+                    "192.0.2.300\n",
+                ]);
+            }
+            let key = self.key(ranges);
+            if self.0.random_bool(0.12) {
+                writeln!(text, "!{key}").unwrap();
+            } else {
+                writeln!(text, "{key}{}", self.one_of(&VALUES)).unwrap();
+            }
+        }
+        text
+    }
+
+    fn name(&mut self) -> String {
+        let labels = self.0.random_range(1..4);
+        (0..labels).map(|_| self.one_of(&["a", "b", "www", "x"])).collect::<Vec<_>>().join(".")
+    }
+
+    fn dnset(&mut self) -> String {
+        let mut text = String::new();
+        for _ in 0..self.0.random_range(3..40) {
+            let excludes = if self.0.random_bool(0.15) { "!" } else { "" };
+            let (kind, name) = (self.one_of(&["", "", "*.", "."]), self.name());
+            writeln!(text, "{excludes}{kind}{name}{}", self.one_of(&[" about $", " :5", " :6:", ""]))
+                .unwrap();
+        }
+        text
+    }
+
+    fn address6(&mut self) -> u128 {
+        let words = (0..6).fold(0u128, |all, _| all << 16 | self.0.random_range(0..3u128));
+        0x2001_0db8 << 96 | words
+    }
+
+    fn ip6trie(&mut self) -> String {
+        let mut text = String::new();
+        for _ in 0..self.0.random_range(3..40) {
+            let length = self.0.random_range(30..=128u32);
+            let network = self.address6() >> (128 - length) << (128 - length);
+            let excludes = if self.0.random_bool(0.15) { "!" } else { "" };
+            let network = std::net::Ipv6Addr::from(network);
+            writeln!(text, "{excludes}{network}/{length}{}", self.one_of(&[" about $", " :5", " :6:x", ""]))
+                .unwrap();
+        }
+        text
+    }
+
+    /// A name in one of the zones.
+    fn question(&mut self) -> String {
+        match self.0.random_range(0..6) {
+            0 | 1 => format!("{}.set.example.", write_reversed(self.octets().into())),
+            2 | 3 => format!("{}.trie.example.", write_reversed(self.octets().into())),
+            4 => {
+                format!("{}.trie6.example.", write_reversed(std::net::Ipv6Addr::from(self.address6()).into()))
+            }
+            _ => format!("{}.names.example.", self.name()),
+        }
+    }
+}
+
+/// Whether both answers are right: rbldnsd denies names below which there are others (RFC 8020), which banzone does not.
+fn agree(ours: &Answer, theirs: &Answer) -> bool {
+    let is_denied = theirs.rcode == ResponseCode::NXDomain;
+    let is_above_others =
+        ours.rcode == ResponseCode::NoError && ours.codes.is_empty() && ours.texts.is_empty();
+    ours == theirs || (is_denied && is_above_others)
+}
+
+#[test]
+fn answers_are_those_of_rbldnsd() {
+    if !peers::present("rbldnsd", Path::new("/usr/sbin/rbldnsd").exists(), "rbldnsd") {
+        return;
+    }
+    for seed in 0..8 {
+        let env = Env::new("");
+        let mut files = Files(SmallRng::seed_from_u64(seed));
+        for (name, text) in [
+            ("set", files.ipv4(true)),
+            ("trie", files.ipv4(false)),
+            ("trie6", files.ip6trie()),
+            ("names", files.dnset()),
+        ] {
+            write(&env, name, &text);
+        }
+        let zones = [
+            "set.example:ip4set:set",
+            "trie.example:ip4trie:trie",
+            "trie6.example:ip6trie:trie6",
+            "names.example:dnset:names",
+        ];
+        let (ours, theirs) = (start(&env, &[], &zones), start_rbldnsd(&env, &zones));
+        for _ in 0..2000 {
+            let name = files.question();
+            for kind in [RecordType::A, RecordType::TXT] {
+                let (ours, theirs) = (ours.ask_name(&name, kind), ask(theirs.address, &name, kind).unwrap());
+                assert!(
+                    agree(&ours, &theirs),
+                    "{name} {kind} of seed {seed}: {ours:?}, but rbldnsd: {theirs:?}"
+                );
+            }
+        }
+    }
+}
