@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! source → filter → jail → store → list → zone → dns
+//!                           dataset ↗
 //! ```
 //!
 //! * [`source`] reads log files and hands on batches of complete lines with the position behind them.
