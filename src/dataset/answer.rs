@@ -21,13 +21,14 @@ pub struct Asked<'a> {
 type Labels<'a> = SmallVec<[&'a [u8]; 32]>;
 
 impl<'a> Asked<'a> {
-    /// These labels before the origin, in small letters and from left to right; none is the zone itself.
-    pub fn new(labels: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        Self::of(labels.into_iter().collect())
+    /// These labels before the origin, in small letters and from left to right; none is the zone itself. `reversed` is what
+    /// [`read_reversed`] says of them.
+    pub fn new(labels: impl IntoIterator<Item = &'a [u8]>, reversed: Option<Reversed>) -> Self {
+        Self { labels: labels.into_iter().collect(), reversed }
     }
 
-    fn of(labels: Labels<'a>) -> Self {
-        Self { reversed: read_reversed(labels.iter().copied()), labels }
+    fn of(labels: &[&'a [u8]]) -> Self {
+        Self { reversed: read_reversed(labels.iter().copied()), labels: labels.into() }
     }
 
     /// The labels from left to right.
@@ -44,7 +45,7 @@ impl<'a> Asked<'a> {
     pub(super) fn below(&self, inner: &[Box<[u8]>]) -> Option<Self> {
         let count = self.labels.len().checked_sub(inner.len())?;
         let (labels, origin) = self.labels.split_at(count);
-        origin.iter().copied().eq(inner.iter().map(|label| &**label)).then(|| Self::of(labels.into()))
+        origin.iter().copied().eq(inner.iter().map(|label| &**label)).then(|| Self::of(labels))
     }
 
     /// The address that the name stands for.
@@ -186,7 +187,7 @@ mod tests {
     use super::*;
 
     fn asked(name: &str) -> Asked<'_> {
-        Asked::new(name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes))
+        Asked::of(&name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes).collect::<Vec<_>>())
     }
 
     #[test]

@@ -35,40 +35,74 @@ pub(super) struct Range<N, V> {
 pub(super) type Id = u32;
 
 /// Ranges in order, without overlaps.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ranges<N> {
-    firsts: Vec<N>,
-    lasts: Vec<N>,
-    ids: Vec<Id>,
+    /// Where each begins.
+    firsts: Steps<N>,
+    /// Where each ends, and what is so in it.
+    ends: Vec<(N, Id)>,
 }
 
 impl<N: Number> Ranges<N> {
     /// These ranges, in order and without overlaps. Those that touch and say the same become one.
     pub(super) fn new(ranges: impl IntoIterator<Item = Range<N, Id>>) -> Self {
-        let mut all = Self { firsts: Vec::new(), lasts: Vec::new(), ids: Vec::new() };
+        let (mut firsts, mut ends): (Vec<N>, Vec<(N, Id)>) = (Vec::new(), Vec::new());
         for Range { first, last, value } in ranges {
-            match (all.lasts.last_mut(), all.ids.last()) {
-                (Some(before), Some(id)) if *id == value && before.next() == Some(first) => *before = last,
+            match ends.last_mut() {
+                Some((before, id)) if *id == value && before.next() == Some(first) => *before = last,
                 _ => {
-                    all.firsts.push(first);
-                    all.lasts.push(last);
-                    all.ids.push(value);
+                    firsts.push(first);
+                    ends.push((last, value));
                 }
             }
         }
-        all
+        firsts.shrink_to_fit();
+        ends.shrink_to_fit();
+        Self { firsts: Steps::new(firsts), ends }
     }
 
     /// What is so at `number`.
     pub(super) fn get(&self, number: N) -> Option<Id> {
-        let place = self.firsts.partition_point(|first| *first <= number).checked_sub(1)?;
-        (number <= self.lasts[place]).then(|| self.ids[place])
+        let (last, id) = self.ends[self.firsts.last_up_to(number)?];
+        (number <= last).then_some(id)
     }
 
     /// Whether anything is so from `first` to `last`.
     pub(super) fn any_within(&self, first: N, last: N) -> bool {
-        let place = self.lasts.partition_point(|end| *end < first);
-        self.firsts.get(place).is_some_and(|begin| *begin <= last)
+        self.firsts.last_up_to(last).is_some_and(|place| self.ends[place].0 >= first)
+    }
+}
+
+/// Numbers in order, to find one in few steps, each of which looks at numbers that stand together in memory.
+#[derive(Debug)]
+struct Steps<N> {
+    /// All numbers first; then every so many of those before, and so on, until few are left.
+    levels: Vec<Vec<N>>,
+}
+
+/// A step chooses between so many numbers.
+const STEP: usize = 16;
+
+impl<N: Number> Steps<N> {
+    fn new(numbers: Vec<N>) -> Self {
+        let mut levels = vec![numbers];
+        while let Some(level) = levels.last().filter(|level| level.len() > STEP) {
+            levels.push(level.iter().copied().step_by(STEP).collect());
+        }
+        Self { levels }
+    }
+
+    /// The place of the last number that is not above `number`.
+    fn last_up_to(&self, number: N) -> Option<usize> {
+        let mut place = 0;
+        for level in self.levels.iter().rev() {
+            let begin = place * STEP;
+            let choice = &level[begin..level.len().min(begin + STEP)];
+            // Counting them all takes no decision that a processor could guess wrong.
+            let up_to = choice.iter().map(|one| usize::from(*one <= number)).sum::<usize>();
+            place = begin + up_to.checked_sub(1)?;
+        }
+        Some(place)
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::clock::Timestamp;
-use crate::ip::write_reversed;
+use crate::ip::{read_reversed, write_reversed};
 
 const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 
@@ -12,7 +12,9 @@ const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 /// only has others below it.
 fn answer(set: &dyn DataSet, name: &str) -> String {
     let name = name.to_ascii_lowercase();
-    let asked = Asked::new(name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes));
+    let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
+    let labels: Vec<&[u8]> = labels.collect();
+    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied()));
     let mut records = Records::new();
     let found = set.find(&asked, &mut records);
     let shown: Vec<String> = records.iter().map(show).collect();

@@ -196,7 +196,9 @@ fn look_up(
         return Some(Verdict::refusal(Rcode::Refused));
     };
     let (list, sets) = (zones.lists().latest(index), zones.lists().sets(index));
-    let lookup = Lookup { zone: &zones.zones()[index], list: &list, sets: &sets, question, below, now };
+    let reversed = read_reversed(question.labels(below));
+    let zone = &zones.zones()[index];
+    let lookup = Lookup { zone, list: &list, sets: &sets, question, below, reversed, now };
     let found = lookup.find_for(listed, client, zones, reply);
     if !reply.has_answer() {
         lookup.deny(reply);
@@ -264,6 +266,8 @@ struct Lookup<'a> {
     question: &'a Question,
     /// How many labels the question has before the origin.
     below: usize,
+    /// What they mean as a reversed address.
+    reversed: Option<Reversed>,
     now: Timestamp,
 }
 
@@ -271,7 +275,7 @@ impl Lookup<'_> {
     /// Adds what answers the question of a client for whom this is listed.
     fn find_for(&self, listed: ListedFor<'_>, client: IpAddr, zones: &Zones, reply: &mut Reply<'_>) -> Found {
         let in_sets = |reply: &mut Reply<'_>, all| self.find_in_sets(all, reply);
-        match (listed, read_reversed(self.question.labels(self.below))) {
+        match (listed, self.reversed) {
             (ListedFor::Zone, _) => self.find(zones, reply).max(in_sets(reply, true)),
             (ListedFor::Everybody(acl, value), Some(Reversed::Address(_))) => {
                 let mut records = Records::new();
@@ -291,7 +295,7 @@ impl Lookup<'_> {
             self.apex(reply);
             return Found::Name;
         }
-        match read_reversed(self.question.labels(self.below)) {
+        match self.reversed {
             Some(Reversed::Address(address)) => self.address(address, reply),
             Some(Reversed::Partial { ipv4, ipv6 }) if self.any_within([ipv4, ipv6]) => Found::Name,
             _ if zones.is_between(self.question.name_from(0)) => Found::Name,
@@ -321,7 +325,7 @@ impl Lookup<'_> {
         if sets.peek().is_none() {
             return Found::Nothing;
         }
-        let asked = Asked::new(self.question.labels(self.below));
+        let asked = Asked::new(self.question.labels(self.below), self.reversed);
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, set| set.find(&asked, &mut records) | found) {

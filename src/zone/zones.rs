@@ -1,7 +1,9 @@
 //! All zones of a server, and which of them a name belongs to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::query::Question;
 use super::{Error, Name, Problem, Zone};
