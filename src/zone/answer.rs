@@ -274,18 +274,17 @@ struct Lookup<'a> {
 impl Lookup<'_> {
     /// Adds what answers the question of a client for whom this is listed.
     fn find_for(&self, listed: ListedFor<'_>, client: IpAddr, zones: &Zones, reply: &mut Reply<'_>) -> Found {
-        let in_sets = |reply: &mut Reply<'_>, all| self.find_in_sets(all, reply);
         match (listed, self.reversed) {
-            (ListedFor::Zone, _) => self.find(zones, reply).max(in_sets(reply, true)),
+            (ListedFor::Zone, _) => self.find(zones, reply).max(self.find_in_sets(true, reply)),
             (ListedFor::Everybody(acl, value), Some(Reversed::Address(_))) => {
                 let mut records = Records::new();
                 acl.records(value, client, &mut records);
                 self.add_records(&records, reply);
                 Found::Listed
             }
-            _ if self.below == 0 => self.find(zones, reply).max(in_sets(reply, false)),
+            _ if self.below == 0 => self.find(zones, reply).max(self.find_in_sets(false, reply)),
             _ if zones.is_between(self.question.name_from(0)) => Found::Name,
-            _ => in_sets(reply, false),
+            _ => self.find_in_sets(false, reply),
         }
     }
 
