@@ -230,7 +230,8 @@ impl<'a> Run<'a> {
             daemon.wait_until_ready();
             self.start_takes = begin.elapsed();
         }
-        let span = self.start_takes.mul_f64(self.random.random());
+        // What a start leaves for the first line to do takes about as long as the start itself.
+        let span = self.start_takes.mul_f64(self.random.random_range(0.0..3.0));
         self.write_for(span);
         assert!(!daemon.has_ended(), "the daemon ended by itself");
         daemon.kill();
