@@ -11,7 +11,8 @@ use super::time::Civil;
 /// A zone and the hours last asked for.
 #[derive(Debug)]
 pub(super) struct Zone {
-    /// That of this machine if it is empty: finding that takes a while, and dates that say their zone need none.
+    /// That of this machine if it is empty: finding that takes a while, and dates that say their zone need none. It is found at
+    /// the first date that does, and kept.
     zone: OnceCell<TimeZone>,
     /// By the last bit of the year, as a date without one is tried in two years running.
     hours: [Option<Hour>; 2],
