@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::Header;
-use super::answer::{Records, Subject, number};
+use super::answer::{Records, Subject};
 use super::builder::{Problem, Reading};
 use super::ip4;
 use super::ip6trie::network;
@@ -12,8 +12,8 @@ use super::ranges::{Id, Range, Ranges, innermost};
 use super::syntax::Line;
 use super::value::{Value, Written};
 
-/// The name of the type.
-pub(super) const TYPE: &str = "acl";
+/// The name of this type, which is no type of data sets.
+pub const ACL: &str = "acl";
 
 /// What a client gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Acl {
     pub fn action(&self, client: IpAddr) -> Action {
         let id = match client.to_canonical() {
             IpAddr::V4(client) => self.ipv4.get(client.to_bits()),
-            IpAddr::V6(client) => self.ipv6.get(number(client)),
+            IpAddr::V6(client) => self.ipv6.get(client.to_bits()),
         };
         id.map_or(Action::Pass, |id| self.actions[id as usize])
     }
@@ -103,11 +103,8 @@ struct Building {
 impl Building {
     fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
         match line {
-            Line::Special { name: [name @ (b'0'..=b'9' | b'=')], rest } => {
-                self.reading.texts.set(*name, rest);
-            }
             // What else may stand here says something of a zone, and this is none.
-            Line::Special { .. } => {}
+            Line::Special { name, rest } => drop(self.reading.special(name, rest)?),
             Line::Entry(default @ [b':' | b'=', ..]) => self.default = self.read_action(default)?,
             Line::Entry(entry) => self.entry(entry)?,
         }

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
 use super::DataSet;
-use super::answer::{Asked, Data, Record, Records, Subject, bounds, number};
+use super::answer::{Asked, Data, Record, Records, Subject};
 use super::builder::Done;
 use super::ranges::{Id, Range, Ranges};
 use super::value::Value;
+use crate::ip::Prefix;
 
 /// Addresses as numbers, with the values of each.
 #[derive(Debug)]
@@ -77,13 +78,13 @@ impl DataSet for Addresses<u32> {
 impl DataSet for Addresses<u128> {
     fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         match asked.address() {
-            Some(address @ IpAddr::V6(ipv6)) => self.add(number(ipv6), address, records),
+            Some(address @ IpAddr::V6(ipv6)) => self.add(ipv6.to_bits(), address, records),
             _ => false,
         }
     }
 
     fn has_below(&self, asked: &Asked<'_>) -> bool {
-        let network = asked.networks().1.map(bounds);
+        let network = asked.networks().1.map(Prefix::bounds);
         network.is_some_and(|(first, last)| self.ranges.any_within(first, last))
     }
 

@@ -1,7 +1,7 @@
 //! What data sets are asked, and what they answer.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use smallvec::SmallVec;
 
@@ -78,35 +78,26 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The IPv4 networks that the name leads, by itself or inside IPv6 addresses.
+    /// The IPv4 networks that the name leads, by itself or inside IPv6 addresses, from first to last.
     pub(super) fn ipv4_networks(&self) -> impl Iterator<Item = (u32, u32)> {
         let (ipv4, ipv6) = self.networks();
-        let own = ipv4.map(|network| {
-            let (first, last) = bounds(network);
-            ((first & 0xffff_ffff) as u32, (last & 0xffff_ffff) as u32)
-        });
-        let inside = |shift: u32, base: u128| {
-            let (first, last) = bounds(ipv6?);
-            let (begin, end) = (base << 96, (base << 96) | ((1 << 112) - 1));
-            let (begin, end) =
-                if shift == 0 { (0xffff << 32, (0xffff << 32) | 0xffff_ffff) } else { (begin, end) };
-            let (first, last) = (first.max(begin), last.min(end));
-            let number = |address: u128| ((address >> shift) & 0xffff_ffff) as u32;
-            (first <= last).then(|| (number(first), number(last)))
-        };
-        [own, inside(80, 0x2002 << 16), inside(0, 0)].into_iter().flatten()
+        let bounds = [ipv4, ipv6].into_iter().flatten().map(Prefix::bounds);
+        bounds.flat_map(|(first, last)| {
+            INSIDE.iter().filter_map(move |(begin, end, shift)| {
+                let (first, last) = (first.max(*begin), last.min(*end));
+                (first <= last).then(|| ((first >> shift) as u32, (last >> shift) as u32))
+            })
+        })
     }
 }
 
+/// Where there are IPv4 addresses inside IPv6 ones: from the first to the last, and how many bits stand behind the IPv4
+/// address. All of IPv4 is in the first.
+const INSIDE: [(u128, u128, u32); 2] =
+    [(0xffff << 32, (0x1_0000 << 32) - 1, 0), (0x2002 << 112, (0x2003 << 112) - 1, 80)];
+
 fn join(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))
-}
-
-/// The first and the last address of a network as numbers; those of IPv4 are of the IPv6 addresses that stand for them.
-pub(super) fn bounds(network: Prefix) -> (u128, u128) {
-    let (bytes, length) = network.to_bytes();
-    let first = u128::from_be_bytes(bytes);
-    (first, first | u128::MAX.checked_shr(length.into()).unwrap_or(0))
 }
 
 /// The records of an answer. Few have more than there is room for at once.
@@ -169,17 +160,6 @@ impl Write for Shown {
         self.0.extend_from_slice(text.as_bytes());
         Ok(())
     }
-}
-
-impl From<Ipv4Addr> for Data<'_> {
-    fn from(address: Ipv4Addr) -> Self {
-        Self::Address(address)
-    }
-}
-
-/// An IPv6 address as a number.
-pub(super) fn number(address: Ipv6Addr) -> u128 {
-    address.to_bits()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::ranges::Id;
+use super::syntax::number;
 use super::value::{Interning, Texts, Value, Written};
 use super::{DataSet, Options, acl, combined, dnset, generic, ip4set, ip4trie, ip4tset, ip6trie, ip6tset};
 
@@ -48,7 +49,7 @@ pub(super) fn builder(kind: &str) -> Option<Box<dyn Builder>> {
 
 /// The names of all types, for people who wrote another one.
 pub(super) fn types() -> String {
-    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).chain([acl::TYPE]).collect();
+    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).chain([acl::ACL]).collect();
     names.join(", ")
 }
 
@@ -78,9 +79,26 @@ impl Reading {
         }
     }
 
-    /// The number of the value that stands behind a key.
-    pub(super) fn value(&mut self, text: &[u8]) -> Result<Id, Problem> {
-        Ok(self.values.id(Written::read(text, &self.default)?))
+    /// The number of the value that stands behind a key; none for an exclusion, which has no value.
+    pub(super) fn value(&mut self, excludes: bool, text: &[u8]) -> Result<Option<Id>, Problem> {
+        if excludes {
+            return Ok(None);
+        }
+        Ok(Some(self.values.id(Written::read(text, &self.default)?)))
+    }
+
+    /// Reads `$name rest`, if it says how lines are read; `false`: it does not.
+    pub(super) fn special(&mut self, name: &[u8], rest: &[u8]) -> Result<bool, Problem> {
+        match name {
+            [name @ (b'0'..=b'9' | b'=')] => self.texts.set(*name, rest),
+            b"MAXRANGE4" => {
+                let most = max_range(rest)
+                    .ok_or("write $MAXRANGE4 with a number of addresses, or with /24 or the like")?;
+                self.max_range = Some(self.max_range.map_or(most, |before| before.min(most)));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// Entries without a value have this one from here on.
@@ -94,12 +112,21 @@ impl Reading {
         self.default = Written::default();
     }
 
-    /// What a data set keeps of it.
+    /// What a data set keeps of it. `ttl` is the time to live that its files give.
     pub(super) fn finish(self, ttl: Option<u32>) -> Done {
+        let ttl = ttl.map(|ttl| self.options.bounded(ttl));
         let first_default = self.first_default.unwrap_or_default();
         let mut values = self.values;
         let default = values.id(first_default);
         Done { values: values.finish(&self.texts), default, ttl }
+    }
+}
+
+/// A number of addresses, or the length of a network that has as many.
+fn max_range(rest: &[u8]) -> Option<u64> {
+    match rest {
+        [b'/', length @ ..] => Some(1 << (32 - number(length).filter(|length| *length <= 32)?)),
+        _ => number(rest).map(u64::from).filter(|most| *most > 0),
     }
 }
 

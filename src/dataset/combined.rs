@@ -4,8 +4,8 @@
 use super::answer::{Asked, Records};
 use super::builder::{Builder, Done, Problem, Reading, builder};
 use super::names;
-use super::syntax::{number, seconds, word, words};
-use super::value::{Texts, Written};
+use super::syntax::{word, words};
+use super::value::Written;
 use super::{DataSet, Header};
 
 /// The data sets read so far.
@@ -17,6 +17,7 @@ struct Part {
     origins: Vec<Origin>,
     builder: Box<dyn Builder>,
     reading: Reading,
+    /// Of it only the time to live can be its own.
     header: Header,
 }
 
@@ -36,15 +37,7 @@ impl Builder for Building {
         }
         // What stands before the first data set holds for all of them.
         let Some(part) = self.0.last_mut() else { return Ok(false) };
-        match name {
-            [name @ (b'0'..=b'9' | b'=')] => part.reading.texts.set(*name, rest),
-            b"TTL" => part.header.ttl = Some(seconds(rest).ok_or("write a number of seconds")?),
-            b"MAXRANGE4" => {
-                part.reading.max_range = Some(number(rest).ok_or("write a number of addresses")?.into());
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
+        Ok(part.reading.special(name, rest)? || (name == b"TTL" && part.header.read(name, rest)?))
     }
 
     fn new_default(&mut self, default: &Written) {
@@ -75,7 +68,7 @@ fn begin(rest: &[u8], reading: &Reading) -> Result<Part, Problem> {
         .filter(|origins| !origins.is_empty())
         .ok_or("write $DATASET type zone...; @ is the zone itself")?;
     let mut own = Reading::new(&reading.options);
-    own.texts = Texts::clone(&reading.texts);
+    own.texts = reading.texts.clone();
     own.max_range = reading.max_range;
     Ok(Part { origins, builder, reading: own, header: Header::default() })
 }

@@ -5,10 +5,9 @@
 use super::DataSet;
 use super::answer::{Asked, Records, Subject};
 use super::builder::{Builder, Done, Problem, Reading};
-use super::ip6trie::excludes;
 use super::names::{self, Key, Names};
 use super::ranges::Id;
-use super::syntax::word;
+use super::syntax::{excludes, word};
 use super::value::Value;
 
 /// The names read so far.
@@ -37,10 +36,10 @@ impl Builder for Building {
             name => (true, false, name),
         };
         let labels = names::labels(name).ok_or("it begins with no domain name")?;
-        let value = if excludes { None } else { Some(reading.value(rest)?) };
+        let value = reading.value(excludes, rest)?;
         let said = |is_said: bool| if is_said { vec![value] } else { Vec::new() };
         let entry = Entry { shown: labels.join(&b'.').into(), itself: said(itself), below: said(below) };
-        self.all.push((names::key(labels.iter().map(|label| &**label)).into(), entry));
+        self.all.push((names::key(labels.iter()).into(), entry));
         self.count += 1;
         Ok(())
     }

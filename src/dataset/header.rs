@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 /// More name servers than this are left out.
 const MOST_NAME_SERVERS: usize = 32;
 
-/// What the files of a data set say of their zone. Of each line the first counts.
+/// What the files of a data set say of their zone. Of `$SOA`, `$NS` and the times the first counts, of `$TTL` the last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Header {
     /// `$SOA`.

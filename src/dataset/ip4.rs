@@ -1,7 +1,7 @@
 //! IPv4 addresses, networks and ranges as files have them.
 
 use super::builder::{Problem, Reading};
-use super::syntax::ends_key;
+use super::syntax::{ends_key, excludes};
 
 /// The key of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,10 +17,7 @@ pub(super) type Entry<'a> = (bool, Key, &'a [u8]);
 
 /// Reads the key of an entry.
 pub(super) fn entry<'a>(entry: &'a [u8], reading: &Reading) -> Result<Entry<'a>, Problem> {
-    let (excludes, written) = match entry {
-        [b'!', rest @ ..] => (true, rest.trim_ascii_start()),
-        rest => (false, rest),
-    };
+    let (excludes, written) = excludes(entry);
     let (key, rest) = key(written, reading.options.clear_host_bits)?;
     let addresses = u64::from(key.last) - u64::from(key.first) + 1;
     match reading.max_range {

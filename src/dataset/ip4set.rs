@@ -27,7 +27,7 @@ pub(super) struct Ip4Set {
 impl Builder for Ip4Set {
     fn entry(&mut self, entry: &[u8], reading: &mut Reading) -> Result<(), Problem> {
         let (excludes, key, rest) = ip4::entry(entry, reading)?;
-        let value = if excludes { None } else { Some(reading.value(rest)?) };
+        let value = reading.value(excludes, rest)?;
         self.cut(0, key.first, key.last, value);
         self.count += 1;
         Ok(())

@@ -15,7 +15,7 @@ impl Builder for Ip4Trie {
         if key.is_range {
             return Err("ip4trie takes networks only: write the range as an ip4set".into());
         }
-        let value = if excludes { None } else { Some(reading.value(rest)?) };
+        let value = reading.value(excludes, rest)?;
         self.0.push(Range { first: key.first, last: key.last, value });
         Ok(())
     }

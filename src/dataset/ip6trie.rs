@@ -4,7 +4,7 @@ use super::DataSet;
 use super::addresses::Addresses;
 use super::builder::{Builder, Done, Problem, Reading};
 use super::ranges::{Id, Range, innermost};
-use super::syntax::{self, ends_key};
+use super::syntax::{self, ends_key, excludes};
 
 /// The networks read so far.
 #[derive(Default)]
@@ -14,7 +14,7 @@ impl Builder for Ip6Trie {
     fn entry(&mut self, entry: &[u8], reading: &mut Reading) -> Result<(), Problem> {
         let (excludes, written) = excludes(entry);
         let (Network { first, last, .. }, rest) = network(written, reading.options.clear_host_bits)?;
-        let value = if excludes { None } else { Some(reading.value(rest)?) };
+        let value = reading.value(excludes, rest)?;
         self.0.push(Range { first, last, value });
         Ok(())
     }
@@ -23,11 +23,6 @@ impl Builder for Ip6Trie {
         let count = self.0.len();
         Box::new(Addresses::of_values(innermost(self.0), count, done))
     }
-}
-
-/// Whether an entry excludes what stands behind its exclamation mark.
-pub(super) fn excludes(entry: &[u8]) -> (bool, &[u8]) {
-    entry.strip_prefix(b"!").map_or((false, entry), |rest| (true, rest.trim_ascii_start()))
 }
 
 /// An IPv6 network.

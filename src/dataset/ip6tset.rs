@@ -3,8 +3,9 @@
 use super::DataSet;
 use super::addresses::Addresses;
 use super::builder::{Builder, Done, Problem, Reading};
-use super::ip6trie::{Network, excludes, network};
+use super::ip6trie::{Network, network};
 use super::ranges::{Range, innermost};
+use super::syntax::excludes;
 
 /// The networks read so far, and whether each is excluded.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use std::io::Read;
 use flate2::read::MultiGzDecoder;
 
 use super::builder::{Builder, Problem, Reading, builder, types};
-use super::syntax::{Line, lines, number};
+use super::syntax::{Line, lines};
 use super::value::Written;
 use super::{DataSet, Header};
 use crate::clock::Timestamp;
@@ -34,7 +34,7 @@ impl Default for Options {
 
 impl Options {
     /// A time to live of a file as it is used.
-    pub(super) fn bounded(&self, ttl: u32) -> u32 {
+    pub fn bounded(&self, ttl: u32) -> u32 {
         ttl.max(self.ttl.0).min(self.ttl.1)
     }
 }
@@ -114,8 +114,7 @@ pub fn load(kind: &str, files: &[Source<'_>], options: &Options, now: Timestamp)
         read_lines(file, &mut warnings, &mut wrong, |line| loading.line(line))?;
         loading.end_file(file, now)?;
     }
-    let Loading { builder, reading, mut header } = loading;
-    header.ttl = header.ttl.map(|ttl| options.bounded(ttl));
+    let Loading { builder, reading, header } = loading;
     Ok(Loaded { set: builder.finish(reading.finish(header.ttl)), header, warnings, wrong })
 }
 
@@ -179,27 +178,9 @@ impl Loading {
     }
 
     fn special(&mut self, name: &[u8], rest: &[u8]) -> Result<(), Problem> {
-        if self.builder.special(name, rest, &mut self.reading)? {
-            return Ok(());
-        }
-        match name {
-            [name @ (b'0'..=b'9' | b'=')] => self.reading.texts.set(*name, rest),
-            b"MAXRANGE4" => {
-                let most = max_range(rest)
-                    .ok_or("write $MAXRANGE4 with a number of addresses, or with /24 or the like")?;
-                self.reading.max_range = Some(self.reading.max_range.map_or(most, |before| before.min(most)));
-            }
-            _ if self.header.read(name, rest)? => {}
-            _ => return Err("there is no such special line".into()),
-        }
-        Ok(())
-    }
-}
-
-/// A number of addresses, or the length of a network that has as many.
-fn max_range(rest: &[u8]) -> Option<u64> {
-    match rest {
-        [b'/', length @ ..] => Some(1 << (32 - number(length).filter(|length| *length <= 32)?)),
-        _ => number(rest).map(u64::from).filter(|most| *most > 0),
+        let is_known = self.builder.special(name, rest, &mut self.reading)?
+            || self.reading.special(name, rest)?
+            || self.header.read(name, rest)?;
+        if is_known { Ok(()) } else { Err("there is no such special line".into()) }
     }
 }

@@ -26,7 +26,7 @@ mod value;
 
 use std::fmt::Debug;
 
-pub use acl::{Acl, Action, load_acl};
+pub use acl::{ACL, Acl, Action, load_acl};
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
 pub use loading::{Error, Loaded, Options, Source, Warning, load};

@@ -9,9 +9,10 @@ pub(super) type Key = Box<[u8]>;
 const LONGEST_LABEL: usize = 63;
 
 /// The key of labels from left to right.
-pub(super) fn key<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]>) -> Vec<u8> {
+pub(super) fn key(labels: impl DoubleEndedIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
     let mut key = Vec::new();
     for label in labels.rev() {
+        let label = label.as_ref();
         key.push(u8::try_from(label.len()).unwrap_or(u8::MAX));
         key.extend_from_slice(label);
     }

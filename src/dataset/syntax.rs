@@ -71,6 +71,11 @@ pub fn seconds(text: &[u8]) -> Option<u32> {
     number(&text[..text.len() - 1])?.checked_mul(unit)
 }
 
+/// Whether an entry excludes what stands behind its exclamation mark, and that.
+pub(super) fn excludes(entry: &[u8]) -> (bool, &[u8]) {
+    entry.strip_prefix(b"!").map_or((false, entry), |rest| (true, rest.trim_ascii_start()))
+}
+
 /// Whether an entry's key may end before this.
 pub(super) fn ends_key(rest: &[u8]) -> bool {
     rest.first().is_none_or(|byte| byte.is_ascii_whitespace() || b":#;".contains(byte))

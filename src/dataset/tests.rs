@@ -275,6 +275,19 @@ foo TXT bar
 }
 
 #[test]
+fn special_lines_mean_the_same_in_combined_data_sets() {
+    let lines = "$MAXRANGE4 /24\n$MAXRANGE4 /8\n$TTL 5\n192.0/16\n192.0.2.1\n";
+    let options = Options { ttl: (60, 100), ..Options::default() };
+    for (kind, begin) in [("ip4set", ""), ("combined", "$DATASET ip4set @\n")] {
+        let text = format!("{begin}{lines}");
+        let source = Source { name: "file", bytes: text.as_bytes() };
+        let Loaded { set, wrong, .. } = load(kind, &[source], &options, NOW).unwrap();
+        assert_eq!((set.len(), wrong), (1, 1), "{kind}");
+        assert_eq!(answer(&*set, "1.2.0.192"), "60 127.0.0.2", "{kind}");
+    }
+}
+
+#[test]
 fn wrong_lines_are_left_out_and_told() {
     let text = b"192.0.2.1 good\r\n192.0.2.300 x\n$MAXRANGE4 /24\n192.0/16 large\n$WHAT x\n192.0.2.2 :300:\n192.0.2.9/24\n!\n\xff\n192.0.2.3 caf\xe9";
     let Loaded { set, warnings, wrong, .. } = loaded("ip4set", text);

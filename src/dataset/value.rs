@@ -42,7 +42,8 @@ impl Written {
 fn read_with_code(value: &[u8], default: &Written) -> Result<Written, &'static str> {
     let end = value.iter().position(|byte| *byte == b':');
     let code = read_code(value[..end.unwrap_or(value.len())].trim_ascii());
-    let code = code.ok_or("its code is neither 127.0.0.2 to 127.255.255.255 nor a number from 1 to 255")?;
+    let code =
+        code.ok_or("its code is neither an IPv4 address such as 127.0.0.2 nor a number from 1 to 255")?;
     let text = match end {
         None => default.text.clone(),
         Some(end) => Some(value[end + 1..].trim_ascii()).filter(|text| !text.is_empty()).map(Box::from),

@@ -93,6 +93,13 @@ impl Prefix {
         if length >= self.len() { self } else { Self::new(self.address(), length).unwrap_or(self) }
     }
 
+    /// The first and the last address as numbers; those of IPv4 are the IPv4-mapped ones of IPv6.
+    pub fn bounds(self) -> (u128, u128) {
+        let (address, length) = self.to_bytes();
+        let first = u128::from_be_bytes(address);
+        (first, first | u128::MAX.checked_shr(length.into()).unwrap_or(0))
+    }
+
     /// The 16-byte form stored in SQLite: IPv4 as IPv4-mapped IPv6, the length counted in 128 bits.
     pub fn to_bytes(self) -> ([u8; 16], u8) {
         match self.0 {

@@ -100,7 +100,7 @@ impl List {
             let mut in_force = listings.iter().filter(|listing| listing.in_force(now));
             in_force.any(|listing| listing.test || !self.allow.covers(common))
         };
-        let inside = key_of(prefix)..=(last_address(prefix), 128);
+        let inside = key_of(prefix)..=(prefix.bounds().1, 128);
         self.covering(prefix).any(|(_, listings)| counts(prefix, listings))
             || (self.listings.range(inside)).any(|(key, listings)| counts(prefix_of(*key), listings))
     }
@@ -227,11 +227,6 @@ fn key_of(prefix: Prefix) -> Key {
 
 fn prefix_of((address, length): Key) -> Prefix {
     Prefix::from_bytes(address.to_be_bytes(), length).expect("keys come from prefixes")
-}
-
-fn last_address(prefix: Prefix) -> u128 {
-    let (address, length) = key_of(prefix);
-    address | !mask(length)
 }
 
 /// The first `length` bits set.

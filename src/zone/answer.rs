@@ -343,7 +343,8 @@ impl Lookup<'_> {
         };
         let wanted = records.iter().filter(|record| wanted(&record.data));
         // The records of one set have one time to live (RFC 2181, section 5.2).
-        let Some(ttl) = wanted.clone().map(|record| record.ttl.unwrap_or_else(|| self.zone.set_ttl())).min()
+        let Some(ttl) =
+            wanted.clone().map(|record| record.ttl.unwrap_or_else(|| self.zone.ttl_of_sets())).min()
         else {
             return;
         };

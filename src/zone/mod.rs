@@ -18,7 +18,7 @@ pub use answer::{Outcome, Peer, Rcode, Silence, Transport, answer};
 pub use error::{Error, Problem};
 pub use listed::Listed;
 pub use name::{Name, ParseNameError};
-pub use served::Zone;
+pub use served::{MOST_NAME_SERVERS, Zone};
 pub use settings::{Publish, Settings};
 pub use template::{ParseTemplateError, Template, Values};
 pub use zones::Zones;

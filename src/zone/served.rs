@@ -12,7 +12,7 @@ use crate::dataset::Acl;
 use crate::list::{Listing, Rule};
 
 /// As many as the root has; more than these make answers that do not fit a UDP packet.
-pub(super) const MOST_NAME_SERVERS: usize = 13;
+pub const MOST_NAME_SERVERS: usize = 13;
 
 /// Far more than there are kinds of abuse, and few enough for an index of 16 bits.
 pub(super) const MOST_RULES: usize = 256;
@@ -106,7 +106,7 @@ impl Zone {
     }
 
     /// The time to live of records of data sets that name none.
-    pub(super) fn set_ttl(&self) -> u32 {
+    pub(super) fn ttl_of_sets(&self) -> u32 {
         seconds(self.settings.ttl)
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use banzone::ip::write_reversed;
 use hickory_proto::op::ResponseCode;
@@ -111,29 +111,16 @@ fn the_help_is_read_by_programs() {
     assert!(String::from_utf8(output.stdout).unwrap().lines().any(|line| line.starts_with("-6 ")));
 }
 
-/// A server that is stopped when this is dropped.
-struct Peer {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// rbldnsd with the same files.
-fn start_rbldnsd(env: &Env, zones: &[&str]) -> Peer {
+/// rbldnsd with the same files, and where it answers.
+fn start_rbldnsd(env: &Env, zones: &[&str]) -> (Daemon, SocketAddr) {
     // It cannot choose a port itself.
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = Command::new("/usr/sbin/rbldnsd");
     command.args(["-n", "-r", "/", "-b"]).arg(format!("127.0.0.1/{}", address.port()));
-    command.arg("-w").arg(env.path("")).args(zones).stdout(Stdio::null()).stderr(Stdio::null());
-    let peer = Peer { child: command.spawn().unwrap(), address };
+    command.arg("-w").arg(env.path("")).args(zones);
+    let server = env.spawn(command);
     until("rbldnsd answers", || ask(address, "nowhere.example.", RecordType::A).is_ok());
-    peer
+    (server, address)
 }
 
 /// Files made at random, in all the ways in which entries are written.
@@ -285,11 +272,11 @@ fn answers_are_those_of_rbldnsd() {
             "trie6.example:ip6trie:trie6",
             "names.example:dnset:names",
         ];
-        let (ours, theirs) = (start(&env, &[], &zones), start_rbldnsd(&env, &zones));
+        let (ours, (_theirs, address)) = (start(&env, &[], &zones), start_rbldnsd(&env, &zones));
         for _ in 0..2000 {
             let name = files.question();
             for kind in [RecordType::A, RecordType::TXT] {
-                let (ours, theirs) = (ours.ask_name(&name, kind), ask(theirs.address, &name, kind).unwrap());
+                let (ours, theirs) = (ours.ask_name(&name, kind), ask(address, &name, kind).unwrap());
                 assert!(
                     agree(&ours, &theirs),
                     "{name} {kind} of seed {seed}: {ours:?}, but rbldnsd: {theirs:?}"

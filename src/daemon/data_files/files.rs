@@ -1,19 +1,16 @@
 //! The files of data sets: read, and read again when they have changed.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tracing::{info, warn};
 
 use super::{Set, Settings};
 use crate::clock::Timestamp;
-use crate::dataset::{self, Acl, DataSet, Header, Loaded, Options, Source, Warning};
-
-/// The type of lists of clients.
-const ACL: &str = "acl";
+use crate::dataset::{self, ACL, Acl, DataSet, Header, Loaded, Options, Source, Warning};
 
 /// A data set of so many entries that loses more than half of them at once is taken for a damaged one.
 const LARGE: usize = 100;
@@ -91,9 +88,7 @@ fn stamps(set: &Set) -> Vec<Option<Stamp>> {
 impl Known {
     fn load(set: &Set, options: &Options, now: Timestamp) -> Result<Self> {
         let stamps = stamps(set);
-        let read = |path: &std::path::PathBuf| {
-            fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-        };
+        let read = |path: &PathBuf| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
         let contents: Vec<Vec<u8>> = set.files.iter().map(read).collect::<Result<_>>()?;
         let names: Vec<String> = set.files.iter().map(|path| path.display().to_string()).collect();
         let sources = names.iter().zip(&contents).map(|(name, bytes)| Source { name, bytes });
@@ -113,11 +108,11 @@ impl Known {
         let read = Self::load(set, options, now)?;
         // A file that changed while it was read may be half written. It is read at the next look.
         if stamps(set) != read.stamps {
-            anyhow::bail!("{} changed while it was read", set.files[0].display());
+            bail!("{} changed while it was read", set.files[0].display());
         }
         let (before, after) = (self.content.len(), read.content.len());
         if shrinking == Shrinking::Refused && before >= LARGE && after < before / 2 {
-            anyhow::bail!(
+            bail!(
                 "{} has {after} entries where there were {before}; SIGHUP has it served all the same",
                 set.files[0].display()
             );

@@ -9,10 +9,7 @@ use super::files::{Content, Data, Known};
 use super::{Set, Settings};
 use crate::dataset::{Acl, Header, Soa};
 use crate::list::{List, Sets};
-use crate::zone::{self, Name, Zone, Zones};
-
-/// As many as the root has, so that they fit into an answer over UDP.
-const MOST_NAME_SERVERS: usize = 13;
+use crate::zone::{self, MOST_NAME_SERVERS, Name, Zone, Zones};
 
 /// The times of an SOA record that no file gives: refresh, retry, expire, minimum.
 const TIMES: [u32; 4] = [3600, 600, 604_800, 300];
@@ -89,27 +86,15 @@ fn serial(parts: &[&Known]) -> u32 {
 }
 
 fn zone(origin: &Name, parts: &[&Known], settings: &Settings) -> Result<Zone> {
-    let bounded = |ttl: u32| settings.options.ttl.1.min(ttl.max(settings.options.ttl.0));
-    let default = || settings.ttl.as_secs().try_into().unwrap_or(u32::MAX);
-    let soa = match first(parts, |header| header.soa.clone()) {
-        Some(soa) => soa,
-        None => without_soa(origin),
-    };
+    let soa = first(parts, |header| header.soa.clone()).unwrap_or_else(|| without_soa(origin));
     let (ns_ttl, names) =
         first(parts, |header| header.name_servers.clone()).unwrap_or_else(|| (0, vec![soa.primary.clone()]));
-    let mut name_servers: Vec<Name> = Vec::new();
-    for name in names {
-        let name = name.parse().with_context(|| format!("$NS of the zone {origin}"))?;
-        if !name_servers.contains(&name) && name_servers.len() < MOST_NAME_SERVERS {
-            name_servers.push(name);
-        }
-    }
-    let ttl = |ttl: u32| span(if ttl == 0 { default() } else { bounded(ttl) });
+    let ttl = |ttl| if ttl == 0 { settings.ttl } else { span(settings.options.bounded(ttl)) };
     let named = |name: &str| name.parse::<Name>().with_context(|| format!("$SOA of the zone {origin}"));
     let zone = Zone::new(zone::Settings {
         origin: origin.clone(),
         primary: named(&soa.primary)?,
-        name_servers,
+        name_servers: name_servers(origin, &names)?,
         ns_ttl: ttl(ns_ttl),
         contact: named(&soa.contact)?,
         ttl: settings.ttl,
@@ -123,6 +108,18 @@ fn zone(origin: &Name, parts: &[&Known], settings: &Settings) -> Result<Zone> {
         file: format!("the data files of {origin}").into(),
     })?;
     Ok(zone.with_acl(clients(parts)))
+}
+
+/// The names of `$NS`, each once.
+fn name_servers(origin: &Name, names: &[String]) -> Result<Vec<Name>> {
+    let mut servers: Vec<Name> = Vec::new();
+    for name in names {
+        let name = name.parse().with_context(|| format!("$NS of the zone {origin}"))?;
+        if !servers.contains(&name) && servers.len() < MOST_NAME_SERVERS {
+            servers.push(name);
+        }
+    }
+    Ok(servers)
 }
 
 /// Every zone has an SOA record (RFC 1034, section 4.2.1), also where no file gives one.
