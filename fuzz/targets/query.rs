@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use banzone::clock::Timestamp;
 use banzone::ip::PrefixSet;
+use banzone::jail::{BanTable, Held};
 use banzone::list::Publisher;
 use banzone::zone::{Outcome, Peer, Publish, Settings, Transport, Zone, Zones, answer};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
@@ -150,12 +151,14 @@ fn zones() -> Zones {
     let zones = Zones::new(zones.into()).expect("zones that go together");
     let allow: PrefixSet = ["198.51.100.7"].iter().filter_map(|prefix| prefix.parse().ok()).collect();
     let mut publisher = Publisher::new(Arc::clone(zones.lists()), 2_026_000_000, allow);
+    let mut bans = BanTable::default();
     for (jail, prefix, left) in listings() {
         let prefix = prefix.parse().expect("a prefix");
         let until = left.map(|left| NOW + Duration::from_secs(left));
-        publisher.restore(&jail.into(), prefix, NOW, until);
+        let jail = bans.jail(&jail.into());
+        bans.set(prefix, Held { jail, since: NOW, until, count: 1 });
     }
-    publisher.start([], 1, NOW);
+    publisher.start(bans, [], 1, NOW);
     zones
 }
 

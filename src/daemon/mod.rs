@@ -385,10 +385,10 @@ impl Loaded {
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;
         readers.restore(&kept.remembered);
-        let publisher =
-            writer::filled(&store, &zones, jail::never_listed(&config.jails, &config.allow, &own), clock)?;
+        let never = jail::never_listed(&config.jails, &config.allow, &own);
         let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());
         restore(&mut jails, &store, &kept)?;
+        let publisher = writer::publisher(&store, &zones, never, jails.bans().clone(), clock)?;
         let writer = Writer {
             store,
             publisher,
@@ -421,15 +421,14 @@ fn restore(jails: &mut Jails, store: &Store, kept: &crate::store::Kept) -> Resul
     for (jail, prefix, counter) in &kept.counters {
         jails.restore_counter(jail, *prefix, counter.clone());
     }
-    for (jail, prefix, offender) in &kept.offenders {
-        jails.restore_offender(jail, *prefix, *offender);
-    }
     for (jail, failed, banned) in &kept.totals {
         jails.restore_totals(jail, *failed, *banned);
     }
     jails.restore_allowlist(kept.allowlist.iter().cloned());
-    store.bans_in_force(|jail: &Arc<str>, prefix, active: jail::Active| {
-        jails.restore_ban(jail, prefix, active);
-    })?;
+    store.bans_in_force(|jail, prefix, active, count| jails.restore_ban(jail, prefix, active, count))?;
+    for (jail, prefix, offender) in &kept.offenders {
+        jails.restore_offender(jail, *prefix, *offender);
+    }
+    jails.restored();
     Ok(())
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::costly::Costly;
 use super::outside::Outside;
-use super::writer;
+use super::writer::{self, Commission};
 use crate::clock::Clock;
 use crate::filter::Pace;
 use crate::http::{Failed, Look};
@@ -217,7 +217,9 @@ impl Pipeline {
         if work.is_empty() && reply.is_none() {
             return Some(());
         }
-        self.writer.send(writer::Input::Commit(Box::new(work), reply, receipts)).ok()
+        let bans = (!work.effects.changes.is_empty()).then(|| self.jails.bans().clone());
+        let commission = Box::new(Commission { work, bans });
+        self.writer.send(writer::Input::Commit(commission, reply, receipts)).ok()
     }
 }
 

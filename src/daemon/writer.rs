@@ -13,7 +13,7 @@ use super::pipeline::Answer;
 use crate::clock::{Clock, Timestamp};
 use crate::dns;
 use crate::ip::PrefixSet;
-use crate::jail::{Change, EndCause, Origin};
+use crate::jail::{BanTable, Change, EndCause, Origin};
 use crate::list::Publisher;
 use crate::source::Receipt;
 use crate::store::{Error, Recorded, Store, Work};
@@ -37,9 +37,17 @@ pub(super) type Reply = (Answer, usize);
 /// What the thread is told.
 pub(super) enum Input {
     /// Commit and publish this, and confirm it.
-    Commit(Box<Work>, Option<Reply>, Vec<Receipt>),
+    Commit(Box<Commission>, Option<Reply>, Vec<Receipt>),
     /// Go on with another configuration; the answer comes once its zones are in service.
     Reconfigure(Box<Reconfiguration>, oneshot::Sender<Result<(), Error>>),
+}
+
+/// What is committed, and published then.
+pub(super) struct Commission {
+    /// What to write.
+    pub(super) work: Work,
+    /// The bans in force after it, if they changed.
+    pub(super) bans: Option<BanTable>,
 }
 
 /// What a reload changes in what is kept and published.
@@ -107,16 +115,19 @@ impl Writer {
     /// Takes `first` and what else waits, as one transaction. `None` if it had to be given up.
     fn take(&mut self, first: Input, inputs: &Receiver<Input>) -> Option<()> {
         let (mut works, mut replies, mut receipts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut latest = None;
         let mut next = Some(first);
         while let Some(input) = next {
             match input {
-                Input::Commit(work, reply, done) => {
-                    works.push(*work);
+                Input::Commit(commission, reply, done) => {
+                    let Commission { work, bans } = *commission;
+                    works.push(work);
+                    latest = bans.or(latest);
                     receipts.extend(done);
                     replies.extend(reply);
                 }
                 Input::Reconfigure(new, done) => {
-                    self.commit(&works, std::mem::take(&mut replies))?;
+                    self.commit(&works, latest.take(), std::mem::take(&mut replies))?;
                     works.clear();
                     // Whoever asked may have gone away.
                     let _ = done.send(self.reconfigure(*new));
@@ -124,18 +135,18 @@ impl Writer {
             }
             next = if works.len() < MAX_GROUP { inputs.try_recv().ok() } else { None };
         }
-        self.commit(&works, replies)?;
+        self.commit(&works, latest, replies)?;
         receipts.iter().for_each(Receipt::confirm);
         Some(())
     }
 
-    /// Commits, publishes, and only then tells whoever waits.
-    fn commit(&mut self, works: &[Work], replies: Vec<Reply>) -> Option<()> {
+    /// Commits, publishes, and only then tells whoever waits. `bans` are those in force after the works, if they changed.
+    fn commit(&mut self, works: &[Work], bans: Option<BanTable>, replies: Vec<Reply>) -> Option<()> {
         if works.is_empty() {
             return Some(());
         }
         let recorded = self.commit_at_last(works)?;
-        self.publisher.apply_all(&recorded, self.clock.now());
+        self.publisher.apply_all(&recorded, bans, self.clock.now());
         recorded.iter().for_each(tell);
         for (reply, changed) in replies {
             let _ = reply.send(Ok(changed));
@@ -176,7 +187,8 @@ impl Writer {
 
     /// Fills the lists of the new zones from the database, and answers from them only then.
     fn reconfigure(&mut self, new: Reconfiguration) -> Result<(), Error> {
-        self.publisher = filled(&self.store, &new.zones, new.never, &self.clock)?;
+        let bans = self.publisher.bans().clone();
+        self.publisher = publisher(&self.store, &new.zones, new.never, bans, &self.clock)?;
         self.store.reconfigure(&new.store);
         self.service.replace(new.zones);
         Ok(())
@@ -191,18 +203,17 @@ impl Writer {
     }
 }
 
-/// A publisher of `zones` whose lists hold everything in force.
-pub(super) fn filled(
+/// A publisher of `zones` that has published `bans`, as the last change in the database left them.
+pub(super) fn publisher(
     store: &Store,
     zones: &Zones,
     never: PrefixSet,
+    bans: BanTable,
     clock: &Clock,
 ) -> Result<Publisher, Error> {
     // Serials count in 32 bits and wrap (RFC 1982).
     let mut publisher = Publisher::new(Arc::clone(zones.lists()), store.serial_base() as u32, never);
-    store
-        .bans_in_force(|jail, prefix, active| publisher.restore(jail, prefix, active.since, active.until))?;
-    publisher.start(store.allowlist()?, store.last_number(), clock.now());
+    publisher.start(bans, store.allowlist()?, store.last_number(), clock.now());
     Ok(publisher)
 }
 

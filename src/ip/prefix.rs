@@ -28,6 +28,11 @@ impl Prefix {
         }
     }
 
+    /// The network of all IPv4 addresses.
+    pub fn all_ipv4() -> Self {
+        Self(IpNet::V4(Ipv4Net::default()))
+    }
+
     /// The network of `length` bits around `address`, or `None` if the family has fewer bits than that.
     pub fn new(address: IpAddr, length: u8) -> Option<Self> {
         let net = IpNet::new(address, length).ok()?.trunc();

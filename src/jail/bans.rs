@@ -1,12 +1,15 @@
-//! The bans one jail holds in force, and who was banned before.
+//! The bans that the jails hold in force, when they end, and who was banned before.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use foldhash::HashMap;
 
 use super::Escalate;
 use super::schedule::Schedule;
+use super::table::{BanTable, Held, JailId};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -47,85 +50,135 @@ impl Offender {
     }
 }
 
-/// The bans of one jail.
+/// The bans of all jails, and who was banned before.
 #[derive(Debug, Default)]
 pub struct Bans {
-    /// Ordered, so that all bans inside a network stand together.
-    active: BTreeMap<Prefix, Active>,
-    ends: Schedule,
-    offenders: HashMap<Prefix, Offender>,
-    forgets: Schedule,
-    escalate: Option<Escalate>,
+    table: BanTable,
+    ends: Ends,
+    /// What is remembered of earlier bans where it is not what the ban in force says itself.
+    offenders: HashMap<(JailId, Prefix), Offender>,
+    forgets: Schedule<(JailId, Prefix)>,
+    /// The jails that list networks whole.
+    escalate: HashMap<JailId, Escalate>,
     /// How many bans are in force inside each network that may be escalated.
-    crowds: HashMap<Prefix, u32>,
+    crowds: HashMap<(JailId, Prefix), u32>,
 }
 
 impl Bans {
-    /// Puts a ban in force, or changes when it ends.
-    pub fn set(&mut self, prefix: Prefix, active: Active) {
-        let before = self.active.insert(prefix, active);
-        if before.is_none()
-            && let Some(network) = self.network_above(prefix)
+    /// The bans in force.
+    pub fn table(&self) -> &BanTable {
+        &self.table
+    }
+
+    /// The number of the jail `name`.
+    pub fn jail(&mut self, name: &Arc<str>) -> JailId {
+        self.table.jail(name)
+    }
+
+    /// Takes over a ban in force that was kept.
+    pub fn restore(&mut self, prefix: Prefix, held: Held) {
+        self.set(prefix, held);
+    }
+
+    /// Takes over what was kept of an offender. What a ban in force counts itself is no less.
+    pub fn restore_offender(&mut self, jail: JailId, prefix: Prefix, offender: Offender) {
+        let held = self.table.get(prefix, jail);
+        if held.is_none_or(|held| held.count < offender.count) {
+            self.remember(jail, prefix, offender);
+        }
+    }
+
+    /// The room that was kept for more while bans were restored is given back.
+    pub fn restored(&mut self) {
+        self.table.shrink();
+    }
+
+    /// Puts a ban in force; earlier ones of the prefix are those it counts.
+    pub fn begin(&mut self, prefix: Prefix, held: Held) {
+        self.set(prefix, held);
+        self.offenders.remove(&(held.jail, prefix));
+    }
+
+    /// Lets the ban of exactly `prefix` by `jail` end later, and its offender be remembered accordingly.
+    pub fn prolong(&mut self, jail: JailId, prefix: Prefix, until: Option<Timestamp>) {
+        let Some(held) = self.table.get(prefix, jail) else {
+            return;
+        };
+        let offender = self.offenders.remove(&(jail, prefix));
+        let count = offender.map_or(held.count, |offender| offender.count);
+        self.set(prefix, Held { until, count, ..held });
+    }
+
+    fn set(&mut self, prefix: Prefix, held: Held) {
+        if self.table.get(prefix, held.jail).is_none()
+            && let Some(network) = self.network_above(held.jail, prefix)
         {
-            *self.crowds.entry(network).or_default() += 1;
+            *self.crowds.entry((held.jail, network)).or_default() += 1;
         }
-        let before = before.and_then(|before| before.until);
-        put_down(&mut self.ends, prefix, active.until, before);
-    }
-
-    /// Lets the ban `held` of `prefix` end later, and its offender be remembered accordingly.
-    pub fn prolong(&mut self, prefix: Prefix, held: Active, until: Option<Timestamp>) {
-        let active = Active { until, ..held };
-        self.set(prefix, active);
-        if let Some(offender) = self.offender(prefix) {
-            self.remember(prefix, Offender::of(active, offender.count));
+        self.table.set(prefix, held);
+        if let Some(until) = held.until {
+            self.ends.add(BanTable::place_of(prefix), until);
         }
     }
 
-    /// Ends a ban.
-    pub fn remove(&mut self, prefix: Prefix) -> Option<Active> {
-        let active = self.active.remove(&prefix)?;
-        if let Some(network) = self.network_above(prefix) {
-            self.leave_crowd(network);
-        }
-        let ends = self.active.iter().filter_map(|(prefix, active)| Some((active.until?, *prefix)));
-        self.ends.leave_out_gone(self.active.len(), ends);
-        Some(active)
+    /// Ends a ban by itself or by order; its offender is remembered.
+    pub fn remove(&mut self, jail: JailId, prefix: Prefix) -> Option<Active> {
+        let held = self.table.remove(prefix, jail)?;
+        self.gone(prefix, held);
+        Some(held.active())
     }
 
-    fn leave_crowd(&mut self, network: Prefix) {
-        if let Some(crowd) = self.crowds.get_mut(&network) {
+    fn gone(&mut self, prefix: Prefix, held: Held) {
+        if let Some(network) = self.network_above(held.jail, prefix) {
+            self.leave_crowd(held.jail, network);
+        }
+        if !self.offenders.contains_key(&(held.jail, prefix)) {
+            self.remember(held.jail, prefix, Offender::of(held.active(), held.count));
+        }
+    }
+
+    fn leave_crowd(&mut self, jail: JailId, network: Prefix) {
+        if let Some(crowd) = self.crowds.get_mut(&(jail, network)) {
             *crowd -= 1;
             if *crowd == 0 {
-                self.crowds.remove(&network);
+                self.crowds.remove(&(jail, network));
             }
         }
     }
 
-    /// The ban of exactly `prefix`.
-    pub fn get(&self, prefix: Prefix) -> Option<Active> {
-        self.active.get(&prefix).copied()
+    /// The ban of exactly `prefix` by `jail`.
+    pub fn get(&self, jail: JailId, prefix: Prefix) -> Option<Active> {
+        self.table.get(prefix, jail).map(|held| held.active())
     }
 
-    /// Every ban in order.
-    pub fn iter(&self) -> impl Iterator<Item = (Prefix, Active)> {
-        self.active.iter().map(|(prefix, active)| (*prefix, *active))
+    /// Every prefix that `jail` holds banned, in order.
+    pub fn of(&self, jail: JailId) -> Vec<Prefix> {
+        let bans = self.table.iter().filter(|(_, held)| held.jail == jail);
+        let mut prefixes: Vec<Prefix> = bans.map(|(prefix, _)| prefix).collect();
+        // Nearly all of them are in order already.
+        prefixes.sort();
+        prefixes
     }
 
-    /// The bans inside `prefix`, itself included.
-    pub fn within(&self, prefix: Prefix) -> Vec<Prefix> {
-        let from_here = self.active.range(prefix..);
-        from_here.map(|(banned, _)| *banned).take_while(|banned| prefix.covers(*banned)).collect()
+    /// Ends the bans of `jail`, or of all, inside `prefix`, or everywhere; which those were, in order.
+    pub fn free(&mut self, jail: Option<JailId>, prefix: Option<Prefix>) -> Vec<(JailId, Prefix)> {
+        let chosen = |(prefix, held): (Prefix, Held)| {
+            jail.is_none_or(|jail| jail == held.jail).then_some((held.jail, prefix))
+        };
+        let mut freed: Vec<(JailId, Prefix)> = match prefix {
+            Some(prefix) => self.table.within(prefix).filter_map(chosen).collect(),
+            None => self.table.iter().filter_map(chosen).collect(),
+        };
+        freed.sort();
+        for (jail, prefix) in &freed {
+            self.remove(*jail, *prefix);
+        }
+        freed
     }
 
-    /// How many bans are in force.
-    pub fn len(&self) -> usize {
-        self.active.len()
-    }
-
-    /// Whether nothing is banned.
-    pub fn is_empty(&self) -> bool {
-        self.active.is_empty()
+    /// How many bans of `jail` are in force.
+    pub fn count(&self, jail: JailId) -> usize {
+        self.table.jails()[jail.index()].bans
     }
 
     /// When the next ban ends by itself, or earlier.
@@ -133,86 +186,132 @@ impl Bans {
         self.ends.earliest()
     }
 
-    /// Takes out one ban whose time is up at `now`, with its end.
-    pub fn pop_ended(&mut self, now: Timestamp) -> Option<(Prefix, Timestamp)> {
-        let end = |prefix| self.active.get(&prefix)?.until;
-        let (until, prefix) = self.ends.first_due(now, end)?;
-        self.remove(prefix);
-        Some((prefix, until))
+    /// Takes out the bans whose time is up at `now`, in the order in which they ended.
+    pub fn take_ended(&mut self, now: Timestamp) -> Vec<(Prefix, Held)> {
+        let mut ended = Vec::new();
+        while let Some(place) = self.ends.pop_due(now) {
+            ended.append(&mut self.table.take_ended(place, now));
+            if let Some(next) = self.table.next_end(place) {
+                self.ends.add(place, next);
+            }
+        }
+        ended.sort_by_key(|(prefix, held)| (held.until, held.jail, *prefix));
+        for (prefix, held) in &ended {
+            self.gone(*prefix, *held);
+        }
+        ended
     }
 
-    /// Says which networks are listed whole, and counts the bans in force anew.
-    pub fn set_escalate(&mut self, escalate: Option<Escalate>) {
-        self.escalate = escalate;
-        self.crowds.clear();
-        let networks: Vec<Prefix> =
-            self.active.keys().filter_map(|prefix| self.network_above(*prefix)).collect();
-        for network in networks {
-            *self.crowds.entry(network).or_default() += 1;
+    /// Says which networks `jail` lists whole, and counts its bans in force anew.
+    pub fn set_escalate(&mut self, jail: JailId, escalate: Option<Escalate>) {
+        self.crowds.retain(|(counted, _), _| *counted != jail);
+        let Some(escalate) = escalate else {
+            self.escalate.remove(&jail);
+            return;
+        };
+        self.escalate.insert(jail, escalate);
+        let hosts = self.table.iter().filter(|(_, held)| held.jail == jail);
+        for network in hosts.filter_map(|(prefix, _)| network_above(prefix, escalate)) {
+            *self.crowds.entry((jail, network)).or_default() += 1;
         }
     }
 
-    /// The network around `prefix` that has become due to be listed whole.
-    pub fn escalated(&self, prefix: Prefix) -> Option<Prefix> {
-        let network = self.network_above(prefix)?;
-        let hosts = self.crowds.get(&network).copied().unwrap_or(0);
-        (hosts >= self.escalate?.hosts).then_some(network)
+    /// The network around `prefix` that has become due to be listed whole by `jail`.
+    pub fn escalated(&self, jail: JailId, prefix: Prefix) -> Option<Prefix> {
+        let network = self.network_above(jail, prefix)?;
+        let hosts = self.crowds.get(&(jail, network)).copied().unwrap_or(0);
+        (hosts >= self.escalate.get(&jail)?.hosts).then_some(network)
     }
 
-    fn network_above(&self, prefix: Prefix) -> Option<Prefix> {
-        let escalate = self.escalate?;
-        let network = prefix.widen(escalate.ipv4, escalate.ipv6);
-        (network != prefix).then_some(network)
+    fn network_above(&self, jail: JailId, prefix: Prefix) -> Option<Prefix> {
+        network_above(prefix, *self.escalate.get(&jail)?)
     }
 
-    /// What is remembered of earlier bans of `prefix`.
-    pub fn offender(&self, prefix: Prefix) -> Option<Offender> {
-        self.offenders.get(&prefix).copied()
+    /// What is remembered of the bans of `prefix` by `jail`, the one in force among them.
+    pub fn offender(&self, jail: JailId, prefix: Prefix) -> Option<Offender> {
+        let remembered = self.offenders.get(&(jail, prefix)).copied();
+        remembered.or_else(|| {
+            let held = self.table.get(prefix, jail)?;
+            Some(Offender::of(held.active(), held.count))
+        })
     }
 
-    /// Remembers a ban of `prefix`.
-    pub fn remember(&mut self, prefix: Prefix, offender: Offender) {
-        let before = self.offenders.insert(prefix, offender).and_then(|before| before.forget);
-        put_down(&mut self.forgets, prefix, offender.forget, before);
+    /// Remembers this of `prefix`, whatever its ban in force says.
+    pub fn remember(&mut self, jail: JailId, prefix: Prefix, offender: Offender) {
+        let before = self.offenders.insert((jail, prefix), offender).and_then(|before| before.forget);
+        if let Some(forget) = offender.forget
+            && before.is_none_or(|before| forget < before)
+        {
+            self.forgets.add(forget, (jail, prefix));
+        }
     }
 
-    /// Forgets the earlier bans of `prefix`.
-    pub fn forgive(&mut self, prefix: Prefix) {
-        self.offenders.remove(&prefix);
-        let forgets =
-            self.offenders.iter().filter_map(|(prefix, offender)| Some((offender.forget?, *prefix)));
+    fn forgive(&mut self, jail: JailId, prefix: Prefix) {
+        self.offenders.remove(&(jail, prefix));
+        let forgets = self.offenders.iter().filter_map(|(key, offender)| Some((offender.forget?, *key)));
         self.forgets.leave_out_gone(self.offenders.len(), forgets);
     }
 
-    /// Forgets the earlier bans of everything inside `prefix`, or of all, and tells whose.
-    pub fn forgive_within(&mut self, prefix: Option<Prefix>) -> Vec<Prefix> {
-        let is_inside = |offender: &Prefix| prefix.is_none_or(|prefix| prefix.covers(*offender));
-        let inside: Vec<Prefix> = self.offenders.keys().copied().filter(is_inside).collect();
-        for offender in &inside {
-            self.forgive(*offender);
+    /// Forgets the earlier bans by `jail`, or by all, of everything inside `prefix`, or everywhere, and tells whose.
+    pub fn forgive_within(&mut self, jail: Option<JailId>, prefix: Option<Prefix>) -> Vec<(JailId, Prefix)> {
+        let is_chosen = |(of, offender): &(JailId, Prefix)| {
+            jail.is_none_or(|jail| jail == *of) && prefix.is_none_or(|prefix| prefix.covers(*offender))
+        };
+        let chosen: Vec<(JailId, Prefix)> = self.offenders.keys().copied().filter(is_chosen).collect();
+        for (jail, offender) in &chosen {
+            self.forgive(*jail, *offender);
         }
-        inside
+        chosen
     }
 
     /// Forgets whoever has stayed away long enough.
     pub fn forget_quiet(&mut self, now: Timestamp) {
-        while let Some(prefix) = self.forgotten(now) {
-            self.forgive(prefix);
+        while let Some((jail, prefix)) = self.forgotten(now) {
+            self.forgive(jail, prefix);
         }
     }
 
-    fn forgotten(&mut self, now: Timestamp) -> Option<Prefix> {
-        let forget = |prefix| self.offenders.get(&prefix)?.forget;
-        self.forgets.first_due(now, forget).map(|(_, prefix)| prefix)
+    fn forgotten(&mut self, now: Timestamp) -> Option<(JailId, Prefix)> {
+        let forget = |key| self.offenders.get(&key)?.forget;
+        self.forgets.first_due(now, forget).map(|(_, key)| key)
     }
 }
 
-/// Lets `schedule` know that `prefix` is due at `time` and no longer at `before`, where `None` is never.
-fn put_down(schedule: &mut Schedule, prefix: Prefix, time: Option<Timestamp>, before: Option<Timestamp>) {
-    if let Some(time) = time
-        && before.is_none_or(|before| time < before)
-    {
-        schedule.add(time, prefix);
+fn network_above(prefix: Prefix, escalate: Escalate) -> Option<Prefix> {
+    let network = prefix.widen(escalate.ipv4, escalate.ipv6);
+    (network != prefix).then_some(network)
+}
+
+/// When something ends next in each place of the table, or earlier.
+#[derive(Debug, Default)]
+struct Ends {
+    queue: BinaryHeap<Reverse<(Timestamp, Prefix)>>,
+    /// The earliest end in the queue of each place; whatever else the queue has of it is out of date.
+    earliest: HashMap<Prefix, Timestamp>,
+}
+
+impl Ends {
+    fn add(&mut self, place: Prefix, end: Timestamp) {
+        if self.earliest.get(&place).is_none_or(|earliest| end < *earliest) {
+            self.earliest.insert(place, end);
+            self.queue.push(Reverse((end, place)));
+        }
+    }
+
+    fn earliest(&self) -> Option<Timestamp> {
+        self.queue.peek().map(|Reverse((end, _))| *end)
+    }
+
+    /// Takes out a place where something may have ended.
+    fn pop_due(&mut self, now: Timestamp) -> Option<Prefix> {
+        while self.earliest()? <= now {
+            let Reverse((end, place)) = self.queue.pop()?;
+            if self.earliest.get(&place) == Some(&end) {
+                self.earliest.remove(&place);
+                return Some(place);
+            }
+        }
+        None
     }
 }
 
@@ -228,44 +327,107 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[test]
-    fn a_crowd_makes_a_network_due() {
+    fn bans() -> (Bans, JailId) {
         let mut bans = Bans::default();
-        bans.set_escalate(Some(Escalate { hosts: 2, ipv4: 24, ipv6: 48 }));
-        let active = Active { since: at(0), until: Some(at(100)) };
-        bans.set(prefix("192.0.2.1"), active);
-        bans.set(prefix("192.0.2.1"), Active { until: Some(at(200)), ..active });
-        assert_eq!(bans.escalated(prefix("192.0.2.1")), None, "one host counts once");
-        bans.set(prefix("192.0.2.9"), active);
-        assert_eq!(bans.escalated(prefix("192.0.2.9")), Some(prefix("192.0.2.0/24")));
-        assert_eq!(bans.pop_ended(at(99)), None);
-        assert_eq!(bans.pop_ended(at(100)), Some((prefix("192.0.2.9"), at(100))));
-        assert_eq!(bans.escalated(prefix("192.0.2.1")), None);
-        bans.set(prefix("192.0.2.0/24"), active);
-        assert_eq!(bans.escalated(prefix("192.0.2.0/24")), None, "a network is not part of its own crowd");
+        let jail = bans.jail(&"sasl".into());
+        (bans, jail)
+    }
+
+    fn held(jail: JailId, until: Option<i64>) -> Held {
+        Held { jail, since: at(0), until: until.map(at), count: 1 }
     }
 
     #[test]
-    fn all_bans_inside_a_network_are_found() {
-        let mut bans = Bans::default();
-        for text in ["192.0.2.0/24", "192.0.2.7", "192.0.3.1", "192.0.0.0/16", "2001:db8::1"] {
-            bans.set(prefix(text), Active { since: at(0), until: None });
+    fn a_crowd_makes_a_network_due() {
+        let (mut bans, jail) = bans();
+        bans.set_escalate(jail, Some(Escalate { hosts: 2, ipv4: 24, ipv6: 48 }));
+        bans.begin(prefix("192.0.2.1"), held(jail, Some(100)));
+        bans.prolong(jail, prefix("192.0.2.1"), Some(at(200)));
+        assert_eq!(bans.escalated(jail, prefix("192.0.2.1")), None, "one host counts once");
+        let ends = held(jail, Some(100));
+        bans.begin(prefix("192.0.2.9"), ends);
+        assert_eq!(bans.escalated(jail, prefix("192.0.2.9")), Some(prefix("192.0.2.0/24")));
+        assert_eq!(bans.take_ended(at(99)), []);
+        assert_eq!(bans.take_ended(at(100)), [(prefix("192.0.2.9"), ends)]);
+        assert_eq!(bans.escalated(jail, prefix("192.0.2.1")), None);
+        bans.begin(prefix("192.0.2.0/24"), ends);
+        assert_eq!(
+            bans.escalated(jail, prefix("192.0.2.0/24")),
+            None,
+            "a network is not part of its own crowd"
+        );
+    }
+
+    #[test]
+    fn bans_end_in_their_order() {
+        let (mut bans, jail) = bans();
+        let other = bans.jail(&"imap".into());
+        for (banned, jail, until) in [
+            ("192.0.2.7", jail, 30),
+            ("192.0.2.9", other, 10),
+            ("2001:db8::1", jail, 20),
+            ("192.0.2.7", other, 40),
+            ("198.51.100.1", jail, 5),
+            ("192.0.0.0/12", jail, 6),
+        ] {
+            bans.begin(prefix(banned), held(jail, Some(until)));
         }
-        let inside: Vec<String> = bans.within(prefix("192.0.2.0/24")).iter().map(Prefix::to_string).collect();
-        assert_eq!(inside, ["192.0.2.0/24", "192.0.2.7"]);
-        assert_eq!(bans.within(prefix("::/0")).len(), 1);
+        bans.prolong(jail, prefix("198.51.100.1"), Some(at(50)));
+        let mut ended = |now| -> Vec<String> {
+            bans.take_ended(at(now))
+                .iter()
+                .map(|(prefix, held)| format!("{prefix} {}", held.jail.index()))
+                .collect()
+        };
+        assert_eq!(ended(5), [] as [&str; 0]);
+        assert_eq!(ended(20), ["192.0.0.0/12 0", "192.0.2.9 1", "2001:db8::1 0"]);
+        assert_eq!(ended(39), ["192.0.2.7 0"]);
+        assert_eq!(ended(99), ["192.0.2.7 1", "198.51.100.1 0"]);
+        assert_eq!(bans.next_end(), None);
+    }
+
+    #[test]
+    fn all_bans_inside_a_network_are_freed() {
+        let freed = |network: Option<&str>| -> Vec<String> {
+            let (mut bans, jail) = bans();
+            let all =
+                ["192.0.2.0/24", "192.0.2.7", "192.0.3.1", "192.0.0.0/16", "192.0.0.0/12", "2001:db8::1"];
+            for text in all {
+                bans.begin(prefix(text), held(jail, None));
+            }
+            let freed = bans.free(Some(jail), network.map(prefix));
+            assert_eq!(bans.of(jail).len(), bans.count(jail));
+            assert_eq!(bans.count(jail), all.len() - freed.len());
+            freed.iter().map(|(_, prefix)| prefix.to_string()).collect()
+        };
+        assert_eq!(freed(Some("192.0.2.0/24")), ["192.0.2.0/24", "192.0.2.7"]);
+        let ipv4 = ["192.0.0.0/12", "192.0.0.0/16", "192.0.2.0/24", "192.0.2.7", "192.0.3.1"];
+        assert_eq!(freed(Some("0.0.0.0/0")), ipv4);
+        assert_eq!(freed(Some("::/0")), ["2001:db8::1"]);
+        assert_eq!(freed(None).len(), 6);
     }
 
     #[test]
     fn offenders_are_forgotten_in_time() {
-        let mut bans = Bans::default();
+        let (mut bans, jail) = bans();
         let active = Active { since: at(0), until: Some(at(600)) };
-        bans.remember(prefix("192.0.2.1"), Offender::of(active, 2));
-        bans.remember(prefix("192.0.2.2"), Offender::of(Active { until: None, ..active }, 1));
+        bans.remember(jail, prefix("192.0.2.1"), Offender::of(active, 2));
+        bans.remember(jail, prefix("192.0.2.2"), Offender::of(Active { until: None, ..active }, 1));
         bans.forget_quiet(at(600 + 1200 + 24 * 3600 - 1));
-        assert_eq!(bans.offender(prefix("192.0.2.1")).map(|offender| offender.count), Some(2));
+        assert_eq!(bans.offender(jail, prefix("192.0.2.1")).map(|offender| offender.count), Some(2));
         bans.forget_quiet(at(600 + 1200 + 24 * 3600));
-        assert_eq!(bans.offender(prefix("192.0.2.1")), None);
-        assert!(bans.offender(prefix("192.0.2.2")).is_some());
+        assert_eq!(bans.offender(jail, prefix("192.0.2.1")), None);
+        assert!(bans.offender(jail, prefix("192.0.2.2")).is_some());
+    }
+
+    #[test]
+    fn a_ban_that_has_ended_makes_an_offender() {
+        let (mut bans, jail) = bans();
+        let ban = Held { count: 3, ..held(jail, Some(600)) };
+        bans.begin(prefix("192.0.2.1"), ban);
+        let expected = Some(Offender::of(ban.active(), 3));
+        assert_eq!(bans.offender(jail, prefix("192.0.2.1")), expected);
+        bans.take_ended(at(600));
+        assert_eq!(bans.offender(jail, prefix("192.0.2.1")), expected);
     }
 }

@@ -54,7 +54,7 @@ pub struct Counters {
     /// The counters stand one behind the other, so that there is little to look for beside them.
     counters: IndexMap<Prefix, Counted, RandomState>,
     /// The same counters by their last failure, to let the quietest go first.
-    by_age: Schedule,
+    by_age: Schedule<Prefix>,
     /// What differs from what the store knows; some stand here twice.
     touched: Vec<Prefix>,
     /// How often the store was told.

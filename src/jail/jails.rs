@@ -15,6 +15,7 @@ use super::allowlist::{Allowlist, never_listed};
 use super::bans::{Active, Bans, Offender};
 use super::counting::{Counter, Counters};
 use super::evidence::{Evidence, shorten};
+use super::table::{BanTable, Held, JailId};
 use super::{
     Allow, Ban, BanOrder, Change, Effects, EndCause, IgnoreCommand, Increment, Order, Origin, Refusal,
     Settings, Status,
@@ -28,10 +29,11 @@ const WIDEST: (u8, u8) = (8, 16);
 #[derive(Debug)]
 struct Jail {
     name: Arc<str>,
+    /// Its number among the bans.
+    id: JailId,
     /// Absent for a jail that is no longer configured but still holds bans.
     settings: Option<Settings>,
     counters: Counters,
-    bans: Bans,
     /// The full hour and the address of each failure that stands in no effects yet.
     failures: Vec<(Timestamp, Prefix)>,
     total_failed: u64,
@@ -50,6 +52,7 @@ struct Jail {
 pub struct Jails {
     /// In the order of their names.
     jails: Vec<Jail>,
+    bans: Bans,
     allowlist: Allowlist,
     own: PrefixSet,
     random: SmallRng,
@@ -65,6 +68,7 @@ impl Jails {
         let random = SmallRng::seed_from_u64(seed);
         let mut jails = Self {
             jails: Vec::new(),
+            bans: Bans::default(),
             allowlist: Allowlist::default(),
             own: PrefixSet::default(),
             random,
@@ -88,8 +92,10 @@ impl Jails {
             let name = Arc::clone(&settings.name);
             let learned = self.learned.get(&name).cloned();
             let jail = self.jail_or_new(&name);
+            let (id, escalate) = (jail.id, settings.escalate);
             jail.configure(settings);
             jail.spare(learned.as_ref());
+            self.bans.set_escalate(id, escalate);
         }
     }
 
@@ -113,15 +119,18 @@ impl Jails {
 
     fn jail_or_new(&mut self, name: &Arc<str>) -> &mut Jail {
         let place = self.search(name).unwrap_or_else(|place| {
-            self.jails.insert(place, Jail::retired(Arc::clone(name)));
+            let id = self.bans.jail(name);
+            self.jails.insert(place, Jail::retired(Arc::clone(name), id));
             place
         });
         &mut self.jails[place]
     }
 
-    /// Takes over a ban in force that the store kept.
-    pub fn restore_ban(&mut self, jail: &Arc<str>, prefix: Prefix, active: Active) {
-        self.jail_or_new(jail).bans.set(prefix, active);
+    /// Takes over a ban in force that the store kept, the `count`-th of its prefix.
+    pub fn restore_ban(&mut self, jail: &Arc<str>, prefix: Prefix, active: Active, count: u32) {
+        let Active { since, until } = active;
+        let jail = self.jail_or_new(jail).id;
+        self.bans.restore(prefix, Held { jail, since, until, count });
     }
 
     /// Takes over a counter that the store kept.
@@ -129,9 +138,20 @@ impl Jails {
         self.jail_or_new(jail).counters.restore(prefix, counter);
     }
 
-    /// Takes over what the store kept of earlier bans.
+    /// Takes over what the store kept of earlier bans; those in force come first.
     pub fn restore_offender(&mut self, jail: &Arc<str>, prefix: Prefix, offender: Offender) {
-        self.jail_or_new(jail).bans.remember(prefix, offender);
+        let jail = self.jail_or_new(jail).id;
+        self.bans.restore_offender(jail, prefix, offender);
+    }
+
+    /// All that the store kept was taken over.
+    pub fn restored(&mut self) {
+        self.bans.restored();
+    }
+
+    /// The bans in force.
+    pub fn bans(&self) -> &BanTable {
+        self.bans.table()
     }
 
     /// Takes over a jail's totals.
@@ -155,7 +175,7 @@ impl Jails {
         effects: &mut Effects,
     ) {
         let jail = &self.jails[place];
-        let (Some(settings), Some(network)) = (&jail.settings, jail.bans.escalated(prefix)) else {
+        let (Some(settings), Some(network)) = (&jail.settings, self.bans.escalated(jail.id, prefix)) else {
             return;
         };
         if self.refusal(settings, network).is_some() || self.spares_part_of(settings, network) {
@@ -176,19 +196,19 @@ impl Jails {
         if active.until.is_some_and(|until| until <= now) {
             return false;
         }
-        let change = match self.jails[place].bans.get(prefix) {
+        let jail = self.jails[place].id;
+        let change = match self.bans.get(jail, prefix) {
             Some(held) if !ends_later(active.until, held.until) => return false,
-            Some(held) => {
-                let jail = &mut self.jails[place];
-                jail.bans.prolong(prefix, held, active.until);
-                let jail = Arc::clone(&jail.name);
+            Some(_) => {
+                self.bans.prolong(jail, prefix, active.until);
+                let jail = Arc::clone(&self.jails[place].name);
                 Change::Extended { prefix, jail, at: active.since, until: active.until }
             }
             None => {
                 let count = self.earlier_bans(place, prefix).saturating_add(1);
+                let Active { since, until } = active;
+                self.bans.begin(prefix, Held { jail, since, until, count });
                 let jail = &mut self.jails[place];
-                jail.bans.set(prefix, active);
-                jail.bans.remember(prefix, Offender::of(active, count));
                 jail.total_banned += 1;
                 Change::Banned(wanted.into_ban(Arc::clone(&jail.name), count))
             }
@@ -274,24 +294,50 @@ impl Jails {
         now: Timestamp,
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
-        if let Some(name) = jail
-            && self.place(name).is_none()
-        {
-            return Err(self.unknown_jail(name));
+        let chosen = match jail {
+            Some(name) => Some(self.place(name).ok_or_else(|| self.unknown_jail(name))?),
+            None => None,
+        };
+        Ok(self.free(chosen, prefix, cause, now, effects))
+    }
+
+    /// Ends the bans inside `prefix`, or all, of the jail at `place`, or of all, and forgets what led to them; how many.
+    fn free(
+        &mut self,
+        place: Option<usize>,
+        prefix: Option<Prefix>,
+        cause: &EndCause,
+        now: Timestamp,
+        effects: &mut Effects,
+    ) -> usize {
+        let jail = place.map(|place| self.jails[place].id);
+        let freed = self.bans.free(jail, prefix);
+        for (jail, prefix) in &freed {
+            let (prefix, jail) = (*prefix, self.name_of(*jail));
+            effects.changes.push(Change::Unbanned { prefix, jail, at: now, cause: cause.clone() });
         }
-        let chosen = self.jails.iter_mut().filter(|held| jail.is_none_or(|name| *name == held.name));
-        Ok(chosen.map(|jail| jail.free(prefix, cause, now, effects)).sum())
+        for (jail, prefix) in self.bans.forgive_within(jail, prefix) {
+            effects.forgiven.push((self.name_of(jail), prefix));
+        }
+        for jail in self.jails.iter_mut().filter(|held| jail.is_none_or(|jail| jail == held.id)) {
+            jail.counters.remove_within(prefix);
+        }
+        freed.len()
+    }
+
+    fn name_of(&self, jail: JailId) -> Arc<str> {
+        Arc::clone(&self.bans().jails()[jail.index()].name)
     }
 
     /// Ends what is over by `now`: bans and allowlist entries.
     pub fn expire(&mut self, now: Timestamp, effects: &mut Effects) {
         for jail in &mut self.jails {
             jail.counters.expire(now);
-            jail.bans.forget_quiet(now);
-            while let Some((prefix, at)) = jail.bans.pop_ended(now) {
-                let jail = Arc::clone(&jail.name);
-                effects.changes.push(Change::Unbanned { prefix, jail, at, cause: EndCause::Expired });
-            }
+        }
+        self.bans.forget_quiet(now);
+        for (prefix, held) in self.bans.take_ended(now) {
+            let (jail, at) = (self.name_of(held.jail), held.until.unwrap_or(now));
+            effects.changes.push(Change::Unbanned { prefix, jail, at, cause: EndCause::Expired });
         }
         while let Some(prefix) = self.allowlist.pop_ended(now) {
             effects.changes.push(Change::Disallowed { prefix, at: now });
@@ -300,8 +346,7 @@ impl Jails {
 
     /// When something ends by itself next, or earlier.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        let bans = self.jails.iter().filter_map(|jail| jail.bans.next_end());
-        bans.chain(self.allowlist.next_end()).min()
+        self.bans.next_end().into_iter().chain(self.allowlist.next_end()).min()
     }
 
     /// Adds what was counted since the last call; to be called once before effects are committed.
@@ -333,17 +378,17 @@ impl Jails {
         Some(Status {
             currently_failed: jail.counters.len(),
             total_failed: jail.total_failed,
-            currently_banned: jail.bans.len(),
+            currently_banned: self.bans.count(jail.id),
             total_banned: jail.total_banned,
             ignored: jail.ignored,
             without_address: jail.without_address,
-            banned: jail.bans.iter().map(|(prefix, _)| prefix).collect(),
+            banned: self.bans.of(jail.id),
         })
     }
 
     /// The names of all jails that are configured or still hold bans.
     pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        let held = self.jails.iter().filter(|jail| jail.settings.is_some() || !jail.bans.is_empty());
+        let held = self.jails.iter().filter(|jail| jail.settings.is_some() || self.bans.count(jail.id) > 0);
         held.map(|jail| &jail.name)
     }
 
@@ -425,12 +470,12 @@ impl Wanted {
 }
 
 impl Jail {
-    fn retired(name: Arc<str>) -> Self {
+    fn retired(name: Arc<str>, id: JailId) -> Self {
         Self {
             name,
+            id,
             settings: None,
             counters: Counters::new(std::time::Duration::ZERO, 0),
-            bans: Bans::default(),
             failures: Vec::new(),
             total_failed: 0,
             total_banned: 0,
@@ -445,7 +490,6 @@ impl Jail {
     fn configure(&mut self, settings: Settings) {
         self.ignoring = settings.ignore.iter().collect();
         self.counters.reconfigure(settings.findtime, settings.max_matches);
-        self.bans.set_escalate(settings.escalate);
         self.ignore_command = settings.ignore_command.clone().map(Arc::new);
         self.settings = Some(settings);
     }
@@ -477,29 +521,6 @@ impl Jail {
         self.failures.clear();
         let touched = self.counters.take_touched().into_iter();
         effects.counters.extend(touched.map(|(prefix, counter)| (Arc::clone(&self.name), prefix, counter)));
-    }
-
-    /// Ends the bans inside `prefix`, or all, and forgets what led to them.
-    fn free(
-        &mut self,
-        prefix: Option<Prefix>,
-        cause: &EndCause,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) -> usize {
-        let freed = match prefix {
-            Some(prefix) => self.bans.within(prefix),
-            None => self.bans.iter().map(|(prefix, _)| prefix).collect(),
-        };
-        for prefix in &freed {
-            self.bans.remove(*prefix);
-            let (prefix, jail) = (*prefix, Arc::clone(&self.name));
-            effects.changes.push(Change::Unbanned { prefix, jail, at: now, cause: cause.clone() });
-        }
-        let forgiven = self.bans.forgive_within(prefix).into_iter();
-        effects.forgiven.extend(forgiven.map(|prefix| (Arc::clone(&self.name), prefix)));
-        self.counters.remove_within(prefix);
-        freed.len()
     }
 }
 

@@ -17,6 +17,7 @@ mod order;
 mod readers;
 mod schedule;
 mod settings;
+mod table;
 
 pub use allowlist::{Allowlist, never_listed};
 pub use ask::{Answer, Ask, Found, Question};
@@ -30,3 +31,4 @@ pub use jails::Jails;
 pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, Order, Refusal};
 pub use readers::{Exhausted, Lines, Reader, Readers, Remembered};
 pub use settings::{BanTime, Escalate, IgnoreCache, IgnoreCommand, Increment, MOST_ANSWERS, Settings};
+pub use table::{BanTable, Held, JailId, JailOfTable};

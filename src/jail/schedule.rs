@@ -1,24 +1,29 @@
-//! When each of many prefixes is due, to find the next one. Most are put off again and again before their time comes, so
-//! that is noted here only when it has come.
+//! When each of many prefixes is due, or whatever else, to find the next one. Most are put off again and again before their
+//! time comes, so that is noted here only when it has come.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
 use crate::clock::Timestamp;
-use crate::ip::Prefix;
 
-/// So many entries may be of prefixes that are gone, beside as many as there are prefixes.
+/// So many entries may be of keys that are gone, beside as many as there are keys.
 const MOST_GONE: usize = 1000;
 
-/// Prefixes by a time before which none of them is due. Whoever owns them knows the real time of each.
-#[derive(Debug, Default)]
-pub struct Schedule(BinaryHeap<Reverse<(Timestamp, Prefix)>>);
+/// Keys by a time before which none of them is due. Whoever owns them knows the real time of each.
+#[derive(Debug)]
+pub struct Schedule<K>(BinaryHeap<Reverse<(Timestamp, K)>>);
 
-impl Schedule {
-    /// Adds a prefix, or says that it is due earlier than before.
-    pub fn add(&mut self, due: Timestamp, prefix: Prefix) {
-        self.0.push(Reverse((due, prefix)));
+impl<K: Ord> Default for Schedule<K> {
+    fn default() -> Self {
+        Self(BinaryHeap::new())
+    }
+}
+
+impl<K: Copy + Ord> Schedule<K> {
+    /// Adds a key, or says that it is due earlier than before.
+    pub fn add(&mut self, due: Timestamp, key: K) {
+        self.0.push(Reverse((due, key)));
     }
 
     /// Before this nothing is due, and perhaps not even then.
@@ -26,37 +31,33 @@ impl Schedule {
         self.0.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// The first prefix that is due at `now`, and since when. `real` is the time of a prefix; `None` if it is gone.
+    /// The first key that is due at `now`, and since when. `real` is the time of a key; `None` if it is gone.
     #[inline]
     pub fn first_due(
         &mut self,
         now: Timestamp,
-        real: impl Fn(Prefix) -> Option<Timestamp>,
-    ) -> Option<(Timestamp, Prefix)> {
+        real: impl Fn(K) -> Option<Timestamp>,
+    ) -> Option<(Timestamp, K)> {
         if self.earliest()? > now { None } else { self.search(now, real) }
     }
 
-    fn search(
-        &mut self,
-        now: Timestamp,
-        real: impl Fn(Prefix) -> Option<Timestamp>,
-    ) -> Option<(Timestamp, Prefix)> {
+    fn search(&mut self, now: Timestamp, real: impl Fn(K) -> Option<Timestamp>) -> Option<(Timestamp, K)> {
         while let Some(mut entry) = self.0.peek_mut() {
-            let Reverse((due, prefix)) = *entry;
+            let Reverse((due, key)) = *entry;
             if due > now {
                 return None;
             }
-            match real(prefix) {
-                Some(real) if real == due => return Some((due, prefix)),
-                Some(real) => *entry = Reverse((real, prefix)),
+            match real(key) {
+                Some(real) if real == due => return Some((due, key)),
+                Some(real) => *entry = Reverse((real, key)),
                 None => drop(PeekMut::pop(entry)),
             }
         }
         None
     }
 
-    /// Leaves out the prefixes that are gone, if those are the most. `known` are the others, of which there are `count`.
-    pub fn leave_out_gone(&mut self, count: usize, known: impl Iterator<Item = (Timestamp, Prefix)>) {
+    /// Leaves out the keys that are gone, if those are the most. `known` are the others, of which there are `count`.
+    pub fn leave_out_gone(&mut self, count: usize, known: impl Iterator<Item = (Timestamp, K)>) {
         if self.0.len() > 2 * count + MOST_GONE {
             self.0 = known.map(Reverse).collect();
         }
@@ -68,6 +69,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::ip::Prefix;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_secs(seconds)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::{List, Rule, rule};
+use super::{List, Rule};
 use crate::dataset::DataSet;
 
 /// The list of each zone, by the zone's index. Readers take no lock and never wait for the writer.
@@ -24,7 +24,7 @@ impl Lists {
     /// points and nothing else.
     pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
         let zones = zones.into_iter().map(|rules| Published {
-            current: ArcSwap::from_pointee(rule::test_points(&rules)),
+            current: ArcSwap::from_pointee(List::new(&rules)),
             sets: ArcSwap::default(),
             rules,
         });

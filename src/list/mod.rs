@@ -1,7 +1,7 @@
 //! What the DNS answers from: the published prefixes of each zone, in memory.
 //!
-//! In come durable changes from the store; [`Publisher`] turns them into a new version of the [`List`] of each zone
-//! and hands it to [`Lists`], where readers pick up the latest version without a lock. Pure: `now` is an argument.
+//! In come durable changes and the bans in force after them; [`Publisher`] turns them into a new version of the [`List`] of each
+//! zone and hands it to [`Lists`], where readers pick up the latest version without a lock. Pure: `now` is an argument.
 
 mod lists;
 mod publisher;
@@ -11,4 +11,4 @@ mod snapshot;
 pub use lists::{Lists, Sets};
 pub use publisher::Publisher;
 pub use rule::{EVERY_OTHER_JAIL, Rule};
-pub use snapshot::{List, Listing};
+pub use snapshot::{List, Listing, Listings};

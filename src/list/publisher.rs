@@ -1,19 +1,23 @@
-//! The one writer of the lists: changes of bans and of the allowlist become new versions.
+//! The one writer of the lists: what has become durable becomes new versions.
 
 use std::collections::BTreeMap;
-use std::iter::zip;
 use std::sync::Arc;
 
-use super::{List, Listing, Lists, rule};
+use super::rule::Publishing;
+use super::{List, Lists};
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet};
-use crate::store::{Allow, Change, Recorded};
+use crate::store::{Allow, BanTable, Change, Recorded};
 
-/// Keeps the next version of every zone's list and publishes it after each batch of changes.
+/// Publishes a new version of every zone's list after each batch of changes.
 pub struct Publisher {
     lists: Arc<Lists>,
-    /// The next version of each zone's list.
-    drafts: Vec<List>,
+    /// The versions published last, by zone.
+    versions: Vec<List>,
+    /// The bans in force.
+    bans: BanTable,
+    /// Under which rules each zone publishes the jails of `bans`.
+    publishing: Vec<Arc<Publishing>>,
     /// The allowlist and when each entry ends.
     allow: BTreeMap<Prefix, Option<Timestamp>>,
     /// What the configuration allows.
@@ -25,98 +29,82 @@ impl Publisher {
     /// A publisher of `lists`, which hold nothing but test points yet. The serial of every list is `base` plus the
     /// number of the last change; `never` is what no list ever holds, whatever the allowlist says.
     pub fn new(lists: Arc<Lists>, base: u32, never: PrefixSet) -> Self {
-        let drafts = lists.rules().map(rule::test_points).collect();
-        Self { lists, drafts, never, allow: BTreeMap::new(), base }
+        let versions: Vec<List> = lists.rules().map(List::new).collect();
+        let publishing = versions.iter().map(|_| Arc::default()).collect();
+        Self { lists, versions, bans: BanTable::default(), publishing, never, allow: BTreeMap::new(), base }
     }
 
-    /// Takes in a ban that the store kept; [`Publisher::start`] publishes it.
-    pub fn restore(&mut self, jail: &Arc<str>, prefix: Prefix, since: Timestamp, until: Option<Timestamp>) {
-        self.each_publishing(jail, |draft, rule| {
-            draft.insert(prefix, listing(jail, rule, since, until));
-        });
+    /// The bans in force as they were published last.
+    pub fn bans(&self) -> &BanTable {
+        &self.bans
     }
 
-    /// Takes in the allowlist that the store kept and publishes everything restored, as it was after the change of
-    /// `number`.
-    pub fn start(&mut self, allow: impl IntoIterator<Item = Allow>, number: u64, now: Timestamp) {
+    /// Publishes the bans and the allowlist that were kept, as they were after the change of `number`.
+    pub fn start(
+        &mut self,
+        bans: BanTable,
+        allow: impl IntoIterator<Item = Allow>,
+        number: u64,
+        now: Timestamp,
+    ) {
         self.allow = allow.into_iter().map(|entry| (entry.prefix, entry.until)).collect();
+        self.bans = bans;
         self.allow_changed(now);
-        self.publish(number, now);
+        self.publish(number);
     }
 
-    /// Takes in changes in the order of their numbers and publishes them at once.
-    pub fn apply_all(&mut self, recorded: &[Recorded], now: Timestamp) {
-        for Recorded { change, .. } in recorded {
-            self.take_in(change, now);
+    /// Takes in changes in the order of their numbers and publishes at once what is in force after them; `bans` is the same
+    /// as before where it is `None`.
+    pub fn apply_all(&mut self, recorded: &[Recorded], bans: Option<BanTable>, now: Timestamp) {
+        let Some(last) = recorded.last() else {
+            return;
+        };
+        self.bans = bans.unwrap_or_else(|| self.bans.clone());
+        let allow = recorded.iter().filter(|recorded| self.note(&recorded.change)).count();
+        if allow > 0 {
+            self.allow_changed(now);
         }
-        if let Some(last) = recorded.last() {
-            self.publish(last.number, now);
-        }
+        self.publish(last.number);
     }
 
-    fn take_in(&mut self, change: &Change, now: Timestamp) {
+    /// Takes in a change of the allowlist; whether it is one.
+    fn note(&mut self, change: &Change) -> bool {
         match change {
-            Change::Banned(ban) => self.restore(&ban.jail, ban.prefix, ban.since, ban.until),
-            Change::Extended { prefix, jail, at, until } => self.extend(*prefix, jail, *at, *until),
-            Change::Unbanned { prefix, jail, .. } => {
-                for draft in &mut self.drafts {
-                    draft.remove(*prefix, jail);
-                }
-            }
-            Change::Allowed(entry) => {
-                self.allow.insert(entry.prefix, entry.until);
-                self.allow_changed(now);
-            }
-            Change::Disallowed { prefix, .. } => {
-                self.allow.remove(prefix);
-                self.allow_changed(now);
-            }
+            Change::Allowed(entry) => drop(self.allow.insert(entry.prefix, entry.until)),
+            Change::Disallowed { prefix, .. } => drop(self.allow.remove(prefix)),
+            Change::Banned(_) | Change::Extended { .. } | Change::Unbanned { .. } => return false,
         }
-    }
-
-    /// A ban that was just dropped as expired comes back, since when is then no longer known.
-    fn extend(&mut self, prefix: Prefix, jail: &Arc<str>, at: Timestamp, until: Option<Timestamp>) {
-        self.each_publishing(jail, |draft, rule| {
-            let since = draft.get(prefix, jail).map_or(at, |held| held.since);
-            draft.insert(prefix, listing(jail, rule, since, until));
-        });
-    }
-
-    fn each_publishing(&mut self, jail: &str, mut change: impl FnMut(&mut List, u16)) {
-        for (draft, rules) in zip(&mut self.drafts, self.lists.rules()) {
-            if let Some(rule) = rule::rule_of(rules, jail) {
-                change(draft, rule);
-            }
-        }
+        true
     }
 
     fn allow_changed(&mut self, now: Timestamp) {
         self.allow.retain(|_, until| until.is_none_or(|until| now < until));
         let allow = Arc::new(self.allow.keys().copied().chain(self.never.iter()).collect());
-        for draft in &mut self.drafts {
-            draft.set_allow(Arc::clone(&allow));
+        for list in &mut self.versions {
+            list.set_allow(Arc::clone(&allow));
         }
     }
 
-    fn publish(&mut self, number: u64, now: Timestamp) {
+    fn publish(&mut self, number: u64) {
+        self.learn_jails();
         // Serials count in 32 bits and wrap (RFC 1982).
         let serial = self.base.wrapping_add(number as u32);
-        for draft in &mut self.drafts {
-            draft.set_serial(serial);
-        }
-        self.store(now);
-    }
-
-    fn store(&mut self, now: Timestamp) {
-        for (zone, draft) in self.drafts.iter_mut().enumerate() {
-            draft.drop_expired(now);
-            self.lists.publish(zone, draft.clone());
+        for (zone, list) in self.versions.iter_mut().enumerate() {
+            list.set_bans(self.bans.clone(), Arc::clone(&self.publishing[zone]));
+            list.set_serial(serial);
+            self.lists.publish(zone, list.clone());
         }
     }
-}
 
-fn listing(jail: &Arc<str>, rule: u16, since: Timestamp, until: Option<Timestamp>) -> Listing {
-    Listing { jail: jail.clone(), rule, since, until, test: false }
+    /// Looks up the rules of jails that are new.
+    fn learn_jails(&mut self) {
+        let jails = self.bans.jails();
+        for (publishing, rules) in self.publishing.iter_mut().zip(self.lists.rules()) {
+            if publishing.len() != jails.len() {
+                *publishing = Arc::new(Publishing::new(rules, jails));
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -124,8 +112,8 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::jail::{Ban, EndCause, Origin};
     use crate::list::Rule;
+    use crate::store::{EndCause, Held};
 
     const NOW: Timestamp = Timestamp::from_secs(1000);
 
@@ -145,29 +133,15 @@ mod tests {
         Publisher::new(Arc::clone(lists), u32::MAX - 1, PrefixSet::default())
     }
 
-    fn load(
-        publisher: &mut Publisher,
-        bans: impl IntoIterator<Item = Ban>,
-        allow: impl IntoIterator<Item = Allow>,
-        number: u64,
-    ) {
-        for ban in bans {
-            publisher.restore(&ban.jail, ban.prefix, ban.since, ban.until);
+    /// The bans of `(prefix, jail, until)`.
+    fn bans(bans: &[(&str, &str, Option<i64>)]) -> BanTable {
+        let mut table = BanTable::default();
+        for (prefix, jail, until) in bans {
+            let jail = table.jail(&(*jail).into());
+            let until = until.map(Timestamp::from_secs);
+            table.set(prefix.parse().unwrap(), Held { jail, since: NOW, until, count: 1 });
         }
-        publisher.start(allow, number, NOW);
-    }
-
-    fn ban(prefix: &str, jail: &str, until: Option<i64>) -> Ban {
-        Ban {
-            prefix: prefix.parse().unwrap(),
-            jail: jail.into(),
-            since: NOW,
-            until: until.map(Timestamp::from_secs),
-            origin: Origin::Log,
-            failures: 5,
-            count: 1,
-            evidence: Vec::new(),
-        }
+        table
     }
 
     fn allow(prefix: &str, until: Option<i64>) -> Allow {
@@ -184,7 +158,7 @@ mod tests {
         let address: IpAddr = address.parse().unwrap();
         let rules = [0, 1].map(|zone| -> Vec<u16> {
             let list = lists.latest(zone);
-            list.find(address, now).map(|(_, listing)| listing.rule).collect()
+            list.find(address, now).iter().map(|listing| listing.rule).collect()
         });
         assert_eq!(rules.each_ref().map(Vec::as_slice), expected, "{address}");
     }
@@ -192,36 +166,30 @@ mod tests {
     #[test]
     fn each_zone_lists_the_jails_it_publishes() {
         let (mut publisher, lists) = publisher();
-        let bans = [
-            ban("192.0.2.1", "imap", None),
-            ban("192.0.2.2", "smtp", Some(2000)),
-            ban("192.0.2.3", "imap", Some(1000)),
-        ];
-        load(&mut publisher, bans, [], 1);
+        let bans = bans(&[
+            ("192.0.2.1", "imap", None),
+            ("192.0.2.2", "smtp", Some(2000)),
+            ("192.0.2.3", "imap", Some(1000)),
+        ]);
+        publisher.start(bans, [], 1, NOW);
         check(&lists, "192.0.2.1", NOW, [&[0], &[1]]);
         check(&lists, "192.0.2.2", NOW, [&[], &[0]]);
+        check(&lists, "192.0.2.2", Timestamp::from_secs(2000), [&[], &[]]);
         check(&lists, "192.0.2.3", NOW, [&[], &[]]);
         assert_eq!(lists.latest(0).serial(), u32::MAX);
+        // Each with its test points.
+        assert_eq!([0, 1].map(|zone| lists.latest(zone).len()), [3, 6]);
     }
 
     #[test]
     fn test_points_stand_and_loopback_is_never_listed() {
         let (mut publisher, lists) = publisher();
-        let bans = [ban("127.0.0.0/8", "imap", None)];
-        load(&mut publisher, bans, [allow("0.0.0.0/0", None)], 1);
+        publisher.start(bans(&[("127.0.0.0/8", "imap", None)]), [allow("0.0.0.0/0", None)], 1, NOW);
         check(&lists, "127.0.0.2", NOW, [&[0], &[0]]);
         check(&lists, "::ffff:127.0.0.2", NOW, [&[0], &[0]]);
         check(&lists, "127.0.0.4", NOW, [&[], &[1]]);
-        let order = Change::Unbanned {
-            prefix: "127.0.0.2".parse().unwrap(),
-            jail: "test point".into(),
-            at: NOW,
-            cause: EndCause::Expired,
-        };
-        publisher.apply_all(&[Recorded { number: 2, change: order }], NOW);
-        check(&lists, "127.0.0.2", NOW, [&[0], &[0]]);
 
-        load(&mut publisher, [], [], 2);
+        publisher.start(bans(&[("127.0.0.0/8", "imap", None)]), [], 2, NOW);
         check(&lists, "127.0.0.9", NOW, [&[0], &[1]]);
         check(&lists, "127.0.0.1", NOW, [&[], &[]]);
         check(&lists, "::ffff:127.0.0.1", NOW, [&[], &[]]);
@@ -234,50 +202,42 @@ mod tests {
         let jail: Arc<str> = "imap".into();
         let listed: [&[u16]; 2] = [&[0], &[1]];
         let gone: [&[u16]; 2] = [&[], &[]];
-        let until = Some(Timestamp::from_secs(3000));
-        let late = Timestamp::from_secs(2500);
+        let unbanned = Change::Unbanned { prefix, jail, at: NOW, cause: EndCause::Expired };
+        let ended = Change::Disallowed { prefix: "192.0.2.0/24".parse().unwrap(), at: NOW };
+        let banned = bans(&[("192.0.2.1", "imap", None)]);
         let steps = [
-            (Change::Banned(ban("192.0.2.1", "imap", Some(2000))), NOW, listed),
-            (Change::Extended { prefix, jail: jail.clone(), at: NOW, until }, late, listed),
-            (Change::Allowed(allow("192.0.2.0/24", None)), late, gone),
-            (Change::Disallowed { prefix: "192.0.2.0/24".parse().unwrap(), at: late }, late, listed),
-            (Change::Unbanned { prefix, jail, at: late, cause: EndCause::Expired }, late, gone),
+            (unbanned.clone(), Some(banned), listed),
+            (Change::Allowed(allow("192.0.2.0/24", None)), None, gone),
+            (ended, None, listed),
+            (unbanned, Some(bans(&[])), gone),
         ];
-        for (number, (change, now, expected)) in (1..).zip(steps) {
-            publisher.apply_all(&[Recorded { number, change }], now);
-            check(&lists, "192.0.2.1", now, expected);
+        for (number, (change, bans, expected)) in (1..).zip(steps) {
+            publisher.apply_all(&[Recorded { number, change }], bans, NOW);
+            check(&lists, "192.0.2.1", NOW, expected);
             assert_eq!(lists.latest(1).serial(), (u32::MAX - 1).wrapping_add(number as u32));
         }
     }
 
     #[test]
-    fn an_extension_keeps_the_beginning() {
+    fn a_jail_that_comes_later_is_published_by_its_rule() {
         let (mut publisher, lists) = publisher();
-        let extended = Change::Extended {
-            prefix: "192.0.2.1".parse().unwrap(),
-            jail: "imap".into(),
-            at: Timestamp::from_secs(1500),
-            until: None,
-        };
-        load(&mut publisher, [ban("192.0.2.1", "imap", Some(2000))], [], 1);
-        publisher.apply_all(&[Recorded { number: 2, change: extended }], NOW);
-        let list = lists.latest(0);
-        let listing = list.get("192.0.2.1".parse().unwrap(), "imap").unwrap();
-        assert_eq!((listing.since, listing.until), (NOW, None));
+        publisher.start(bans(&[]), [], 1, NOW);
+        let change = Change::Allowed(allow("198.51.100.1", None));
+        let jails = [("192.0.2.1", "other", None), ("192.0.2.2", "imap", None), ("192.0.2.3", "smtp", None)];
+        publisher.apply_all(&[Recorded { number: 2, change }], Some(bans(&jails)), NOW);
+        check(&lists, "192.0.2.1", NOW, [&[], &[1]]);
+        check(&lists, "192.0.2.2", NOW, [&[0], &[1]]);
+        check(&lists, "192.0.2.3", NOW, [&[], &[0]]);
     }
 
     #[test]
-    fn what_has_ended_is_dropped_with_the_next_change() {
+    fn an_entry_of_the_allowlist_that_has_ended_goes_with_its_next_change() {
         let (mut publisher, lists) = publisher();
-        let bans = [ban("192.0.2.1", "imap", Some(3000)), ban("192.0.2.2", "imap", None)];
-        load(&mut publisher, bans, [allow("192.0.2.2", Some(2000))], 1);
+        publisher.start(bans(&[("192.0.2.2", "imap", None)]), [allow("192.0.2.2", Some(2000))], 1, NOW);
         let end = Timestamp::from_secs(3000);
-        check(&lists, "192.0.2.1", end, [&[], &[]]);
         check(&lists, "192.0.2.2", end, [&[], &[]]);
-        let change = Change::Disallowed { prefix: "192.0.2.2".parse().unwrap(), at: end };
-        publisher.apply_all(&[Recorded { number: 2, change }], end);
+        let change = Change::Disallowed { prefix: "198.51.100.1".parse().unwrap(), at: end };
+        publisher.apply_all(&[Recorded { number: 2, change }], None, end);
         check(&lists, "192.0.2.2", end, [&[0], &[1]]);
-        // The ban without an end and the test point.
-        assert_eq!(lists.latest(0).len(), 2);
     }
 }

@@ -1,11 +1,12 @@
 //! Which jails a zone publishes, and the test points every zone carries.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use super::{List, Listing};
+use super::Listing;
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, TEST_POINT_V4};
+use crate::store::{JailId, JailOfTable};
 
 /// Stands in [`Rule::jails`] for every jail that no rule of the zone names.
 pub const EVERY_OTHER_JAIL: &str = "*";
@@ -23,29 +24,82 @@ pub struct Rule {
 }
 
 /// The index of the rule that publishes `jail`.
-pub(super) fn rule_of(rules: &[Rule], jail: &str) -> Option<u16> {
+fn rule_of(rules: &[Rule], jail: &str) -> Option<u16> {
     let naming = |name: &str| rules.iter().position(|rule| rule.jails.iter().any(|held| &**held == name));
     let rule = naming(jail).or_else(|| naming(EVERY_OTHER_JAIL))?;
     u16::try_from(rule).ok()
 }
 
-/// A list that holds nothing but test points (RFC 5782, section 5): 127.0.0.2, and for each code 127.0.0.N the
-/// address 127.0.0.N. Where no rule has the code 127.0.0.2, that address stands for the first rule.
-pub(super) fn test_points(rules: &[Rule]) -> List {
-    let mut list = List::new();
-    for (rule, code) in rules.iter().enumerate().rev().map(|(index, rule)| (index as u16, rule.code)) {
-        if rule == 0 && !rules.iter().any(|rule| rule.code == TEST_POINT_V4) {
-            list.insert(TEST_POINT_V4.into(), test_point(rule));
-        }
-        if matches!(code.octets(), [127, 0, 0, last] if last >= 2) {
-            list.insert(Prefix::from(code), test_point(rule));
-        }
+/// The rule under which a zone publishes each jail of a table.
+#[derive(Debug, Default)]
+pub(super) struct Publishing(Vec<Option<u16>>);
+
+impl Publishing {
+    /// As `rules` say of `jails`.
+    pub(super) fn new(rules: &[Rule], jails: &[JailOfTable]) -> Self {
+        Self(jails.iter().map(|jail| rule_of(rules, &jail.name)).collect())
     }
-    list
+
+    /// Of how many jails it knows.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The rule that publishes `jail`.
+    pub(super) fn rule(&self, jail: JailId) -> Option<u16> {
+        self.rule_at(jail.index())
+    }
+
+    /// The rule that publishes the jail of this number.
+    pub(super) fn rule_at(&self, jail: usize) -> Option<u16> {
+        *self.0.get(jail)?
+    }
 }
 
-fn test_point(rule: u16) -> Listing {
-    Listing { jail: TEST_JAIL.into(), rule, since: Timestamp::default(), until: None, test: true }
+/// The test points of a zone and their rules (RFC 5782, section 5): 127.0.0.2, and for each code 127.0.0.N the address
+/// 127.0.0.N. Where no rule has the code 127.0.0.2, that address stands for the first rule.
+#[derive(Debug)]
+pub(super) struct TestPoints(Vec<(Ipv4Addr, u16)>);
+
+impl TestPoints {
+    /// Those of a zone with these rules.
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let last_octet = |code: &Ipv4Addr| matches!(code.octets(), [127, 0, 0, last] if last >= 2);
+        let codes = (0..).zip(rules).map(|(rule, Rule { code, .. })| (*code, rule));
+        let mut points: Vec<(Ipv4Addr, u16)> = codes.filter(|(code, _)| last_octet(code)).collect();
+        if !rules.is_empty() {
+            points.push((TEST_POINT_V4, 0));
+        }
+        // The first rule of each code counts.
+        points.sort_by_key(|(code, _)| *code);
+        points.dedup_by_key(|(code, _)| *code);
+        Self(points)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The listing of `host` as a test point.
+    pub(super) fn get(&self, host: Prefix) -> Option<Listing<'static>> {
+        let IpAddr::V4(address) = host.address() else {
+            return None;
+        };
+        if !address.is_loopback() {
+            return None;
+        }
+        let (_, rule) = self.0.iter().find(|(point, _)| *point == address)?;
+        let (since, until) = (Timestamp::default(), None);
+        Some(Listing { prefix: host, jail: TEST_JAIL, rule: *rule, since, until })
+    }
+
+    /// Whether any of them, as IPv4 or as IPv4-mapped IPv6, lies inside `prefix`.
+    pub(super) fn any_within(&self, prefix: Prefix) -> bool {
+        let (first, last) = prefix.bounds();
+        let mapped = |point: Ipv4Addr| point.to_ipv6_mapped().to_bits();
+        self.0.iter().any(|(point, _)| (first..=last).contains(&mapped(*point)))
+    }
 }
 
 #[cfg(test)]
@@ -57,12 +111,10 @@ mod tests {
     }
 
     fn check_points(rules: &[Rule], expected: &[(&str, u16)]) {
-        let list = test_points(rules);
-        let points: Vec<(String, u16)> =
-            list.iter().map(|(prefix, listing)| (prefix.to_string(), listing.rule)).collect();
-        let expected: Vec<(String, u16)> =
-            expected.iter().map(|(prefix, rule)| ((*prefix).to_owned(), *rule)).collect();
-        assert_eq!(points, expected, "{rules:?}");
+        let points = TestPoints::new(rules);
+        let points = points.0.iter().map(|(point, rule)| (point.to_string(), *rule));
+        let expected = expected.iter().map(|(point, rule)| ((*point).to_owned(), *rule));
+        assert_eq!(points.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{rules:?}");
     }
 
     #[test]
@@ -75,6 +127,7 @@ mod tests {
             &[("127.0.0.2", 1), ("127.0.0.4", 0)],
         );
         check_points(&[rule(&["a"], far)], &[("127.0.0.2", 0)]);
+        check_points(&[], &[]);
     }
 
     #[test]

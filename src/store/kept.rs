@@ -49,11 +49,11 @@ impl Store {
         self.try_allowlist().map_err(|error| Error::new(self.path(), error))
     }
 
-    /// Hands on every ban in force: jail, prefix, beginning and end.
-    pub fn bans_in_force(&self, mut each: impl FnMut(&Arc<str>, Prefix, Active)) -> Result<(), Error> {
+    /// Hands on every ban in force: jail, prefix, beginning and end, and the how manieth of its prefix it is.
+    pub fn bans_in_force(&self, mut each: impl FnMut(&Arc<str>, Prefix, Active, u32)) -> Result<(), Error> {
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.connection().prepare(
-                "SELECT name, address, length, since, until FROM bans JOIN jails ON jails.id = jail
+                "SELECT name, address, length, since, until, count FROM bans JOIN jails ON jails.id = jail
                  WHERE ended IS NULL ORDER BY jail, address, length",
             )?;
             let mut rows = statement.query([])?;
@@ -63,7 +63,8 @@ impl Store {
                 if *jail != *name {
                     jail = name.into();
                 }
-                each(&jail, prefix(row, 1)?, Active { since: row.get(3)?, until: row.get(4)? });
+                let active = Active { since: row.get(3)?, until: row.get(4)? };
+                each(&jail, prefix(row, 1)?, active, row.get(5)?);
             }
             Ok(())
         };

@@ -15,7 +15,7 @@ mod settings;
 mod writer;
 mod writing;
 
-pub use crate::jail::{Allow, Ban, Change, EndCause, Origin};
+pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};
 pub use kept::Kept;

@@ -71,7 +71,7 @@ fn position(offset: u64) -> Position {
 fn in_force(store: &Store) -> Vec<String> {
     let mut found = Vec::new();
     store
-        .bans_in_force(|jail, prefix, active| found.push(format!("{jail} {prefix} {:?}", active.until)))
+        .bans_in_force(|jail, prefix, active, _| found.push(format!("{jail} {prefix} {:?}", active.until)))
         .unwrap();
     found
 }
@@ -105,7 +105,7 @@ fn a_restart_takes_up_what_was_committed() {
     assert_eq!(kept.counters, [("sasl".into(), prefix("2001:db8::/64"), counter)]);
     assert_eq!(kept.totals, [(Arc::<str>::from("sasl"), 5, 1)]);
     assert_eq!(kept.allowlist, [allow]);
-    assert_eq!(kept.offenders.len(), 1);
+    assert_eq!(kept.offenders, [], "a ban in force speaks for itself");
     assert_eq!(in_force(&store), ["sasl 192.0.2.1 Some(1970-01-01T00:10:10Z)"]);
     assert_eq!((store.last_number(), store.serial_base()), (2, 1_000));
 }
@@ -297,6 +297,22 @@ fn an_offender_is_remembered_until_pardoned_and_longer_when_prolonged() {
 }
 
 #[test]
+fn a_ban_that_is_over_leaves_an_offender_unless_pardoned() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let bans = ["192.0.2.1", "192.0.2.2"].map(|address| Change::Banned(Ban { count: 3, ..ban(address, 10) }));
+    let mut second = work(vec![
+        unban("192.0.2.1", 610, EndCause::Expired),
+        unban("192.0.2.2", 610, EndCause::Order("root".into())),
+    ]);
+    second.effects.forgiven = vec![("sasl".into(), prefix("192.0.2.2"))];
+    store.commit(&[work(bans.into()), second]).unwrap();
+    let active = Active { since: at(10), until: Some(at(610)) };
+    let expected = [("sasl".into(), prefix("192.0.2.1"), Offender::of(active, 3))];
+    assert_eq!(store.kept().unwrap().offenders, expected);
+}
+
+#[test]
 fn a_failed_commit_leaves_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let settings = settings(&folder);
@@ -412,7 +428,7 @@ fn an_active_ban_is_read_with_its_times() {
     let forever = Ban { until: None, ..ban("2001:db8::/48", 10) };
     store.commit(&[work(vec![Change::Banned(forever)])]).unwrap();
     let mut found = Vec::new();
-    store.bans_in_force(|_, prefix, active| found.push((prefix, active))).unwrap();
+    store.bans_in_force(|_, prefix, active, _| found.push((prefix, active))).unwrap();
     assert_eq!(found, [(prefix("2001:db8::/48"), Active { since: at(10), until: None })]);
 }
 

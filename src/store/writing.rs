@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, Row, ToSql, Transaction, params};
+use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
 use super::row::Json;
 use super::{Change, EndCause, Recorded, Work};
@@ -35,15 +35,15 @@ impl Writing<'_> {
         }
         self.totals(&work.effects)?;
         self.counters(&work.effects.counters)?;
-        for (jail, prefix) in &work.effects.forgiven {
-            self.forgive(jail, *prefix)?;
-        }
         for change in &work.effects.changes {
             self.number += 1;
             self.change(change)?;
             recorded.push(Recorded { number: self.number, change: change.clone() });
         }
         self.prolong_all()?;
+        for (jail, prefix) in &work.effects.forgiven {
+            self.forgive(jail, *prefix)?;
+        }
         for (jail, prefix, offender) in &work.effects.remembered {
             let jail = self.jail(jail)?;
             self.offender(jail, *prefix, *offender)?;
@@ -198,8 +198,6 @@ impl Writing<'_> {
         for (position, line) in ban.evidence.iter().enumerate() {
             self.execute("INSERT INTO evidence VALUES (?1, ?2, ?3)", params![id, position, line])?;
         }
-        let active = Active { since: ban.since, until: ban.until };
-        self.offender(jail, ban.prefix, Offender::of(active, ban.count))?;
         self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(&Json(&ban.origin)))
     }
 
@@ -224,15 +222,24 @@ impl Writing<'_> {
     }
 
     fn prolong(&self, jail: i64, prefix: Prefix, until: Option<Timestamp>) -> rusqlite::Result<()> {
-        let (address, length) = prefix.to_bytes();
-        let sql = "SELECT id, since, max(count, coalesce((SELECT offenders.count FROM offenders
-                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))
-             FROM bans WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL";
-        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let mut select = self.transaction.prepare_cached(sql)?;
-        let (id, since, count): (i64, _, _) = select.query_row(params![jail, address, length], read)?;
+        let Some((id, Active { since, .. }, count)) = self.in_force(jail, prefix)? else {
+            return Ok(());
+        };
         self.execute("UPDATE bans SET until = ?2 WHERE id = ?1", params![id, until])?;
         self.offender(jail, prefix, Offender::of(Active { since, until }, count))
+    }
+
+    /// The ban of `prefix` in force: its row, its times, and how often the prefix was banned as far as is known.
+    fn in_force(&self, jail: i64, prefix: Prefix) -> rusqlite::Result<Option<(i64, Active, u32)>> {
+        let (address, length) = prefix.to_bytes();
+        let sql = "SELECT id, since, until, max(count, coalesce((SELECT offenders.count FROM offenders
+                WHERE offenders.jail = ?1 AND offenders.address = ?2 AND offenders.length = ?3), 0))
+             FROM bans WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL";
+        let mut select = self.transaction.prepare_cached(sql)?;
+        let found = select.query_row(params![jail, address, length], |row| {
+            Ok((row.get(0)?, Active { since: row.get(1)?, until: row.get(2)? }, row.get(3)?))
+        });
+        found.optional()
     }
 
     fn unbanned(
@@ -246,12 +253,11 @@ impl Writing<'_> {
         if let Some(until) = self.prolonged.remove(&(jail, prefix)) {
             self.prolong(jail, prefix, until)?;
         }
-        let (address, length) = prefix.to_bytes();
-        self.execute(
-            "UPDATE bans SET ended = ?4, end_cause = ?5
-             WHERE jail = ?1 AND address = ?2 AND length = ?3 AND ended IS NULL",
-            params![jail, address, length, at, Json(cause)],
-        )?;
+        if let Some((id, active, count)) = self.in_force(jail, prefix)? {
+            let sql = "UPDATE bans SET ended = ?2, end_cause = ?3 WHERE id = ?1";
+            self.execute(sql, params![id, at, Json(cause)])?;
+            self.offender_at_least(jail, prefix, Offender::of(active, count))?;
+        }
         self.record("unbanned", at, Some(jail), prefix, None, Some(&Json(cause)))
     }
 
@@ -260,6 +266,18 @@ impl Writing<'_> {
         self.execute(
             "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget",
+            params![jail, address, length, offender.count, offender.since, offender.forget],
+        )?;
+        Ok(())
+    }
+
+    /// As a ban says that has ended; where more was known already, that stays.
+    fn offender_at_least(&self, jail: i64, prefix: Prefix, offender: Offender) -> rusqlite::Result<()> {
+        let (address, length) = prefix.to_bytes();
+        self.execute(
+            "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget
+             WHERE excluded.count > offenders.count",
             params![jail, address, length, offender.count, offender.since, offender.forget],
         )?;
         Ok(())

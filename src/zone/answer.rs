@@ -368,13 +368,13 @@ impl Lookup<'_> {
     fn address(&self, address: IpAddr, reply: &mut Reply<'_>) -> Found {
         let listings = self.list.find(address, self.now);
         // The records of one set have one time to live (RFC 2181, section 5.2).
-        let ttls = listings.clone().map(|(_, listing)| self.zone.ttl(listing, self.now));
+        let ttls = listings.iter().map(|listing| self.zone.ttl(listing, self.now));
         let Some(ttl) = ttls.min() else {
             return self.unlisted(address);
         };
         match self.question.kind {
-            TYPE_A | TYPE_ANY => self.codes(listings.map(|(_, listing)| listing), ttl, reply),
-            TYPE_TXT => self.texts(address, listings, ttl, reply),
+            TYPE_A | TYPE_ANY => self.codes(&listings, ttl, reply),
+            TYPE_TXT => self.texts(address, &listings, ttl, reply),
             _ => {}
         }
         Found::Listed
@@ -396,26 +396,20 @@ impl Lookup<'_> {
         prefixes.any(|prefix| self.list.any_within(prefix, self.now))
     }
 
-    fn codes<'a>(&self, listings: impl Iterator<Item = &'a Listing>, ttl: u32, reply: &mut Reply<'_>) {
+    fn codes(&self, listings: &[Listing<'_>], ttl: u32, reply: &mut Reply<'_>) {
         for listing in listings {
             let code = self.zone.publish(listing).code;
             reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets()));
         }
     }
 
-    fn texts<'a>(
-        &self,
-        address: IpAddr,
-        listings: impl Iterator<Item = (Prefix, &'a Listing)>,
-        ttl: u32,
-        reply: &mut Reply<'_>,
-    ) {
-        for (prefix, listing) in listings {
+    fn texts(&self, address: IpAddr, listings: &[Listing<'_>], ttl: u32, reply: &mut Reply<'_>) {
+        for listing in listings {
             if self.zone.publish(listing).text.is_empty() || !reply.fits() {
                 continue;
             }
             reply.answer(TYPE_TXT, ttl, |out| {
-                write_text(out, |out| self.zone.write_text(address, prefix, listing, out));
+                write_text(out, |out| self.zone.write_text(address, listing, out));
             });
         }
     }

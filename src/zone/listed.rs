@@ -27,29 +27,29 @@ impl Zones {
         let mut found = Vec::new();
         for (index, zone) in self.zones().iter().enumerate() {
             let list = self.lists().latest(index);
-            found.extend(
-                list.find(address, now).map(|(prefix, listing)| zone.listed(address, prefix, listing)),
-            );
+            let listings = list.find(address, now);
+            found.extend(listings.iter().map(|listing| zone.listed(address, listing)));
         }
         found
     }
 }
 
 impl Zone {
-    fn listed(&self, address: IpAddr, prefix: Prefix, listing: &Listing) -> Listed {
+    fn listed(&self, address: IpAddr, listing: &Listing<'_>) -> Listed {
         let mut text = Vec::new();
-        self.write_text(address, prefix, listing, &mut text);
+        self.write_text(address, listing, &mut text);
         let (zone, code) = (self.shown().to_owned(), self.publish(listing).code);
+        let prefix = listing.prefix;
         Listed { zone, prefix, code, text: String::from_utf8_lossy(&text).into_owned() }
     }
 
     /// Appends the text of a listing as `address` is told it.
-    pub(super) fn write_text(&self, address: IpAddr, prefix: Prefix, listing: &Listing, out: &mut Vec<u8>) {
+    pub(super) fn write_text(&self, address: IpAddr, listing: &Listing<'_>, out: &mut Vec<u8>) {
         let publish = self.publish(listing);
         let values = Values {
             ip: address.to_canonical(),
-            prefix,
-            jail: &listing.jail,
+            prefix: listing.prefix,
+            jail: listing.jail,
             since: listing.since,
             until: listing.until,
             code: publish.code,

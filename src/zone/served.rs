@@ -93,14 +93,14 @@ impl Zone {
     }
 
     /// Code and text of a listing.
-    pub(super) fn publish(&self, listing: &Listing) -> &Publish {
+    pub(super) fn publish(&self, listing: &Listing<'_>) -> &Publish {
         // A list that was made for other rules cannot make the server stop.
         let rule = usize::from(listing.rule).min(self.settings.publish.len() - 1);
         &self.settings.publish[rule]
     }
 
     /// How long an answer from `listing` may be kept: never past its end. 0, in the last second, is not at all.
-    pub(super) fn ttl(&self, listing: &Listing, now: Timestamp) -> u32 {
+    pub(super) fn ttl(&self, listing: &Listing<'_>, now: Timestamp) -> u32 {
         let left = listing.until.map_or(Duration::MAX, |until| until.since(now));
         seconds(self.settings.ttl.min(left))
     }

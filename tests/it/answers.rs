@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use banzone::clock::Timestamp;
 use banzone::ip::{Prefix, PrefixSet, write_reversed};
-use banzone::jail::{Allow, Ban, Origin};
+use banzone::jail::{Allow, Ban, BanTable, Held, Origin};
 use banzone::list::Publisher;
 use banzone::zone::{Outcome, Peer, Publish, Rcode, Settings, Transport, Zone, Zones, answer};
 use hickory_proto::op::Message;
@@ -125,10 +125,12 @@ impl Script {
         let zones = self.zones.iter().map(|settings| Zone::new(settings.clone()).unwrap());
         let zones = Zones::new(zones.collect()).unwrap();
         let mut publisher = Publisher::new(Arc::clone(zones.lists()), SERIAL_BASE, PrefixSet::default());
-        for ban in &self.bans {
-            publisher.restore(&ban.jail, ban.prefix, ban.since, ban.until);
+        let mut bans = BanTable::default();
+        for Ban { jail, prefix, since, until, count, .. } in &self.bans {
+            let jail = bans.jail(jail);
+            bans.set(*prefix, Held { jail, since: *since, until: *until, count: *count });
         }
-        publisher.start(self.allow.clone(), CHANGE, START);
+        publisher.start(bans, self.allow.clone(), CHANGE, START);
         zones
     }
 }

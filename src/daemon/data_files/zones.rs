@@ -26,7 +26,7 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
     let zones = origins.iter().zip(&parts).map(|(origin, parts)| zone(origin, parts, settings));
     let zones = Zones::new(zones.collect::<Result<_>>()?)?;
     for (index, parts) in parts.iter().enumerate() {
-        let mut list = List::new();
+        let mut list = List::new(&[]);
         list.set_serial(serial(parts));
         zones.lists().publish(index, list);
         zones.lists().publish_sets(index, sets(parts));

@@ -7,7 +7,7 @@ use rand::RngExt;
 use super::{Jail, Jails, Wanted};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::bans::Active;
+use crate::jail::bans::{Active, Bans};
 use crate::jail::counting::{Attempt, Counter};
 use crate::jail::{Ask, BanTime, Effects, Failure, Increment, Origin, Question};
 
@@ -65,7 +65,7 @@ impl Jails {
         let prefix = self.counted_as(settings, failure.prefix);
         let maxretry = settings.maxretry;
         let jail = &mut self.jails[place];
-        let weight = jail.weight(prefix, failure.time);
+        let weight = jail.weight(&self.bans, prefix, failure.time);
         jail.tally(failure.time, failure.prefix);
         jail.counters.expire(now);
         let Failure { time, earlier, line, .. } = *failure;
@@ -107,7 +107,7 @@ impl Jails {
             return BanTime::Permanent;
         };
         match (settings.bantime, &settings.increment) {
-            (BanTime::For(base), Some(increment)) if jail.bans.get(prefix).is_none() => {
+            (BanTime::For(base), Some(increment)) if self.bans.get(jail.id, prefix).is_none() => {
                 BanTime::For(increment.bantime(base, self.earlier_bans(place, prefix), random))
             }
             (bantime, _) => bantime,
@@ -116,7 +116,8 @@ impl Jails {
 
     /// How often `prefix` was banned before, as the jail at `place` counts it: alone, or with all others.
     pub(super) fn earlier_bans(&self, place: usize, prefix: Prefix) -> u32 {
-        let count = |jail: &Jail| jail.bans.offender(prefix).map_or(0, |offender| offender.count);
+        let offender = |jail: &Jail| self.bans.offender(jail.id, prefix);
+        let count = |jail: &Jail| offender(jail).map_or(0, |offender| offender.count);
         let jail = &self.jails[place];
         if jail.increment().is_some_and(|increment| increment.overall_jails) {
             self.jails.iter().map(count).fold(0, u32::saturating_add)
@@ -128,11 +129,11 @@ impl Jails {
 
 impl Jail {
     /// How much a failure at `time` weighs by the earlier bans of this jail; those of other jails never matter here.
-    fn weight(&self, prefix: Prefix, time: Timestamp) -> u32 {
+    fn weight(&self, bans: &Bans, prefix: Prefix, time: Timestamp) -> u32 {
         let Some(settings) = self.settings.as_ref().filter(|settings| settings.increment.is_some()) else {
             return 1;
         };
-        let known = self.bans.offender(prefix).filter(|offender| offender.was_banned_before(time));
+        let known = bans.offender(self.id, prefix).filter(|offender| offender.was_banned_before(time));
         Increment::weight(known.map_or(0, |offender| offender.count), settings.maxretry)
     }
 

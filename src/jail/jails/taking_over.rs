@@ -43,7 +43,7 @@ impl Jails {
 
     /// Whether `jail` holds a ban of exactly `prefix`.
     pub fn is_banned(&self, jail: &str, prefix: Prefix) -> bool {
-        self.jail(jail).is_some_and(|jail| jail.bans.get(prefix).is_some())
+        self.jail(jail).is_some_and(|jail| self.bans.get(jail.id, prefix).is_some())
     }
 
     /// Puts a ban that another program made in force, if it is not over; and remembers how often it banned. What is known
@@ -62,11 +62,11 @@ impl Jails {
         if until.is_some_and(|until| until <= now) {
             return Ok(self.remember_at_least(place, prefix, active, known.count, now, effects));
         }
-        let bans = &mut self.jails[place].bans;
-        let earlier = bans.offender(prefix).map_or(0, |offender| offender.count);
-        if bans.get(prefix).is_none() && earlier + 1 < known.count {
+        let jail = self.jails[place].id;
+        let earlier = self.bans.offender(jail, prefix).map_or(0, |offender| offender.count);
+        if self.bans.get(jail, prefix).is_none() && earlier + 1 < known.count {
             // The ban below is counted as the next one, and written with its count.
-            bans.remember(prefix, Offender::of(active, known.count - 1));
+            self.bans.remember(jail, prefix, Offender::of(active, known.count - 1));
         }
         let skipped = known.evidence.len().saturating_sub(max_matches);
         let evidence = known.evidence[skipped..].iter().map(|line| shorten(line)).collect();
@@ -89,9 +89,8 @@ impl Jails {
         effects: &mut Effects,
     ) -> usize {
         let mut offender = Offender::of(active, count);
-        let jail = &mut self.jails[place];
-        let bans = &mut jail.bans;
-        if let Some(before) = bans.offender(prefix) {
+        let jail = &self.jails[place];
+        if let Some(before) = self.bans.offender(jail.id, prefix) {
             if before.count >= count {
                 return 0;
             }
@@ -102,7 +101,7 @@ impl Jails {
         if offender.forget.is_some_and(|forget| forget <= now) {
             return 0;
         }
-        bans.remember(prefix, offender);
+        self.bans.remember(jail.id, prefix, offender);
         effects.remembered.push((Arc::clone(&jail.name), prefix, offender));
         1
     }

@@ -237,11 +237,13 @@ fn settings_are_shown_and_changed_as_fail2ban_client_does() {
     );
 }
 
-/// The offenders that banzone keeps: jail, how often, and whether it is ever forgotten.
+/// The offenders that banzone keeps, banned now or before: jail, how often, and whether it is ever forgotten.
 fn offenders(env: &Env) -> Vec<(String, u32, bool)> {
     let database = env.database();
-    let sql =
-        "SELECT name, count, forget IS NULL FROM offenders JOIN jails ON jails.id = jail ORDER BY address";
+    let sql = "SELECT name, count, never FROM (
+            SELECT jail, address, count, until IS NULL AS never FROM bans WHERE ended IS NULL
+            UNION ALL SELECT jail, address, count, forget IS NULL FROM offenders
+        ) JOIN jails ON jails.id = jail ORDER BY address";
     let mut statement = database.prepare(sql).unwrap();
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
     rows.unwrap().collect::<Result<_, _>>().unwrap()
