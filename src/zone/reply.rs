@@ -32,13 +32,17 @@ pub(super) struct Reply<'a> {
     /// Where the question ends.
     question: usize,
     counts: [u16; 4],
+    /// The least time to live of the answers so far.
+    ttl: u32,
+    /// Whether they have several.
+    ttls_differ: bool,
 }
 
 impl<'a> Reply<'a> {
     /// A reply with nothing but a header, for queries of which no more is understood.
     pub(super) fn bare(query: &[u8], header: Header, out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(&query[..HEADER]);
-        Self { out, header, edns: None, limit: PLAIN_UDP, question: HEADER, counts: [0; 4] }
+        Self::new(header, None, PLAIN_UDP, HEADER, 0, out)
     }
 
     /// A reply to the question that ends at `question`, which is repeated octet for octet.
@@ -52,7 +56,19 @@ impl<'a> Reply<'a> {
     ) -> Self {
         out.extend_from_slice(&query[..question]);
         let room = if over_tcp { LARGEST_TCP } else { udp_size(edns) };
-        Self { out, header, edns, limit: room - edns.map_or(0, |_| OPT_SIZE), question, counts: [1, 0, 0, 0] }
+        Self::new(header, edns, room - edns.map_or(0, |_| OPT_SIZE), question, 1, out)
+    }
+
+    fn new(
+        header: Header,
+        edns: Option<Edns>,
+        limit: usize,
+        question: usize,
+        questions: u16,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        let counts = [questions, 0, 0, 0];
+        Self { out, header, edns, limit, question, counts, ttl: u32::MAX, ttls_differ: false }
     }
 
     /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
@@ -60,6 +76,8 @@ impl<'a> Reply<'a> {
     pub(super) fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
         self.record(HEADER as u16, kind, ttl, write);
+        self.ttls_differ |= self.has_answer() && ttl != self.ttl;
+        self.ttl = self.ttl.min(ttl);
         let (earlier, added) = self.out[self.question..].split_at(start - self.question);
         if records(earlier).any(|data| data == &added[RECORD_HEAD..]) {
             self.out.truncate(start);
@@ -91,10 +109,22 @@ impl<'a> Reply<'a> {
             // An answer without all its records is no answer (RFC 2181, section 9).
             self.out.truncate(self.question);
             self.counts = [1, 0, 0, 0];
+        } else if self.ttls_differ {
+            self.level_ttls();
         }
         self.write_edns(rcode);
         self.write_header(rcode, authoritative, truncated);
         truncated
+    }
+
+    /// The records of an answer have one time to live (RFC 2181, section 5.2), wherever each comes from: the least.
+    fn level_ttls(&mut self) {
+        let mut rest = &mut self.out[self.question..];
+        for _ in 0..self.counts[1] {
+            rest[TTL_AT..LENGTH_AT].copy_from_slice(&self.ttl.to_be_bytes());
+            let length = u16::from_be_bytes([rest[LENGTH_AT], rest[LENGTH_AT + 1]]);
+            rest = &mut rest[RECORD_HEAD + usize::from(length)..];
+        }
     }
 
     fn record(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
@@ -157,10 +187,16 @@ fn udp_size(edns: Option<Edns>) -> usize {
 /// Pointer, type, class, time to live and length of a record as written here.
 const RECORD_HEAD: usize = 12;
 
+/// Where its time to live is in that.
+const TTL_AT: usize = 6;
+
+/// Where its length is.
+const LENGTH_AT: usize = 10;
+
 /// The data of each record in `written`.
 fn records(mut written: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
-        let length = u16::from_be_bytes([*written.get(RECORD_HEAD - 2)?, *written.get(RECORD_HEAD - 1)?]);
+        let length = u16::from_be_bytes([*written.get(LENGTH_AT)?, *written.get(LENGTH_AT + 1)?]);
         let (record, rest) = written.split_at_checked(RECORD_HEAD + usize::from(length))?;
         written = rest;
         Some(&record[RECORD_HEAD..])
