@@ -1,31 +1,84 @@
-//! `lookup`: all that is known of an address.
+//! `lookup`: all that is known of an address, or of a domain name.
 
 use std::fmt::Write as _;
 use std::io::Write;
 use std::net::IpAddr;
+use std::str::FromStr;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{Ban, Lookup};
+use crate::http::api::{Ban, Lookup, NameLookup, SetListing};
+use crate::zone::Name;
 
 /// Show all that is known of an address: bans, what DNS answers, failures, history
 #[derive(clap::Args)]
 pub struct Args {
-    /// The address
-    address: IpAddr,
+    /// The address, or a domain name to look for in data sets
+    #[arg(value_name = "ADDRESS")]
+    subject: Subject,
+}
+
+/// What is looked for.
+#[derive(Clone, Debug)]
+enum Subject {
+    Address(IpAddr),
+    Name(Name),
+}
+
+impl FromStr for Subject {
+    type Err = String;
+
+    fn from_str(written: &str) -> Result<Self, Self::Err> {
+        // What looks like an address and is none would be an odd name.
+        let is_name = written.contains(|c: char| c.is_ascii_alphabetic()) && !written.contains(':');
+        match (written.parse(), written.parse()) {
+            (Ok(address), _) => Ok(Self::Address(address)),
+            (_, Ok(name)) if is_name => Ok(Self::Name(name)),
+            _ => Err("it is neither an address nor a domain name".to_owned()),
+        }
+    }
 }
 
 impl Args {
     /// Asks and shows.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
-        let answer: Lookup = global.client()?.get(&format!("/lookup/{}", self.address), &())?;
-        if global.json {
-            global.json(&answer, out)?;
-        } else {
-            write!(out, "{}", text(&answer))?;
+        match self.subject {
+            Subject::Address(address) => {
+                show::<Lookup>(&format!("/lookup/{address}"), text, global, out)?;
+            }
+            Subject::Name(name) => show::<NameLookup>(&format!("/names/{name}"), name_text, global, out)?,
         }
         Ok(Exit::Done)
     }
+}
+
+fn show<T: Serialize + DeserializeOwned>(
+    path: &str,
+    text: fn(&T) -> String,
+    global: &Global,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let answer: T = global.client()?.get(path, &())?;
+    if global.json {
+        return global.json(&answer, out);
+    }
+    Ok(write!(out, "{}", text(&answer))?)
+}
+
+fn name_text(found: &NameLookup) -> String {
+    let mut text = format!("{}\n", printable(&found.name));
+    if found.sets.is_empty() {
+        text.push_str("Not listed\n");
+    }
+    section(&mut text, "Listed", found.sets.iter().map(set_line));
+    text
+}
+
+fn set_line(listing: &SetListing) -> String {
+    format!("{}  {}  {}  {}", listing.zone, listing.set, listing.code, listing.text).trim_end().to_owned()
 }
 
 fn text(found: &Lookup) -> String {
@@ -40,7 +93,7 @@ fn text(found: &Lookup) -> String {
     let listing = |listing: &crate::http::api::Listing| {
         format!("{}  {}  {}  {}", listing.zone, listing.prefix, listing.code, listing.text)
     };
-    section(&mut text, "Listed", found.listings.iter().map(listing));
+    section(&mut text, "Listed", found.listings.iter().map(listing).chain(found.sets.iter().map(set_line)));
     let failures = |failures: &crate::http::api::Failures| {
         format!("{}  {} failures, the last at {}", failures.jail, failures.failures, failures.last)
     };

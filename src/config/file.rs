@@ -94,9 +94,13 @@ pub mod keys {
         "expire",
         "negative_ttl",
         "publish",
+        "dataset",
     ];
     /// `[[publish]]`
     pub const PUBLISH: &[&str] = &["jails", "code", "text"];
+    /// `[[dataset]]`
+    pub const DATASET: &[&str] =
+        &["type", "files", "code", "text", "ttl", "allow_reserved", "clear_host_bits"];
     /// A file of `filters`.
     pub const FILTER: &[&str] = &["daemon", "failregex", "ignoreregex", "datepattern", "timezone"];
 
@@ -117,6 +121,7 @@ pub mod keys {
         ("ignore_cache", IGNORE_CACHE),
         ("[[zone]]", ZONE),
         ("[[publish]]", PUBLISH),
+        ("[[dataset]]", DATASET),
         ("filters/NAME.toml", FILTER),
     ];
 }
@@ -433,6 +438,7 @@ pub(super) struct Zone {
     pub expire: Option<Duration>,
     pub negative_ttl: Option<Duration>,
     pub publish: Vec<Publish>,
+    pub data_sets: Vec<DataSet>,
     /// Where the section begins.
     pub place: Place,
     /// Whether all that is written could be read.
@@ -442,6 +448,7 @@ pub(super) struct Zone {
 impl Zone {
     pub(super) fn read(section: &Section<'_>) -> Self {
         let publish = section.list("publish", keys::PUBLISH);
+        let data_sets = section.list("dataset", keys::DATASET);
         Self {
             origin: section.require("origin", "\"bl.example.\""),
             name_servers: section.require("ns", "[\"ns1.example.\"]").unwrap_or_default(),
@@ -453,6 +460,7 @@ impl Zone {
             expire: section.get("expire"),
             negative_ttl: section.get("negative_ttl"),
             publish: publish.iter().map(Publish::read).collect(),
+            data_sets: data_sets.iter().map(DataSet::read).collect(),
             place: section.place().clone(),
             // The last field: all the others are read by now.
             is_read: section.is_right(),
@@ -487,6 +495,31 @@ impl Publish {
             jails: section.require("jails", "[\"*\"]").unwrap_or_default(),
             code: section.get("code"),
             text: section.get("text"),
+        }
+    }
+}
+
+/// `[[dataset]]`
+pub(super) struct DataSet {
+    pub kind: Option<At<String>>,
+    pub files: Vec<At<String>>,
+    pub code: Option<Ipv4Addr>,
+    pub text: Option<At<String>>,
+    pub ttl: Option<Duration>,
+    pub allow_reserved: Vec<Prefix>,
+    pub clear_host_bits: bool,
+}
+
+impl DataSet {
+    fn read(section: &Section<'_>) -> Self {
+        Self {
+            kind: section.require("type", "\"ip4trie\""),
+            files: section.require_some("files", "[\"drop.rbldnsd\"]"),
+            code: section.get("code"),
+            text: section.get("text"),
+            ttl: section.get("ttl"),
+            allow_reserved: section.get("allow_reserved").unwrap_or_default(),
+            clear_host_bits: section.get("clear_host_bits").unwrap_or(false),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! stages) are two types: between them stand the defaults, the other files and all checks. A configuration that
 //! loads can be run.
 
+mod dataset;
 mod document;
 pub mod duration;
 mod encoding;

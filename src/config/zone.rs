@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::error::{At, Place, Report, did_you_mean};
-use super::file;
+use super::{dataset, file};
 use crate::list::EVERY_OTHER_JAIL;
 use crate::zone::{self, Name, Publish, Settings, Zone, Zones};
 
@@ -29,7 +29,7 @@ pub(super) fn settings_of_all(written: &[file::Zone], report: &Report) -> Vec<Se
         if !zone.is_read {
             continue;
         }
-        match Zone::new(settings(zone, &origin.value)) {
+        match Zone::new(settings(zone, &origin.value, report)) {
             Ok(zone) => served.push((zone, &origin.place)),
             Err(error) => add(report, &origin.place, &error),
         }
@@ -65,7 +65,7 @@ pub(super) fn check_jails(zones: &[file::Zone], known: &BTreeSet<&str>, report: 
     }
 }
 
-fn settings(zone: &file::Zone, origin: &Name) -> Settings {
+fn settings(zone: &file::Zone, origin: &Name, report: &Report) -> Settings {
     // A name so long that nothing fits before it stands for itself.
     let default = || format!("hostmaster.{origin}").parse().unwrap_or_else(|_| origin.clone());
     let contact = zone.contact.clone().unwrap_or_else(default);
@@ -82,7 +82,7 @@ fn settings(zone: &file::Zone, origin: &Name) -> Settings {
         expire: zone.expire.unwrap_or(EXPIRE),
         negative_ttl: zone.negative_ttl.unwrap_or(NEGATIVE_TTL),
         publish: zone.publish.iter().map(publish).collect(),
-        has_data_sets: false,
+        data_sets: dataset::lists(&zone.data_sets, report),
         file: zone.place.file.to_path_buf(),
         origin: origin.clone(),
     }

@@ -43,9 +43,9 @@ use crate::jail::{self, Jails, Readers};
 use crate::source::{self, Position};
 use crate::store::Store;
 use crate::sys::{addresses, control, limits, notify, privileges};
-use crate::zone::{Zone, Zones};
 
 use costly::Costly;
+use data_files::Data;
 use outside::Outside;
 use pipeline::{Pipeline, jails_by_source};
 use sources::{Running, Sources};
@@ -159,7 +159,7 @@ impl Daemon {
     /// Starts everything in the order of the flow turned round: whoever is written to runs before whoever writes.
     fn start(path: &Path, config: Config, sockets: dns::Sockets, runtime: &Runtime) -> Result<Self> {
         let clock = Clock::System;
-        let Loaded { jails, readers, positions, writer } = Loaded::load(&config, &clock)?;
+        let Loaded { jails, readers, positions, data, writer } = Loaded::load(&config, &clock)?;
         let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
         let stopping = Arc::clone(&writer.stopping);
 
@@ -193,6 +193,7 @@ impl Daemon {
             service,
             trouble,
             running: Mutex::new(config),
+            data: Mutex::new(data),
             reloading: Arc::default(),
         });
         Ok(Self { steering, pipeline, writer, dns, reached, stopping })
@@ -217,6 +218,7 @@ impl Daemon {
         tell("status", notify::status(&format!("answering on {:?}", reached.dns)));
         info!(dns = ?reached.dns, http = ?reached.http, "answering");
         ready(&reached, Arc::new(Arc::clone(&self.steering)));
+        tokio::spawn(follow_data_files(Arc::clone(&self.steering)));
         let outcome = self.wait(signals).await;
         tell("stopping", notify::stopping());
         stop.send_replace(true);
@@ -295,6 +297,18 @@ fn feed_watchdog(servers: Vec<SocketAddr>) -> impl FnOnce() {
     }
 }
 
+/// Answers from what is in the files of data sets, for ever.
+async fn follow_data_files(steering: Arc<Steering>) {
+    loop {
+        tokio::time::sleep(data_files::CHECK).await;
+        let _no_reload = steering.reloading.lock().await;
+        let looking = Arc::clone(&steering);
+        if tokio::task::spawn_blocking(move || looking.look_at_data_files()).await.is_err() {
+            error!("the files of data sets could not be looked at; this is a defect, please report it");
+        }
+    }
+}
+
 async fn reload(steering: Arc<Steering>) {
     tell("reloading", notify::reloading());
     if let Err(errors) = http::Control::reload(&steering).await {
@@ -364,16 +378,12 @@ fn own_addresses() -> PrefixSet {
     }
 }
 
-fn zones(config: &Config) -> Result<Arc<Zones>> {
-    let zones = config.zones.iter().cloned().map(Zone::new).collect::<Result<Vec<_>, _>>()?;
-    Ok(Arc::new(Zones::new(zones)?))
-}
-
 /// The stages as the last transaction left them, before anything runs.
 struct Loaded {
     jails: Jails,
     readers: Readers,
     positions: Vec<Position>,
+    data: Data,
     writer: Writer,
 }
 
@@ -381,7 +391,9 @@ impl Loaded {
     fn load(config: &Config, clock: &Clock) -> Result<Self> {
         let own = own_addresses();
         let mut readers = Readers::new(&config.jails, clock.now())?;
-        let zones = zones(config)?;
+        // What could not be read is said in the log; bans are answered all the same.
+        let data = Data::load(data_files::sets(config), &Data::default(), clock.now());
+        let zones = Arc::new(data_files::zones(config, &data)?);
         let store = Store::open(&config.store, clock.now())?;
         let kept = store.kept()?;
         readers.restore(&kept.remembered);
@@ -397,7 +409,7 @@ impl Loaded {
             trouble: Arc::default(),
             stopping: Arc::default(),
         };
-        Ok(Self { jails, readers, positions: kept.positions, writer })
+        Ok(Self { jails, readers, positions: kept.positions, data, writer })
     }
 }
 

@@ -1,13 +1,16 @@
 //! A new configuration takes the place of the old one: read whole and checked first, then put in force from the end
 //! of the flow to its head, so that whatever arrives finds its place. Offsets, counters and answers go on.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::data_files::{self, Data};
 use super::pipeline::{self, jails_by_source};
 use super::sources::{Running, stop_all};
 use super::steering::{Steering, lock, send_when_free};
-use super::{own_addresses, writer, zones};
+use super::{own_addresses, writer};
 use crate::clock::Timestamp;
 use crate::config::{self, Config};
 use crate::jail::{Readers, never_listed};
@@ -16,8 +19,8 @@ use crate::store::Reader;
 /// Reads the configuration again and puts it in force, or says in one line each why not.
 pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
     let path = daemon.path.clone();
-    let now = daemon.clock.now();
-    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, now)).await;
+    let (now, data) = (daemon.clock.now(), lock(&daemon.data).clone());
+    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, &data, now)).await;
     let prepared = prepared.map_err(|failed| vec![failed.to_string()])??;
     prepared.put_in_force(daemon).await.map_err(|failed| vec![failed])
 }
@@ -25,16 +28,22 @@ pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
 /// A configuration that can be put in force.
 struct Prepared {
     config: Config,
+    data: Data,
     jails: pipeline::Reconfiguration,
     lists: writer::Reconfiguration,
 }
 
 impl Prepared {
-    fn read(path: &std::path::Path, now: Timestamp) -> Result<Self, Vec<String>> {
+    /// `data` is what the data sets in service were read as.
+    fn read(path: &std::path::Path, data: &Data, now: Timestamp) -> Result<Self, Vec<String>> {
         let lines = |errors: config::Errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
         let config = config::load(path).map_err(lines)?;
         let own = own_addresses();
         let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
+        let data = Data::load(data_files::sets(&config), data, now);
+        if let Some(missing) = data.missing() {
+            return Err(vec![missing]);
+        }
         let jails = pipeline::Reconfiguration {
             jails: config.jails.clone(),
             readers: Readers::new(&config.jails, now).map_err(|failed| one(&failed))?,
@@ -42,20 +51,21 @@ impl Prepared {
             own: own.clone(),
         };
         let lists = writer::Reconfiguration {
-            zones: zones(&config).map_err(|failed| one(&failed))?,
+            zones: Arc::new(data_files::zones(&config, &data).map_err(|failed| one(&failed))?),
             never: never_listed(&config.jails, &config.allow, &own),
             store: config.store.clone(),
         };
-        Ok(Self { config, jails, lists })
+        Ok(Self { config, data, jails, lists })
     }
 
     async fn put_in_force(self, daemon: &Steering) -> Result<(), String> {
-        let Self { mut config, jails, lists } = self;
+        let Self { mut config, data, jails, lists } = self;
         for notice in &config.notices {
             info!("{notice}");
         }
         warn_of_what_stays(&lock(&daemon.running), &config);
         republish(daemon, lists).await?;
+        *lock(&daemon.data) = data;
         stop_sources(daemon, &config).await;
         // Before the jails that the rules are for.
         tokio::task::block_in_place(|| daemon.outside.learn(&config.jails));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::data_files::{self, Data, Shrinking};
 use super::outside::Outside;
 use super::pipeline::Input;
 use super::sources::{Sources, stop_all};
@@ -16,7 +17,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
 use crate::http::api::DaemonSettings;
-use crate::http::{Control, Failed, Health, Look, OutsideView, SourceView};
+use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, SourceView};
 use crate::jail::Order;
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
@@ -40,7 +41,9 @@ pub(super) struct Steering {
     pub(super) trouble: Arc<Trouble>,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
-    /// Held while a reload is under way.
+    /// The data sets of the zones in service.
+    pub(super) data: Mutex<Data>,
+    /// Held while a reload is under way, or the files of data sets are read.
     pub(super) reloading: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -81,9 +84,26 @@ impl Steering {
         lock(&self.sources).tell_problems();
     }
 
+    /// Reads the data sets whose files have changed, and answers from them.
+    pub(super) fn look_at_data_files(&self) {
+        let mut data = lock(&self.data).clone();
+        if data.look(Shrinking::Refused, self.clock.now()) {
+            data_files::serve(&self.service, &data);
+        }
+        *lock(&self.data) = data;
+    }
+
     /// Whether a source's thread has ended by itself.
     pub(super) fn any_source_dead(&self) -> bool {
         lock(&self.sources).any_dead()
+    }
+
+    /// What a person should look at although the daemon goes on.
+    fn warnings(&self) -> Vec<String> {
+        let views = data_files::views(&lock(&self.data), self.clock.now());
+        let of_sets =
+            views.into_iter().filter_map(|view| Some(format!("zone {}: {}", view.zone, view.problem?)));
+        lock(&self.sources).problems().into_iter().chain(of_sets).collect()
     }
 
     /// Where the control socket is.
@@ -139,10 +159,11 @@ impl Control for Arc<Steering> {
     }
 
     fn health(&self) -> Health {
-        Health {
-            problems: self.trouble.get().into_iter().collect(),
-            warnings: lock(&self.sources).problems(),
-        }
+        Health { problems: self.trouble.get().into_iter().collect(), warnings: self.warnings() }
+    }
+
+    fn data_sets(&self) -> Vec<DataSetView> {
+        data_files::views(&lock(&self.data), self.clock.now())
     }
 
     fn database(&self) -> PathBuf {

@@ -2,15 +2,15 @@
 
 use std::net::IpAddr;
 
-use super::Header;
 use super::answer::{Records, Subject};
 use super::builder::{Problem, Reading};
 use super::ip4;
 use super::ip6trie::network;
-use super::loading::{Error, Loaded, Options, Source, read_lines};
+use super::loading::{Error, Loaded, Source, read_lines};
 use super::ranges::{Id, Range, Ranges, innermost};
 use super::syntax::Line;
 use super::value::{Value, Written};
+use super::{Header, Options};
 
 /// The name of this type, which is no type of data sets.
 pub const ACL: &str = "acl";
@@ -47,9 +47,31 @@ pub struct Acl {
     ipv6: Ranges<u128>,
     actions: Box<[Action]>,
     values: Box<[Value]>,
+    count: usize,
 }
 
 impl Acl {
+    /// The list in whose place this stands cannot be read: as nobody knows who may ask, nobody may.
+    pub fn refusing_all() -> Self {
+        Self {
+            ipv4: Ranges::new([Range { first: 0, last: u32::MAX, value: 0 }]),
+            ipv6: Ranges::new([Range { first: 0, last: u128::MAX, value: 0 }]),
+            actions: [Action::Refuse].into(),
+            values: Box::default(),
+            count: 0,
+        }
+    }
+
+    /// How many entries it has.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether it has no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What this client gets; [`Action::Pass`] if nothing is said of it.
     pub fn action(&self, client: IpAddr) -> Action {
         let id = match client.to_canonical() {
@@ -82,6 +104,7 @@ pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, 
     }
     let Building { reading, ipv4, ipv6, actions, .. } = building;
     let acl = Acl {
+        count: ipv4.len() + ipv6.len(),
         ipv4: Ranges::new(innermost(ipv4)),
         ipv6: Ranges::new(innermost(ipv6)),
         actions: actions.into(),
@@ -149,7 +172,7 @@ impl Building {
         {
             return Ok(*action);
         }
-        Ok(Action::List(self.reading.values.id(Written::read(text, &Written::default())?)))
+        Ok(Action::List(self.reading.values.id(Written::read(text, &self.reading.default)?)))
     }
 }
 

@@ -49,7 +49,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The address that the name stands for.
-    pub(super) fn address(&self) -> Option<IpAddr> {
+    pub fn address(&self) -> Option<IpAddr> {
         match self.reversed? {
             Reversed::Address(address) => Some(address),
             Reversed::Partial { .. } => None,
@@ -58,7 +58,7 @@ impl<'a> Asked<'a> {
 
     /// The IPv4 address that the name stands for, by itself or inside an IPv6 address: `::ffff:192.0.2.1` is 192.0.2.1, and
     /// so is everything in 2002:c000:201::/48, which is reached through it (RFC 3056).
-    pub(super) fn ipv4(&self) -> Option<Ipv4Addr> {
+    pub fn ipv4(&self) -> Option<Ipv4Addr> {
         match self.address()? {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(address) => match address.segments() {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::ranges::Id;
 use super::syntax::number;
 use super::value::{Interning, Texts, Value, Written};
-use super::{DataSet, Options, acl, combined, dnset, generic, ip4set, ip4trie, ip4tset, ip6trie, ip6tset};
+use super::{DataSet, Options};
 
 /// What is wrong with a line, in words for people.
 pub(super) type Problem = Cow<'static, str>;
@@ -27,32 +27,6 @@ pub(super) trait Builder {
     fn finish(self: Box<Self>, done: Done) -> Box<dyn DataSet>;
 }
 
-/// Begins a data set.
-type New = fn() -> Box<dyn Builder>;
-
-/// The types of data sets by their names.
-const TYPES: &[(&str, New)] = &[
-    ("ip4set", || Box::new(ip4set::Ip4Set::default())),
-    ("ip4trie", || Box::new(ip4trie::Ip4Trie::default())),
-    ("ip4tset", || Box::new(ip4tset::Ip4TSet::default())),
-    ("ip6trie", || Box::new(ip6trie::Ip6Trie::default())),
-    ("ip6tset", || Box::new(ip6tset::Ip6TSet::default())),
-    ("dnset", || Box::new(dnset::Building::default())),
-    ("generic", || Box::new(generic::Building::default())),
-    ("combined", || Box::new(combined::Building::default())),
-];
-
-/// A builder for a type; `None`: there is no such type.
-pub(super) fn builder(kind: &str) -> Option<Box<dyn Builder>> {
-    TYPES.iter().find(|(name, _)| *name == kind).map(|(_, new)| new())
-}
-
-/// The names of all types, for people who wrote another one.
-pub(super) fn types() -> String {
-    let names: Vec<&str> = TYPES.iter().map(|(name, _)| *name).chain([acl::ACL]).collect();
-    names.join(", ")
-}
-
 /// What is known while lines are read.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -72,7 +46,7 @@ impl Reading {
         Self {
             options: options.clone(),
             values: Interning::default(),
-            default: Written::default(),
+            default: Written::of(options),
             first_default: None,
             texts: Texts::default(),
             max_range: None,
@@ -109,13 +83,13 @@ impl Reading {
 
     /// A file is at its end.
     pub(super) fn end_file(&mut self) {
-        self.default = Written::default();
+        self.default = Written::of(&self.options);
     }
 
     /// What a data set keeps of it. `ttl` is the time to live that its files give.
     pub(super) fn finish(self, ttl: Option<u32>) -> Done {
         let ttl = ttl.map(|ttl| self.options.bounded(ttl));
-        let first_default = self.first_default.unwrap_or_default();
+        let first_default = self.first_default.unwrap_or_else(|| Written::of(&self.options));
         let mut values = self.values;
         let default = values.id(first_default);
         Done { values: values.finish(&self.texts), default, ttl }

@@ -2,9 +2,10 @@
 //! the one that is served; `@` is that one itself.
 
 use super::answer::{Asked, Records};
-use super::builder::{Builder, Done, Problem, Reading, builder};
+use super::builder::{Builder, Done, Problem, Reading};
 use super::names;
 use super::syntax::{word, words};
+use super::types::builder;
 use super::value::Written;
 use super::{DataSet, Header};
 

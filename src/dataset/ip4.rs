@@ -89,7 +89,7 @@ fn network(octets: Octets, rest: &[u8], clear_host_bits: bool) -> Result<(Key, &
         number(rest).filter(|(length, _)| *length <= 32).ok_or("the length of a network is 0 to 32")?;
     let hosts = u32::MAX.checked_shr(length).unwrap_or(0);
     if octets.first() & hosts != 0 && !clear_host_bits {
-        return Err("its network has host bits: clear them, or allow them with -e".into());
+        return Err("its network has host bits: clear them, or allow them with -e or clear_host_bits".into());
     }
     let first = octets.first() & !hosts;
     Ok((Key { first, last: first | hosts, is_range: false }, rest))

@@ -48,7 +48,7 @@ pub(super) fn network(text: &[u8], clear_host_bits: bool) -> Result<(Network, &[
     }
     let (address, hosts) = (words.address(), u128::MAX.checked_shr(length).unwrap_or(0));
     if address & hosts != 0 && !clear_host_bits {
-        return Err("its network has host bits: clear them, or allow them with -e".into());
+        return Err("its network has host bits: clear them, or allow them with -e or clear_host_bits".into());
     }
     let first = address & !hosts;
     Ok((Network { first, last: first | hosts, length }, rest))

@@ -5,10 +5,11 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use super::builder::{Builder, Problem, Reading, builder, types};
+use super::builder::{Builder, Problem, Reading};
 use super::syntax::{Line, lines};
+use super::types::{builder, type_names};
 use super::value::Written;
-use super::{DataSet, Header};
+use super::{DataSet, Header, Options};
 use crate::clock::Timestamp;
 
 /// A file is not unpacked to more than this.
@@ -16,28 +17,6 @@ const LARGEST: u64 = 8 << 30;
 
 /// So many wrong lines of a data set are told; the others are counted.
 const MOST_WARNINGS: usize = 5;
-
-/// How files are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Networks may be written with host bits, which are cleared.
-    pub clear_host_bits: bool,
-    /// The shortest and the longest time to live that files may give, in seconds; what is outside becomes one of them.
-    pub ttl: (u32, u32),
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { clear_host_bits: false, ttl: (0, u32::MAX) }
-    }
-}
-
-impl Options {
-    /// A time to live of a file as it is used.
-    pub fn bounded(&self, ttl: u32) -> u32 {
-        ttl.max(self.ttl.0).min(self.ttl.1)
-    }
-}
 
 /// One file.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +85,8 @@ pub enum Error {
 
 /// Reads the files of a data set of this type.
 pub fn load(kind: &str, files: &[Source<'_>], options: &Options, now: Timestamp) -> Result<Loaded, Error> {
-    let unknown = || Error::Type { kind: kind.to_owned(), known: types() };
+    let unknown =
+        || Error::Type { kind: kind.to_owned(), known: type_names().collect::<Vec<_>>().join(", ") };
     let builder = builder(kind).ok_or_else(unknown)?;
     let mut loading = Loading { builder, reading: Reading::new(options), header: Header::default() };
     let (mut warnings, mut wrong) = (Vec::new(), 0);
@@ -115,7 +95,8 @@ pub fn load(kind: &str, files: &[Source<'_>], options: &Options, now: Timestamp)
         loading.end_file(file, now)?;
     }
     let Loading { builder, reading, header } = loading;
-    Ok(Loaded { set: builder.finish(reading.finish(header.ttl)), header, warnings, wrong })
+    let ttl = header.ttl.or(options.default_ttl);
+    Ok(Loaded { set: builder.finish(reading.finish(ttl)), header, warnings, wrong })
 }
 
 /// Has every line of a file read, and takes down those that are wrong.
@@ -168,7 +149,7 @@ impl Loading {
         match line {
             Line::Special { name, rest } => self.special(name, rest),
             Line::Entry(default @ [b':', ..]) => {
-                let default = Written::read(default, &Written::default())?;
+                let default = Written::read(default, &Written::of(&self.reading.options))?;
                 self.builder.new_default(&default);
                 self.reading.set_default(default);
                 Ok(())

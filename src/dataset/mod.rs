@@ -21,7 +21,10 @@ mod ip6tset;
 mod loading;
 mod names;
 mod ranges;
+mod settings;
 mod syntax;
+mod test_points;
+mod types;
 mod value;
 
 use std::fmt::Debug;
@@ -29,8 +32,11 @@ use std::fmt::Debug;
 pub use acl::{ACL, Acl, Action, load_acl};
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
-pub use loading::{Error, Loaded, Options, Source, Warning, load};
+pub use loading::{Error, Loaded, Source, Warning, load};
+pub use settings::{Options, Settings};
 pub use syntax::seconds;
+pub use test_points::test_points;
+pub use types::{is_type, type_names};
 
 /// A list that can be asked for names.
 pub trait DataSet: Send + Sync + Debug {

@@ -7,10 +7,7 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 use super::ranges::Id;
-use super::syntax;
-
-/// The code of entries without one.
-const DEFAULT_CODE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+use super::{Options, syntax};
 
 /// The longest text as it is answered: one character-string (RFC 1035, section 3.3).
 pub(super) const LONGEST_TEXT: usize = 255;
@@ -22,13 +19,12 @@ pub(super) struct Written {
     pub(super) text: Option<Box<[u8]>>,
 }
 
-impl Default for Written {
-    fn default() -> Self {
-        Self { code: DEFAULT_CODE, text: None }
-    }
-}
-
 impl Written {
+    /// The value of entries without one where the file names none either.
+    pub(super) fn of(options: &Options) -> Self {
+        Self { code: options.code, text: options.text.as_deref().map(|text| text.as_bytes().into()) }
+    }
+
     /// Reads what stands behind the key of an entry. `default` is the value of entries that have none.
     pub(super) fn read(text: &[u8], default: &Self) -> Result<Self, &'static str> {
         match text.trim_ascii() {

@@ -127,7 +127,7 @@ mod tests {
                     code: Ipv4Addr::new(127, 0, 0, 4),
                     text: "$ip".parse().unwrap(),
                 }],
-                has_data_sets: false,
+                data_sets: Vec::new(),
                 file: "zone.toml".into(),
             })
         };

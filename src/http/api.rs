@@ -257,6 +257,9 @@ pub struct Lookup {
     pub bans: Vec<Ban>,
     /// What DNS answers for it, per zone; a zone that does not list it is absent.
     pub listings: Vec<Listing>,
+    /// What data sets have for it.
+    #[serde(default)]
+    pub sets: Vec<SetListing>,
     /// The entry of the allowlist that covers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Allow>,
@@ -273,6 +276,28 @@ pub struct Listing {
     pub zone: String,
     /// The listed prefix.
     pub prefix: Prefix,
+    /// The A record.
+    pub code: Ipv4Addr,
+    /// The TXT record.
+    pub text: String,
+}
+
+/// What data sets have for a domain name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameLookup {
+    /// The name, without a dot at its end.
+    pub name: String,
+    /// What is there.
+    pub sets: Vec<SetListing>,
+}
+
+/// An entry of a data set, as DNS answers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetListing {
+    /// The zone's name.
+    pub zone: String,
+    /// The type of the data set and its files.
+    pub set: String,
     /// The A record.
     pub code: Ipv4Addr,
     /// The TXT record.

@@ -42,12 +42,30 @@ pub struct OutsideView {
     pub waiting: u64,
 }
 
+/// A data set of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataSetView {
+    /// The zone's name.
+    pub zone: String,
+    /// Its type and files.
+    pub title: String,
+    /// How many entries are served of it.
+    pub entries: usize,
+    /// When they were read; `None`: its files could never be read.
+    pub loaded: Option<Timestamp>,
+    /// How often reading its files failed.
+    pub failures: u64,
+    /// Why what is served is not what its files say now.
+    pub problem: Option<String>,
+}
+
 /// Whether the daemon does all of its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// Why not, one line each; empty is healthy.
     pub problems: Vec<String>,
-    /// What a person should look at although the daemon goes on, one line each: logs that are missing or can't be read.
+    /// What a person should look at although the daemon goes on, one line each: logs and
+    /// data sets that are missing or can't be read.
     pub warnings: Vec<String>,
 }
 
@@ -91,6 +109,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// The zones in service, and what DNS has answered and dropped.
     fn dns(&self) -> &dns::Service;
+
+    /// The data sets of the zones.
+    fn data_sets(&self) -> Vec<DataSetView>;
 
     /// Whether all is well.
     fn health(&self) -> Health;

@@ -1,4 +1,4 @@
-//! Everything that is known of one address.
+//! Everything that is known of one address, or of a domain name.
 
 use std::net::IpAddr;
 
@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::api::{Allow, Failures, Listing, Lookup};
+use super::api::{Allow, Failures, Listing, Lookup, NameLookup, SetListing};
 use super::bans::{allowed, shown};
 use super::problem::Refused;
 use super::{Control, Daemon, Failed};
-use crate::ip::Prefix;
+use crate::ip::{Prefix, write_reversed};
 use crate::jail::Jails;
+use crate::zone::{InSet, Name, ParseNameError};
 
 /// `GET /api/v1/lookup/{address}`
 pub(super) async fn lookup(
@@ -25,7 +26,29 @@ pub(super) async fn lookup(
         if past.ended.is_none() { &mut bans } else { &mut history }.push(shown(past));
     }
     let listings = listings(&*daemon, address);
-    Ok(Json(Lookup { address, bans, listings, allowed, failures, history }))
+    let sets = in_sets(&*daemon, &write_reversed(address));
+    Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, history }))
+}
+
+/// `GET /api/v1/names/{name}`
+pub(super) async fn name(
+    State(daemon): Daemon,
+    Path(name): Path<String>,
+) -> Result<Json<NameLookup>, Refused> {
+    let name: Name = name
+        .parse()
+        .map_err(|error: ParseNameError| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+    let name = name.to_string().trim_end_matches('.').to_owned();
+    let sets = in_sets(&*daemon, &name);
+    Ok(Json(NameLookup { name, sets }))
+}
+
+/// What data sets have for what is written so before the origin of a zone.
+fn in_sets(daemon: &dyn Control, written: &str) -> Vec<SetListing> {
+    let labels: Vec<&[u8]> = written.split('.').map(str::as_bytes).collect();
+    let found = daemon.dns().zones().in_sets(&labels, daemon.now()).into_iter();
+    let shown = |InSet { zone, set, code, text }| SetListing { zone, set, code, text };
+    found.map(shown).collect()
 }
 
 fn no_address(written: &str) -> Refused {

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::problem::Refused;
-use super::{Control, Daemon, OutsideView};
+use super::{Control, Daemon, DataSetView, OutsideView};
 use crate::jail::{self, Exhausted};
 use crate::source::Counters;
 
@@ -40,6 +40,7 @@ pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, 
     page.build_info();
     page.dns(&*daemon);
     page.zones(&*daemon);
+    page.data_sets(&*daemon);
     page.logs(&*daemon);
     page.jails(&jails);
     page.patterns(&exhausted);
@@ -103,6 +104,29 @@ impl Page {
         self.gauge("zone_serial", "The serial of the SOA record", serials);
         let entries = origins().map(|(index, labels)| (labels, latest(index).len() as u64));
         self.gauge("zone_entries", "Listings of the zone", entries);
+    }
+
+    fn data_sets(&mut self, daemon: &dyn Control) {
+        let sets = daemon.data_sets();
+        let figures = |read: fn(&DataSetView) -> u64| {
+            let rows = sets
+                .iter()
+                .map(move |set| (vec![("zone", set.zone.clone()), ("set", set.title.clone())], read(set)));
+            rows.collect::<Vec<_>>()
+        };
+        self.gauge("dataset_entries", "Entries of the data set", figures(|set| set.entries as u64));
+        let loaded = |set: &DataSetView| set.loaded.map_or(0, |at| u64::try_from(at.as_secs()).unwrap_or(0));
+        self.gauge("dataset_loaded_timestamp_seconds", "When the data set was read", figures(loaded));
+        self.counter(
+            "dataset_failed_loads",
+            "How often the files of the data set could not be read",
+            figures(|set| set.failures),
+        );
+        self.gauge(
+            "dataset_stale",
+            "1: what is served is not what the files say now; see /readyz",
+            figures(|set| u64::from(set.problem.is_some())),
+        );
     }
 
     fn logs(&mut self, daemon: &dyn Control) {

@@ -28,7 +28,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-pub use control::{Control, Failed, Health, Look, OutsideView, SourceView, Steered};
+pub use control::{Control, DataSetView, Failed, Health, Look, OutsideView, SourceView, Steered};
 pub use settings::Settings;
 
 use problem::Refused;
@@ -80,6 +80,7 @@ fn api_routes(control: Steered) -> Router {
         .route("/jails/{jail}/failures", post(jails::fail))
         .route("/bans", get(bans::list).post(bans::ban).delete(bans::unban))
         .route("/lookup/{address}", get(lookup::lookup))
+        .route("/names/{name}", get(lookup::name))
         .route("/allow", get(bans::allowlist).post(bans::allow).delete(bans::disallow))
         .route("/settings", get(jails::of_daemon))
         .route("/reload", post(bans::reload))

@@ -4,26 +4,25 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::{List, Rule};
-use crate::dataset::DataSet;
+use super::{List, PublishedSet, Rule};
 
 /// The list of each zone, by the zone's index. Readers take no lock and never wait for the writer.
-pub struct Lists(Vec<Published>);
+pub struct Lists(Vec<OfZone>);
 
-struct Published {
+struct OfZone {
     rules: Vec<Rule>,
     current: ArcSwap<List>,
     sets: ArcSwap<Sets>,
 }
 
 /// Data sets that a zone publishes beside its list.
-pub type Sets = Vec<Arc<dyn DataSet>>;
+pub type Sets = Vec<PublishedSet>;
 
 impl Lists {
     /// One list for each zone with these publish rules; until the first [`Lists::publish`] it has the zone's test
     /// points and nothing else.
     pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
-        let zones = zones.into_iter().map(|rules| Published {
+        let zones = zones.into_iter().map(|rules| OfZone {
             current: ArcSwap::from_pointee(List::new(&rules)),
             sets: ArcSwap::default(),
             rules,

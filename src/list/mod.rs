@@ -4,11 +4,13 @@
 //! zone and hands it to [`Lists`], where readers pick up the latest version without a lock. Pure: `now` is an argument.
 
 mod lists;
+mod published_set;
 mod publisher;
 mod rule;
 mod snapshot;
 
 pub use lists::{Lists, Sets};
+pub use published_set::PublishedSet;
 pub use publisher::Publisher;
 pub use rule::{EVERY_OTHER_JAIL, Rule};
 pub use snapshot::{List, Listing, Listings};

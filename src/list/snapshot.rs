@@ -75,6 +75,11 @@ impl List {
         found
     }
 
+    /// Whether the allowlist has `address`, so that nothing but a test point may say that it is listed.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.allow.contains(address)
+    }
+
     /// Whether any address inside `prefix` is listed at `now`: by itself, by its network, or by a network around all
     /// of `prefix`. Says which reversed partial names exist (RFC 4592, section 2.2.2; RFC 8020, section 2). Where very many
     /// bans inside are not published here, the answer is yes; a name that exists without need does no harm.

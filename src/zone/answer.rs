@@ -8,7 +8,7 @@ use super::{Zone, Zones};
 use crate::clock::Timestamp;
 use crate::dataset::{Acl, Action, Asked, Data, Records};
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
-use crate::list::{List, Listing, Sets};
+use crate::list::{List, Listing, PublishedSet, Sets};
 
 const TYPE_A: u16 = 1;
 const TYPE_NS: u16 = 2;
@@ -51,6 +51,8 @@ pub enum Rcode {
     NoError = 0,
     /// The query is broken.
     FormErr = 1,
+    /// The zone has nothing left that it could answer from.
+    ServFail = 2,
     /// The name does not exist.
     NxDomain = 3,
     /// A kind of query that is not implemented.
@@ -196,8 +198,11 @@ fn look_up(
         return Some(Verdict::refusal(Rcode::Refused));
     };
     let (list, sets) = (zones.lists().latest(index), zones.lists().sets(index));
-    let reversed = read_reversed(question.labels(below));
     let zone = &zones.zones()[index];
+    if zone.settings().publish.is_empty() && !any_fresh(&sets, now) {
+        return Some(Verdict { zone: Some(index), ..Verdict::refusal(Rcode::ServFail) });
+    }
+    let reversed = read_reversed(question.labels(below));
     let lookup = Lookup { zone, list: &list, sets: &sets, question, below, reversed, now };
     let found = lookup.find_for(listed, client, zones, reply);
     if !reply.has_answer() {
@@ -210,6 +215,12 @@ fn look_up(
         zone: Some(index),
         listed: found == Found::Listed,
     })
+}
+
+/// Whether any data set can be answered from. Where there is no other list and all of them are too old or could not be
+/// read, saying that nothing is listed would be a lie: a resolver has to ask another server (RFC 2308, section 7.1).
+fn any_fresh(sets: &Sets, now: Timestamp) -> bool {
+    sets.iter().any(|one| !one.is_test && one.is_fresh(now))
 }
 
 /// What the lists of clients say of one.
@@ -320,18 +331,19 @@ impl Lookup<'_> {
 
     /// Adds what the data sets of the zone have; not `all`: only those that are for everybody.
     fn find_in_sets(&self, all: bool, reply: &mut Reply<'_>) -> Found {
-        let mut sets = self.sets.iter().filter(|set| all || set.is_for_everybody()).peekable();
+        let is_asked = |one: &&PublishedSet| (all || one.set.is_for_everybody()) && one.is_fresh(self.now);
+        let mut sets = self.sets.iter().filter(is_asked).peekable();
         if sets.peek().is_none() {
             return Found::Nothing;
         }
         let asked = Asked::new(self.question.labels(self.below), self.reversed);
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
-        if sets.clone().fold(false, |found, set| set.find(&asked, &mut records) | found) {
+        if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {
             self.add_records(&records, reply);
             return if self.below == 0 { Found::Name } else { Found::Listed };
         }
-        if sets.any(|set| set.has_below(&asked)) { Found::Name } else { Found::Nothing }
+        if sets.any(|one| one.set.has_below(&asked)) { Found::Name } else { Found::Nothing }
     }
 
     /// Adds those of the type that was asked for.
@@ -341,17 +353,11 @@ impl Lookup<'_> {
             Data::Text(..) => self.question.kind == TYPE_TXT,
             Data::Exchange { .. } => self.question.kind == TYPE_MX,
         };
-        let wanted = records.iter().filter(|record| wanted(&record.data));
-        // The records of one set have one time to live (RFC 2181, section 5.2).
-        let Some(ttl) =
-            wanted.clone().map(|record| record.ttl.unwrap_or_else(|| self.zone.ttl_of_sets())).min()
-        else {
-            return;
-        };
-        for record in wanted {
+        for record in records.iter().filter(|record| wanted(&record.data)) {
             if !reply.fits() {
                 return;
             }
+            let ttl = record.ttl.unwrap_or_else(|| self.zone.ttl_of_sets());
             match &record.data {
                 Data::Address(code) => reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets())),
                 Data::Text(text, subject) => {

@@ -31,8 +31,11 @@ pub enum Problem {
     #[error("name server {0} is named twice: name it once")]
     NameServerTwice(Name),
     /// Nothing would ever be listed, not even a test point.
-    #[error("publishes nothing: add a [[publish]] with jails, a code and a text")]
+    #[error("publishes nothing: add a [[publish]] with jails, a code and a text, or a [[dataset]]")]
     NothingPublished,
+    /// Which list of clients counts would be anybody's guess.
+    #[error("has two data sets of type acl: put all clients into one")]
+    AclTwice,
     /// More rules than are sensible.
     #[error("{0} publish rules: keep at most {most}", most = super::served::MOST_RULES)]
     TooManyRules(usize),

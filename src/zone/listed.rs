@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::template::Values;
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
-use crate::ip::Prefix;
+use crate::dataset::{Asked, Data, Records};
+use crate::ip::{Prefix, read_reversed};
 use crate::list::Listing;
 
 /// One listing of an address in one zone.
@@ -21,7 +22,36 @@ pub struct Listed {
     pub text: String,
 }
 
+/// What a data set of a zone has for an address or a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InSet {
+    /// The zone's origin, without its last dot.
+    pub zone: String,
+    /// The data set.
+    pub set: String,
+    /// The A record.
+    pub code: Ipv4Addr,
+    /// The TXT record.
+    pub text: String,
+}
+
 impl Zones {
+    /// What the data sets of all zones have at `now` for the name that has these labels before an origin.
+    pub fn in_sets(&self, labels: &[&[u8]], now: Timestamp) -> Vec<InSet> {
+        let reversed = read_reversed(labels.iter().copied());
+        let mut found = Vec::new();
+        for (index, zone) in self.zones().iter().enumerate() {
+            let (list, sets) = (self.lists().latest(index), self.lists().sets(index));
+            let asked = Asked::new(labels.iter().copied(), reversed);
+            for one in sets.iter().filter(|one| one.is_fresh(now)) {
+                let mut records = Records::new();
+                one.find(&list, &asked, &mut records);
+                found.extend(in_set(zone.shown(), &one.title, &records));
+            }
+        }
+        found
+    }
+
     /// Every listing that covers `address` at `now`, zone by zone.
     pub fn listed(&self, address: IpAddr, now: Timestamp) -> Vec<Listed> {
         let mut found = Vec::new();
@@ -32,6 +62,26 @@ impl Zones {
         }
         found
     }
+}
+
+/// Each code with the text that stands behind it.
+fn in_set(zone: &str, set: &str, records: &Records<'_>) -> Vec<InSet> {
+    let mut found: Vec<InSet> = Vec::new();
+    for record in records {
+        match (&record.data, found.last_mut()) {
+            (Data::Address(code), _) => {
+                let (zone, set) = (zone.to_owned(), set.to_owned());
+                found.push(InSet { zone, set, code: *code, text: String::new() });
+            }
+            (Data::Text(text, subject), Some(last)) => {
+                let mut written = Vec::new();
+                subject.write(text, &mut written);
+                last.text = String::from_utf8_lossy(&written).into_owned();
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 impl Zone {

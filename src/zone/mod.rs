@@ -16,10 +16,10 @@ mod zones;
 
 pub use answer::{Outcome, Peer, Rcode, Silence, Transport, answer};
 pub use error::{Error, Problem};
-pub use listed::Listed;
+pub use listed::{InSet, Listed};
 pub use name::{Name, ParseNameError};
 pub use served::{MOST_NAME_SERVERS, Zone};
-pub use settings::{Publish, Settings};
+pub use settings::{Publish, Settings, StaticList};
 pub use template::{ParseTemplateError, Template, Values};
 pub use zones::Zones;
 

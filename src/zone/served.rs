@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::name::LONGEST_NAME;
-use super::{Error, Name, Problem, Publish, Settings};
+use super::{Error, Name, Problem, Publish, Settings, StaticList};
 use crate::clock::Timestamp;
 use crate::dataset::Acl;
 use crate::list::{Listing, Rule};
@@ -144,8 +144,9 @@ fn check(settings: &Settings) -> Result<(), Problem> {
     }
     check_name_servers(&settings.name_servers)?;
     check_times(settings)?;
+    check_data_sets(&settings.data_sets)?;
     match settings.publish.len() {
-        0 if !settings.has_data_sets => Err(Problem::NothingPublished),
+        0 if settings.data_sets.iter().all(|set| set.settings.is_acl()) => Err(Problem::NothingPublished),
         count if count > MOST_RULES => Err(Problem::TooManyRules(count)),
         _ => check_rules(&settings.publish),
     }
@@ -181,12 +182,27 @@ fn check_times(settings: &Settings) -> Result<(), Problem> {
     }
 }
 
+fn check_data_sets(sets: &[StaticList]) -> Result<(), Problem> {
+    if sets.iter().filter(|set| set.settings.is_acl()).count() > 1 {
+        return Err(Problem::AclTwice);
+    }
+    for options in sets.iter().map(|set| &set.settings.options) {
+        check_code(options.code)?;
+        if options.default_ttl.is_some_and(|ttl| !(1..=LONGEST_TTL).contains(&ttl.into())) {
+            return Err(Problem::TimeOutOfRange("dataset.ttl"));
+        }
+    }
+    Ok(())
+}
+
+fn check_code(code: Ipv4Addr) -> Result<(), Problem> {
+    if code.is_loopback() && code >= LOWEST_CODE { Ok(()) } else { Err(Problem::CodeOutOfRange(code)) }
+}
+
 fn check_rules(rules: &[Publish]) -> Result<(), Problem> {
     let mut seen = HashSet::new();
     for rule in rules {
-        if !rule.code.is_loopback() || rule.code < LOWEST_CODE {
-            return Err(Problem::CodeOutOfRange(rule.code));
-        }
+        check_code(rule.code)?;
         if rule.jails.is_empty() {
             return Err(Problem::NoJails(rule.code));
         }

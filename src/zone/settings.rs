@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Name, Template};
+use crate::dataset;
+use crate::ip::PrefixSet;
 
 /// Which jails are published with which code and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,15 @@ pub struct Publish {
     pub code: Ipv4Addr,
     /// The TXT record.
     pub text: Template,
+}
+
+/// A data set of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticList {
+    /// Where it comes from.
+    pub settings: dataset::Settings,
+    /// The reserved ranges that it may list; `None` is all of them.
+    pub allow_reserved: Option<PrefixSet>,
 }
 
 /// One DNS zone under which a list is published.
@@ -45,8 +56,8 @@ pub struct Settings {
     pub negative_ttl: Duration,
     /// What is published of the list; nothing only where there are data sets.
     pub publish: Vec<Publish>,
-    /// Whether the zone publishes data sets.
-    pub has_data_sets: bool,
+    /// The data sets that are published beside it, or say who may ask.
+    pub data_sets: Vec<StaticList>,
     /// The file this was read from, for messages.
     pub file: PathBuf,
 }

@@ -23,7 +23,7 @@ pub(super) fn settings(origin: &str) -> Settings {
             code: [127, 0, 0, 2].into(),
             text: "$ip is listed".parse().unwrap(),
         }],
-        has_data_sets: false,
+        data_sets: Vec::new(),
         file: format!("zones/{origin}.toml").into(),
     }
 }

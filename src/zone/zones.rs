@@ -12,6 +12,7 @@ use crate::ip::read_reversed;
 use crate::list::Lists;
 
 /// The zones beside their lists, which have the same index.
+#[derive(Clone)]
 pub struct Zones {
     zones: Vec<Zone>,
     lists: Arc<Lists>,
@@ -46,6 +47,12 @@ impl Zones {
     /// The same for the clients that `acl` admits, whatever they ask for.
     pub fn with_acl(self, acl: Option<Arc<Acl>>) -> Self {
         Self { acl, ..self }
+    }
+
+    /// The same zones on the same lists, each for the clients that `acl` gives for it.
+    pub fn for_clients(&self, acl: impl Fn(&Zone) -> Option<Arc<Acl>>) -> Self {
+        let zones = self.zones.iter().map(|zone| zone.clone().with_acl(acl(zone)));
+        Self { zones: zones.collect(), ..self.clone() }
     }
 
     /// Who may ask.

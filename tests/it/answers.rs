@@ -152,7 +152,7 @@ fn zone(written: &str) -> Settings {
         expire: Duration::from_secs(1_209_600),
         negative_ttl: Duration::from_secs(60),
         publish: Vec::new(),
-        has_data_sets: false,
+        data_sets: Vec::new(),
         file: format!("zones/{origin}toml").into(),
     };
     for (name, value) in words.map(|word| word.split_once('=').unwrap()) {

@@ -324,6 +324,45 @@ fn zones_publish_jails_that_exist_under_codes_that_list() {
     );
 }
 
+#[test]
+fn data_sets_have_a_known_type_and_files() {
+    let with = |keys: &str| format!("origin = 'bl.example.'\nns = 'ns.example.'\n[[dataset]]\n{keys}");
+    let right = with("type = 'dnset'\nfiles = ['a', '/b']\ncode = '127.0.0.9'\ntext = 'about $'\nttl = '1h'");
+    let config = load(&[("banzone.toml", "zones = 'z.toml'"), ("z.toml", &right)]).unwrap();
+    let settings = &config.zones[0].data_sets[0].settings;
+    assert!(settings.files[0].is_absolute() && settings.files[0].ends_with("a"));
+    assert_eq!(settings.files[1], Path::new("/b"));
+    assert_eq!(
+        (settings.options.default_ttl, settings.options.text.as_deref()),
+        (Some(3600), Some("about $"))
+    );
+    check_zone(&with("files = 'a'"), &["z.toml:3:1: dataset: `type` is missing: write type = \"ip4trie\""]);
+    check_zone(&with("type = 'dnset'"), &["z.toml:3:1: dataset: `files` is missing"]);
+    check_zone(&with("type = 'dnset'\nfiles = []"), &["z.toml:5:9: dataset.files: the list is empty"]);
+    check_zone(
+        &with("type = 'ip4tree'\nfiles = 'a'"),
+        &["z.toml:4:8: dataset.type: `ip4tree` is none of ip4set, ip4trie"],
+    );
+    check_zone(
+        &with("type = 'dnset'\nfiles = 'a'\ntext = '$ip is bad'"),
+        &["z.toml:6:8: dataset.text: `$ip` is for publish rules: write $ for what is listed"],
+    );
+    check_zone(&with("type = 'dnset'\nfiles = 'a'\ntext = \"a\\nb\""), &["a text has no control characters"]);
+    check_zone(
+        &with("type = 'dnset'\nfiles = 'a'\ncode = '127.0.0.1'"),
+        &["zone `bl.example.`: code 127.0.0.1 is outside 127.0.0.2 to"],
+    );
+    check_zone(
+        &with("type = 'dnset'\nfiles = 'a'\nttl = 0"),
+        &["zone `bl.example.`: `dataset.ttl` is not between 1 second"],
+    );
+    let acl = "type = 'acl'\nfiles = 'clients'";
+    check_zone(&with(acl), &["zone `bl.example.`: publishes nothing: add a [[publish]] with"]);
+    let both = format!("{ZONE}[[dataset]]\n{acl}\n");
+    check_zone(&format!("{both}code = '127.0.0.9'"), &["z.toml:6:8: dataset.type: an acl says who may ask"]);
+    check_zone(&format!("{both}[[dataset]]\n{acl}"), &["zone `bl.example.`: has two data sets of type acl"]);
+}
+
 /// Zones may be nested, but not where the addresses of the outer one stand.
 #[test]
 fn a_question_belongs_to_one_zone() {

@@ -5,6 +5,7 @@
 mod answers;
 mod cli;
 mod config;
+mod datasets;
 mod env;
 mod fail2ban;
 mod filters;

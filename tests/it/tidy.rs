@@ -18,7 +18,10 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("zone", &["list", "dataset", "ip", "clock"]),
     ("dns", &["zone", "list", "clock", "sys"]),
     ("http", &["source", "filter", "jail", "store", "list", "zone", "dns", "ip", "clock", "sys"]),
-    ("config", &["source", "filter", "jail", "store", "list", "zone", "dns", "http", "ip", "clock"]),
+    (
+        "config",
+        &["source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "http", "ip", "clock"],
+    ),
     (
         "daemon",
         &[

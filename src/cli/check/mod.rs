@@ -1,11 +1,15 @@
 //! `check`: is the configuration right, and what would run?
 
+mod data_sets;
+
 use std::io::Write;
 
 use serde_json::{Value, json};
 
+use self::data_sets::Checked;
 use super::global::complain;
 use super::{Exit, Global};
+use crate::clock::Clock;
 use crate::config::duration::show;
 use crate::config::{self, Config, Errors};
 use crate::jail::{self, BanTime};
@@ -30,18 +34,34 @@ impl Args {
         if self.database {
             store::Reader::open(&config.store.path)?.check_integrity()?;
         }
-        show_config(&config, global, out)?;
+        let sets = data_sets::read_all(&config, Clock::System.now());
+        show_config(&config, &sets, global, out)?;
         if self.database {
             global.note(&format!("{}: no errors in the database", config.store.path.display()));
         }
-        Ok(Exit::Done)
+        Ok(tell_unread(&sets, global))
     }
 }
 
-fn show_config(config: &Config, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let warnings = warnings(config);
+/// A daemon starts without a data set that cannot be read, but nobody means it so.
+fn tell_unread(sets: &[Checked], global: &Global) -> Exit {
+    let unread: Vec<String> = sets.iter().filter_map(Checked::error).collect();
+    if !global.json {
+        unread.iter().for_each(|error| complain(error));
+    }
+    if unread.is_empty() { Exit::Done } else { Exit::Failed }
+}
+
+fn show_config(
+    config: &Config,
+    sets: &[Checked],
+    global: &Global,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut warnings = warnings(config);
+    warnings.extend(sets.iter().flat_map(|set| set.warnings(Clock::System.now())));
     if global.json {
-        return global.json(&as_json(config, &warnings), out);
+        return global.json(&as_json(config, sets, &warnings), out);
     }
     writeln!(out, "database  {}", config.store.path.display())?;
     writeln!(out, "dns       {}", list(&config.dns.listen))?;
@@ -55,13 +75,18 @@ fn show_config(config: &Config, global: &Global, out: &mut dyn Write) -> anyhow:
     for zone in &config.zones {
         writeln!(out, "zone      {}", describe_zone(zone))?;
     }
+    for set in sets {
+        writeln!(out, "data set  {}", set.describe())?;
+    }
     for notice in &config.notices {
         global.note(&format!("notice: {notice}"));
     }
     for warning in warnings {
         global.note(&format!("warning: {warning}"));
     }
-    global.note(&format!("{}: no errors in {} files", global.config.display(), config.files.len()));
+    if sets.iter().all(|set| set.error().is_none()) {
+        global.note(&format!("{}: no errors in {} files", global.config.display(), config.files.len()));
+    }
     Ok(())
 }
 
@@ -153,14 +178,14 @@ fn show_bantime(time: BanTime) -> String {
 fn describe_zone(zone: &zone::Settings) -> String {
     let rules: Vec<_> =
         zone.publish.iter().map(|rule| format!("{} as {}", rule.jails.join(", "), rule.code)).collect();
-    format!("{} {}", zone.origin, rules.join("; "))
+    format!("{} {}", zone.origin, rules.join("; ")).trim_end().to_owned()
 }
 
 fn list(items: &[impl ToString]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn as_json(config: &Config, warnings: &[String]) -> Value {
+fn as_json(config: &Config, sets: &[Checked], warnings: &[String]) -> Value {
     let jail = |jail: &jail::Settings| {
         json!({
             "name": &*jail.name,
@@ -185,7 +210,7 @@ fn as_json(config: &Config, warnings: &[String]) -> Value {
         })
     };
     json!({
-        "ok": true,
+        "ok": sets.iter().all(|set| set.error().is_none()),
         "files": config.files,
         "store": { "path": config.store.path },
         "dns": { "listen": config.dns.listen, "threads": config.dns.threads },
@@ -193,6 +218,7 @@ fn as_json(config: &Config, warnings: &[String]) -> Value {
         "control": { "socket": config.http.control },
         "jails": config.jails.iter().map(jail).collect::<Vec<_>>(),
         "zones": config.zones.iter().map(zone).collect::<Vec<_>>(),
+        "data_sets": sets.iter().map(Checked::as_json).collect::<Vec<_>>(),
         "notices": config.notices.iter().map(finding).collect::<Vec<_>>(),
         "warnings": warnings,
     })

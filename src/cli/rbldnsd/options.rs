@@ -5,7 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::daemon::data_files::{Set, Settings};
-use crate::dataset::Options;
+use crate::dataset::{self, Options};
+use crate::zone::StaticList;
 
 /// Options with something behind them.
 const WITH_VALUE: &str = "urwtcblsxXpF";
@@ -49,15 +50,16 @@ pub(super) fn read(words: &[String]) -> Result<Asked, String> {
     }
     let folder = given.folder();
     let (ttl, bounds) = given.ttl()?;
+    let options = Options { clear_host_bits: given.has('e'), ttl: bounds, ..Options::default() };
     let check = seconds(given.last('c').unwrap_or(&format!("{CHECK}s")))?;
     let user = given.last('u').unwrap_or(USER);
     let settings = Settings {
         listen: given.listen()?,
         user: user.split(':').next().unwrap_or(user).to_owned(),
-        sets: given.sets(&folder)?,
+        sets: given.sets(&folder, &options)?,
         ttl: Duration::from_secs(ttl.into()),
         check: (check > 0).then(|| Duration::from_secs(check.into())),
-        options: Options { clear_host_bits: given.has('e'), ttl: bounds },
+        options,
     };
     Ok(Asked::Serve(Box::new(settings), given.notes()))
 }
@@ -149,8 +151,9 @@ impl Given {
         Folder { root, inside }
     }
 
-    fn sets(&self, folder: &Folder) -> Result<Vec<Set>, String> {
-        let sets: Vec<Set> = self.words.iter().map(|word| set(word, folder)).collect::<Result<_, _>>()?;
+    fn sets(&self, folder: &Folder, options: &Options) -> Result<Vec<Set>, String> {
+        let sets = self.words.iter().map(|word| set(word, folder, options));
+        let sets: Vec<Set> = sets.collect::<Result<_, _>>()?;
         if sets.is_empty() {
             Err("there is no zone: write name:type:file,file...".to_owned())
         } else {
@@ -199,7 +202,7 @@ fn without_root(path: &Path) -> PathBuf {
 }
 
 /// `name:type:file,file...`. Without a name it is for all zones.
-fn set(word: &str, folder: &Folder) -> Result<Set, String> {
+fn set(word: &str, folder: &Folder, options: &Options) -> Result<Set, String> {
     let mut parts = word.splitn(3, ':');
     let (Some(name), Some(kind), Some(files)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(format!("{word}: write name:type:file,file..."));
@@ -213,12 +216,13 @@ fn set(word: &str, folder: &Folder) -> Result<Set, String> {
     if files.is_empty() {
         return Err(format!("{word}: there is no file"));
     }
-    Ok(Set { origin, kind: kind.to_owned(), files })
+    let settings = dataset::Settings { kind: kind.to_owned(), files, options: options.clone() };
+    Ok(Set { origin, list: StaticList { settings, allow_reserved: None } })
 }
 
 /// A number of seconds, or one with a unit behind it.
 fn seconds(written: &str) -> Result<u32, String> {
-    crate::dataset::seconds(written.as_bytes())
+    dataset::seconds(written.as_bytes())
         .ok_or_else(|| format!("{written} is no time: write a number, and s, m, h, d or w behind it"))
 }
 
@@ -243,11 +247,11 @@ mod tests {
         assert_eq!(listen, ["127.0.0.1:5300", "[::1]:53"]);
         assert_eq!((read.ttl.as_secs(), read.check, read.options.ttl), (3600, None, (60, 86_400)));
         assert!(read.options.clear_host_bits);
-        assert_eq!(read.sets[0].files, [PathBuf::from("one"), PathBuf::from("two")]);
-        assert_eq!((read.sets[1].origin.clone(), &*read.sets[1].kind), (None, "acl"));
+        assert_eq!(read.sets[0].list.settings.files, [PathBuf::from("one"), PathBuf::from("two")]);
+        assert_eq!((read.sets[1].origin.clone(), &*read.sets[1].list.settings.kind), (None, "acl"));
         let read = settings("-nr/var/lib -w /rbldns -b 127.0.0.1 bl.example:ip4set:/data/x,y").unwrap();
         assert_eq!(
-            read.sets[0].files,
+            read.sets[0].list.settings.files,
             [PathBuf::from("/var/lib/data/x"), PathBuf::from("/var/lib/rbldns/y")]
         );
         assert_eq!(

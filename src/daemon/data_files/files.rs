@@ -1,36 +1,56 @@
-//! The files of data sets: read, and read again when they have changed.
+//! The files of data sets: read, and read again when they have changed. What was read last stays until something better comes.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
-use super::{Set, Settings};
+use super::Set;
 use crate::clock::Timestamp;
-use crate::dataset::{self, ACL, Acl, DataSet, Header, Loaded, Options, Source, Warning};
+use crate::dataset::{self, Acl, DataSet, Header, Loaded, Source, Warning};
+use crate::zone::Name;
 
 /// A data set of so many entries that loses more than half of them at once is taken for a damaged one.
 const LARGE: usize = 100;
 
 /// Whether a data set may suddenly become much smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shrinking {
+pub(in crate::daemon) enum Shrinking {
     /// Somebody says that the files are as they should be.
     Allowed,
     Refused,
 }
 
-/// What was read for each data set of the settings, in their order.
-pub(super) struct Data(Vec<Known>);
+/// All data sets of a server, in the order of its configuration.
+#[derive(Clone, Default)]
+pub(in crate::daemon) struct Data(Vec<Known>);
+
+/// A data set with what is known of it.
+#[derive(Clone)]
+pub(in crate::daemon) struct Known {
+    pub(in crate::daemon) set: Arc<Set>,
+    /// What was read last and well; `None`: nothing ever was.
+    read: Option<Arc<Read>>,
+    /// Why it is not of the files as they are.
+    failure: Option<Failure>,
+    /// How often reading failed.
+    pub(in crate::daemon) failures: u64,
+    is_told_old: bool,
+}
 
 /// A data set as it was read.
-pub(super) struct Known {
+pub struct Read {
     stamps: Vec<Option<Stamp>>,
+    at: Timestamp,
     pub(super) content: Content,
     pub(super) header: Header,
+    /// The first lines that are wrong.
+    pub warnings: Vec<Warning>,
+    /// How many lines are wrong.
+    pub wrong: usize,
 }
 
 /// What a data set is.
@@ -39,108 +59,267 @@ pub(super) enum Content {
     Clients(Arc<Acl>),
 }
 
+/// A failure to read a data set.
+#[derive(Clone)]
+struct Failure {
+    message: String,
+    tried: Vec<Option<Stamp>>,
+    /// When it may go better although the files are the same.
+    retry: Option<Timestamp>,
+}
+
+/// Why a data set is not taken as its files are.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It may be half written.
+    #[error("{0} changed while it was read")]
+    Changed(String),
+    /// It may be damaged.
+    #[error(
+        "{title} has {after} entries where there were {before}; a reload (SIGHUP) has it served all the same"
+    )]
+    Shrunk {
+        /// The data set.
+        title: String,
+        /// How many entries it had.
+        before: usize,
+        /// How many it has.
+        after: usize,
+    },
+    /// What is in the files.
+    #[error(transparent)]
+    Content(#[from] dataset::Error),
+}
+
+impl Unread {
+    /// When it may go better although the files are the same.
+    fn retry(&self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Unreadable { .. } | Self::Changed(_) => Some(now),
+            Self::Content(dataset::Error::Future { created, .. }) => Some(*created),
+            Self::Content(_) | Self::Shrunk { .. } => None,
+        }
+    }
+}
+
 /// By this it is seen that a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     written: SystemTime,
     length: u64,
+    inode: u64,
+    /// It cannot be set back, as the time of writing can.
+    changed: (i64, i64),
 }
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
         let file = fs::metadata(path).ok()?;
-        Some(Self { written: file.modified().ok()?, length: file.len() })
+        let changed = (file.ctime(), file.ctime_nsec());
+        Some(Self { written: file.modified().ok()?, length: file.len(), inode: file.ino(), changed })
     }
+}
+
+fn stamps(settings: &dataset::Settings) -> Vec<Option<Stamp>> {
+    settings.files.iter().map(|path| Stamp::of(path)).collect()
 }
 
 impl Data {
-    /// Reads all files.
-    pub(super) fn load(settings: &Settings, now: Timestamp) -> Result<Self> {
-        let sets = settings.sets.iter().map(|set| Known::load(set, &settings.options, now));
-        Ok(Self(sets.collect::<Result<_>>()?))
-    }
-
-    /// What was read, beside the data set it was read for.
-    pub(super) fn sets<'a>(&'a self, settings: &'a Settings) -> impl Iterator<Item = (&'a Set, &'a Known)> {
-        settings.sets.iter().zip(&self.0)
+    /// Reads these data sets, but of those that `before` knows only what has changed. What could not be read is said in the
+    /// log, and [`Data::missing`] tells of what there is nothing at all.
+    pub(in crate::daemon) fn load(
+        sets: impl IntoIterator<Item = Set>,
+        before: &Self,
+        now: Timestamp,
+    ) -> Self {
+        let known =
+            |set| before.0.iter().find(|known| *known.set == set).cloned().unwrap_or_else(|| Known::new(set));
+        let mut data = Self(sets.into_iter().map(known).collect());
+        data.look(Shrinking::Allowed, now);
+        data
     }
 
     /// Reads again what has changed; whether anything is different now. What cannot be read stays as it is.
-    pub(super) fn look(&mut self, settings: &Settings, shrinking: Shrinking, now: Timestamp) -> bool {
-        let mut changed = false;
-        for (set, known) in settings.sets.iter().zip(&mut self.0) {
-            if stamps(set) == known.stamps {
-                continue;
-            }
-            match known.reload(set, &settings.options, shrinking, now) {
-                Ok(()) => changed = true,
-                Err(error) => warn!("what was read before is served on: {error:#}"),
-            }
-        }
-        changed
+    pub(in crate::daemon) fn look(&mut self, shrinking: Shrinking, now: Timestamp) -> bool {
+        self.0.iter_mut().fold(false, |changed, known| known.look(shrinking, now) | changed)
     }
-}
 
-fn stamps(set: &Set) -> Vec<Option<Stamp>> {
-    set.files.iter().map(|path| Stamp::of(path)).collect()
+    /// Every data set with what is known of it.
+    pub(in crate::daemon) fn all(&self) -> &[Known] {
+        &self.0
+    }
+
+    /// Those of a zone; `None` is those for all zones.
+    pub(super) fn of(&self, origin: Option<&Name>) -> Vec<&Known> {
+        self.0.iter().filter(|known| known.set.origin.as_ref() == origin).collect()
+    }
+
+    /// What is wrong with a data set that was never read.
+    pub(in crate::daemon) fn missing(&self) -> Option<String> {
+        let mut missing = self.0.iter().filter(|known| known.read.is_none());
+        missing.find_map(|known| known.failure.as_ref()).map(|failure| failure.message.clone())
+    }
 }
 
 impl Known {
-    fn load(set: &Set, options: &Options, now: Timestamp) -> Result<Self> {
-        let stamps = stamps(set);
-        let read = |path: &PathBuf| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
-        let contents: Vec<Vec<u8>> = set.files.iter().map(read).collect::<Result<_>>()?;
-        let names: Vec<String> = set.files.iter().map(|path| path.display().to_string()).collect();
-        let sources = names.iter().zip(&contents).map(|(name, bytes)| Source { name, bytes });
-        let sources: Vec<Source<'_>> = sources.collect();
-        if set.kind == ACL {
-            let Loaded { set: acl, header, warnings, wrong } = dataset::load_acl(&sources, options)?;
-            tell(&warnings, wrong);
-            return Ok(Self { stamps, content: Content::Clients(Arc::new(acl)), header });
-        }
-        let Loaded { set, header, warnings, wrong } = dataset::load(&set.kind, &sources, options, now)?;
-        tell(&warnings, wrong);
-        info!("{}: {} entries", names.join(", "), set.len());
-        Ok(Self { stamps, content: Content::Set(set.into()), header })
+    fn new(set: Set) -> Self {
+        Self { set: Arc::new(set), read: None, failure: None, failures: 0, is_told_old: false }
     }
 
-    fn reload(&mut self, set: &Set, options: &Options, shrinking: Shrinking, now: Timestamp) -> Result<()> {
-        let read = Self::load(set, options, now)?;
-        // A file that changed while it was read may be half written. It is read at the next look.
-        if stamps(set) != read.stamps {
-            bail!("{} changed while it was read", set.files[0].display());
+    /// Reads it if that is due; whether it is different now.
+    fn look(&mut self, shrinking: Shrinking, now: Timestamp) -> bool {
+        self.tell_age(now);
+        let stamps = stamps(&self.set.list.settings);
+        if !self.is_due(&stamps, shrinking, now) {
+            return false;
         }
-        let (before, after) = (self.content.len(), read.content.len());
+        match read(&self.set.list.settings, now).and_then(|read| self.check(read, shrinking)) {
+            Ok(read) => self.take(read),
+            Err(unread) => self.fail(&unread, stamps, now),
+        }
+        self.failure.is_none()
+    }
+
+    fn is_due(&self, stamps: &[Option<Stamp>], shrinking: Shrinking, now: Timestamp) -> bool {
+        match (&self.failure, &self.read) {
+            (Some(failure), _) => {
+                shrinking == Shrinking::Allowed
+                    || failure.tried != stamps
+                    || failure.retry.is_some_and(|retry| retry <= now)
+            }
+            (None, Some(read)) => read.stamps != stamps,
+            (None, None) => true,
+        }
+    }
+
+    /// Whether what was read can take the place of what was there.
+    fn check(&self, read: Read, shrinking: Shrinking) -> Result<Read, Unread> {
+        let (Some(known), settings) = (&self.read, &self.set.list.settings) else {
+            return Ok(read);
+        };
+        // It is read at the next look.
+        if stamps(settings) != read.stamps {
+            return Err(Unread::Changed(settings.title()));
+        }
+        let (before, after) = (known.entries(), read.entries());
         if shrinking == Shrinking::Refused && before >= LARGE && after < before / 2 {
-            bail!(
-                "{} has {after} entries where there were {before}; SIGHUP has it served all the same",
-                set.files[0].display()
-            );
+            return Err(Unread::Shrunk { title: settings.title(), before, after });
         }
-        *self = read;
-        Ok(())
+        Ok(read)
     }
 
-    /// When the newest of its files was written.
-    pub(super) fn written(&self) -> Option<SystemTime> {
-        self.stamps.iter().flatten().map(|stamp| stamp.written).max()
+    fn take(&mut self, read: Read) {
+        read.warnings.iter().for_each(|warning| warn!("{warning}"));
+        if read.wrong > read.warnings.len() {
+            warn!("{} more lines are wrong", read.wrong - read.warnings.len());
+        }
+        info!("{}: {} entries", self.set.list.settings.title(), read.entries());
+        self.read = Some(Arc::new(read));
+        self.failure = None;
+        self.is_told_old = false;
+    }
+
+    fn fail(&mut self, unread: &Unread, tried: Vec<Option<Stamp>>, now: Timestamp) {
+        let message = unread.to_string();
+        self.failures += 1;
+        if self.failure.as_ref().is_none_or(|failure| failure.message != message) {
+            match self.read {
+                Some(_) => warn!("what was read before is served on: {message}"),
+                None => error!("a data set is not served: {message}"),
+            }
+        }
+        self.failure = Some(Failure { message, tried, retry: unread.retry(now) });
+    }
+
+    /// Says once that it has become too old.
+    fn tell_age(&mut self, now: Timestamp) {
+        if let Some(old) = self.too_old(now).filter(|_| !self.is_told_old) {
+            error!("{old}");
+            self.is_told_old = true;
+        }
+    }
+
+    fn too_old(&self, now: Timestamp) -> Option<String> {
+        let expires = self.read()?.expires().filter(|expires| *expires <= now)?;
+        let title = self.set.list.settings.title();
+        Some(format!("{title} is not served: its $TIMESTAMP says that it is too old since {expires}"))
+    }
+
+    /// What is wrong with it, for people.
+    pub(in crate::daemon) fn problem(&self, now: Timestamp) -> Option<String> {
+        let failed = self.failure.as_ref().map(|failure| match self.read {
+            Some(_) => format!("{}; what was read before is served", failure.message),
+            None => format!("{}; the data set is not served", failure.message),
+        });
+        failed.or_else(|| self.too_old(now))
+    }
+
+    /// What was read last.
+    pub(super) fn read(&self) -> Option<&Read> {
+        self.read.as_deref()
+    }
+
+    /// How many entries it has.
+    pub(in crate::daemon) fn entries(&self) -> usize {
+        self.read.as_ref().map_or(0, |read| read.entries())
+    }
+
+    /// When it was read.
+    pub(in crate::daemon) fn loaded(&self) -> Option<Timestamp> {
+        self.read.as_ref().map(|read| read.at)
     }
 }
 
-impl Content {
-    fn len(&self) -> usize {
-        match self {
-            Self::Set(set) => set.len(),
-            Self::Clients(_) => 0,
-        }
+/// Reads a data set.
+pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Read, Unread> {
+    let stamps = stamps(settings);
+    let read =
+        |path: &PathBuf| fs::read(path).map_err(|source| Unread::Unreadable { path: path.clone(), source });
+    let contents: Vec<Vec<u8>> = settings.files.iter().map(read).collect::<Result<_, _>>()?;
+    let names: Vec<String> = settings.files.iter().map(|path| path.display().to_string()).collect();
+    let sources = names.iter().zip(&contents).map(|(name, bytes)| Source { name, bytes });
+    let sources: Vec<Source<'_>> = sources.collect();
+    if settings.is_acl() {
+        let Loaded { set, header, warnings, wrong } = dataset::load_acl(&sources, &settings.options)?;
+        return Ok(Read {
+            stamps,
+            at: now,
+            content: Content::Clients(Arc::new(set)),
+            header,
+            warnings,
+            wrong,
+        });
     }
+    let Loaded { set, header, warnings, wrong } =
+        dataset::load(&settings.kind, &sources, &settings.options, now)?;
+    Ok(Read { stamps, at: now, content: Content::Set(set.into()), header, warnings, wrong })
 }
 
-fn tell(warnings: &[Warning], wrong: usize) {
-    for warning in warnings {
-        warn!("{warning}");
+impl Read {
+    /// How many entries there are.
+    pub fn entries(&self) -> usize {
+        match &self.content {
+            Content::Set(set) => set.len(),
+            Content::Clients(acl) => acl.len(),
+        }
     }
-    if wrong > warnings.len() {
-        warn!("{} more lines are wrong", wrong - warnings.len());
+
+    /// From then on it is too old to be served.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.header.expires
+    }
+
+    /// When the newest of its files was written, since 1970.
+    pub(super) fn written(&self) -> Duration {
+        let newest = self.stamps.iter().flatten().map(|stamp| stamp.written).max();
+        newest.and_then(|written| written.duration_since(UNIX_EPOCH).ok()).unwrap_or_default()
     }
 }

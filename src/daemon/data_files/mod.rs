@@ -1,28 +1,34 @@
-//! A server of data files, without logs, jails and a database: what `banzone rbldnsd` runs.
+//! Data sets from their files to the zones that publish them, and a server of nothing else: what `banzone rbldnsd` runs, without
+//! logs, jails and a database.
 //!
 //! The files of each zone are looked at every so often, and read again in a thread of their own when they have changed; until
 //! that is done, and if it fails, what was read before is served.
 
 mod files;
+mod published;
 mod zones;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::runtime::Runtime;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-use self::files::{Data, Shrinking};
+pub(super) use self::files::{Data, Shrinking};
+pub use self::files::{Read, Unread, read};
+pub(super) use self::published::{serve, sets, views, zones};
 use super::Signals;
 use crate::clock::Clock;
 use crate::dataset::Options;
 use crate::dns::{self, Service};
 use crate::sys::privileges;
-use crate::zone::Name;
+use crate::zone::{Name, StaticList};
+
+/// How often the daemon looks at the files of its zones: soon enough for people, at no measurable cost.
+pub(super) const CHECK: Duration = Duration::from_secs(2);
 
 /// How often the clock is looked at where no files are.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
@@ -49,10 +55,8 @@ pub struct Settings {
 pub struct Set {
     /// The zone; `None` is all of them, which only a list of clients can be for.
     pub origin: Option<Name>,
-    /// The type of the data set.
-    pub kind: String,
-    /// Its files in their order.
-    pub files: Vec<PathBuf>,
+    /// What it is, and where its files are.
+    pub list: StaticList,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -64,7 +68,10 @@ pub fn run(settings: &Settings) -> Result<()> {
     let runtime =
         Runtime::new().context("no threads for the servers; the limit on threads may be too low")?;
     let signals = Signals::hear(&runtime)?;
-    let data = Data::load(settings, Clock::System.now())?;
+    let data = Data::load(settings.sets.clone(), &Data::default(), Clock::System.now());
+    if let Some(missing) = data.missing() {
+        bail!(missing);
+    }
     let service = Arc::new(Service::new(Arc::new(zones::zones(settings, &data)?), Clock::System));
     let addresses = sockets.local_addresses();
     let server = dns::serve(sockets, &service, runtime.handle())?;
@@ -106,7 +113,7 @@ impl Serving {
     }
 
     fn look_now(mut self, shrinking: Shrinking) -> Self {
-        if !self.data.look(&self.settings, shrinking, Clock::System.now()) {
+        if !self.data.look(shrinking, Clock::System.now()) {
             return self;
         }
         match zones::zones(&self.settings, &self.data) {

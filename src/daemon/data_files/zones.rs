@@ -1,14 +1,14 @@
 //! From the data sets of each zone, and what their files say of it, to zones that can be served.
 
-use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::files::{Content, Data, Known};
-use super::{Set, Settings};
-use crate::dataset::{Acl, Header, Soa};
-use crate::list::{List, Sets};
+use super::Settings;
+use super::files::{Data, Known, Read};
+use super::published::{clients, published};
+use crate::dataset::{Header, Soa};
+use crate::list::List;
 use crate::zone::{self, MOST_NAME_SERVERS, Name, Zone, Zones};
 
 /// The times of an SOA record that no file gives: refresh, retry, expire, minimum.
@@ -22,65 +22,39 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
             origins.push(origin);
         }
     }
-    let parts: Vec<Vec<&Known>> = origins.iter().map(|origin| parts(settings, data, Some(origin))).collect();
+    let parts: Vec<Vec<&Known>> = origins.iter().map(|origin| data.of(Some(origin))).collect();
     let zones = origins.iter().zip(&parts).map(|(origin, parts)| zone(origin, parts, settings));
     let zones = Zones::new(zones.collect::<Result<_>>()?)?;
     for (index, parts) in parts.iter().enumerate() {
         let mut list = List::new(&[]);
         list.set_serial(serial(parts));
         zones.lists().publish(index, list);
-        zones.lists().publish_sets(index, sets(parts));
+        zones.lists().publish_sets(index, published(parts));
     }
-    Ok(zones.with_acl(clients(&parts_of_all(settings, data)?)))
+    Ok(zones.with_acl(clients(&of_all(data)?)))
 }
 
-/// The data sets of a zone.
-fn parts<'a>(settings: &'a Settings, data: &'a Data, origin: Option<&Name>) -> Vec<&'a Known> {
-    let of_zone = data.sets(settings).filter(|(set, _)| set.origin.as_ref() == origin);
-    of_zone.map(|(_, known)| known).collect()
-}
-
-/// Those that are for all zones.
-fn parts_of_all<'a>(settings: &'a Settings, data: &'a Data) -> Result<Vec<&'a Known>> {
-    let of_all = |(set, _): &(&Set, &Known)| set.origin.is_none();
-    if let Some((set, _)) = data.sets(settings).filter(of_all).find(|(_, known)| known.clients().is_none()) {
-        bail!("only a data set of type acl can be without a zone, not one of type {}", set.kind);
-    }
-    Ok(parts(settings, data, None))
-}
-
-impl Known {
-    fn clients(&self) -> Option<&Arc<Acl>> {
-        match &self.content {
-            Content::Clients(acl) => Some(acl),
-            Content::Set(_) => None,
+/// The data sets that are for all zones.
+fn of_all(data: &Data) -> Result<Vec<&Known>> {
+    let of_all = data.of(None);
+    match of_all.iter().map(|known| &known.set.list.settings).find(|settings| !settings.is_acl()) {
+        Some(other) => {
+            bail!("only a data set of type acl can be without a zone, not one of type {}", other.kind)
         }
+        None => Ok(of_all),
     }
-}
-
-fn clients(parts: &[&Known]) -> Option<Arc<Acl>> {
-    parts.iter().find_map(|known| known.clients()).cloned()
-}
-
-fn sets(parts: &[&Known]) -> Sets {
-    let set = |known: &&Known| match &known.content {
-        Content::Set(set) => Some(Arc::clone(set)),
-        Content::Clients(_) => None,
-    };
-    parts.iter().filter_map(set).collect()
 }
 
 /// The first thing that the files of a zone say.
 fn first<'a, T>(parts: &[&'a Known], read: impl Fn(&'a Header) -> Option<T>) -> Option<T> {
-    parts.iter().find_map(|known| read(&known.header))
+    parts.iter().filter_map(|known| known.read()).find_map(|known| read(&known.header))
 }
 
 /// That of the SOA record, or when the newest file was written.
 fn serial(parts: &[&Known]) -> u32 {
     let given = first(parts, |header| header.soa.as_ref()).map_or(0, |soa| soa.serial);
-    let newest = parts.iter().filter_map(|known| known.written()).max();
-    let seconds =
-        newest.and_then(|written| written.duration_since(UNIX_EPOCH).ok()).map_or(0, |age| age.as_secs());
+    let written = parts.iter().filter_map(|known| known.read()).map(Read::written);
+    let seconds = written.max().map_or(0, |newest| newest.as_secs());
     // A serial is a number of 32 bits that goes round (RFC 1982).
     if given == 0 { (seconds & u64::from(u32::MAX)) as u32 } else { given }
 }
@@ -104,7 +78,7 @@ fn zone(origin: &Name, parts: &[&Known], settings: &Settings) -> Result<Zone> {
         expire: span(soa.expire),
         negative_ttl: span(soa.minimum),
         publish: Vec::new(),
-        has_data_sets: true,
+        data_sets: parts.iter().map(|known| known.set.list.clone()).collect(),
         file: format!("the data files of {origin}").into(),
     })?;
     Ok(zone.with_acl(clients(parts)))

@@ -1,0 +1,71 @@
+//! The data sets of a configuration: read as `serve` would read them.
+
+use serde_json::{Value, json};
+
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::daemon::data_files::{Read, Unread, read};
+
+/// A data set, and what came of reading it.
+pub(super) struct Checked {
+    zone: String,
+    title: String,
+    read: Result<Read, Unread>,
+}
+
+/// Reads all data sets.
+pub(super) fn read_all(config: &Config, now: Timestamp) -> Vec<Checked> {
+    let of_zone = |zone: &crate::zone::Settings| {
+        let origin = zone.origin.to_string();
+        let lists = zone.data_sets.iter().map(move |list| Checked {
+            zone: origin.clone(),
+            title: list.settings.title(),
+            read: read(&list.settings, now),
+        });
+        lists.collect::<Vec<_>>()
+    };
+    config.zones.iter().flat_map(of_zone).collect()
+}
+
+impl Checked {
+    /// How it is, in a line.
+    pub(super) fn describe(&self) -> String {
+        let outcome = match &self.read {
+            Ok(read) => format!("{} entries", read.entries()),
+            Err(_) => "cannot be read".to_owned(),
+        };
+        format!("{} {}: {outcome}", self.zone, self.title)
+    }
+
+    /// Why it would not be served.
+    pub(super) fn error(&self) -> Option<String> {
+        let unread = self.read.as_ref().err()?;
+        Some(format!("zone {}: {unread}", self.zone))
+    }
+
+    /// What is wrong in its files.
+    pub(super) fn warnings(&self, now: Timestamp) -> Vec<String> {
+        let Ok(read) = &self.read else { return Vec::new() };
+        let mut warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
+        if read.wrong > warnings.len() {
+            warnings.push(format!("{}: {} more lines are wrong", self.title, read.wrong - warnings.len()));
+        }
+        if let Some(expires) = read.expires().filter(|expires| *expires <= now) {
+            warnings.push(format!(
+                "{}: $TIMESTAMP says that it is too old since {expires}, it is not served",
+                self.title
+            ));
+        }
+        warnings
+    }
+
+    pub(super) fn as_json(&self) -> Value {
+        json!({
+            "zone": self.zone,
+            "set": self.title,
+            "entries": self.read.as_ref().ok().map(Read::entries),
+            "wrong_lines": self.read.as_ref().ok().map(|read| read.wrong),
+            "error": self.error(),
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! From data sets as they were read to what zones answer from.
+
+use std::sync::Arc;
+
+use super::Set;
+use super::files::{Content, Data, Known};
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::dataset::{Acl, DataSet, test_points};
+use crate::dns::Service;
+use crate::http::DataSetView;
+use crate::list::{PublishedSet, Sets};
+use crate::zone::{self, Zone, Zones};
+
+/// The data sets of a configuration.
+pub(in crate::daemon) fn sets(config: &Config) -> impl Iterator<Item = Set> {
+    config.zones.iter().flat_map(|zone| {
+        let set = |list: &zone::StaticList| Set { origin: Some(zone.origin.clone()), list: list.clone() };
+        zone.data_sets.iter().map(set)
+    })
+}
+
+/// The zones of a configuration, which answer from `data`; their lists are still empty.
+pub(in crate::daemon) fn zones(config: &Config, data: &Data) -> Result<Zones, zone::Error> {
+    let zones = config.zones.iter().cloned().map(|settings| {
+        let zone = Zone::new(settings)?;
+        let clients = clients(&data.of(Some(zone.origin())));
+        Ok(zone.with_acl(clients))
+    });
+    let zones = Zones::new(zones.collect::<Result<_, _>>()?)?;
+    publish(&zones, data);
+    Ok(zones)
+}
+
+/// Has the service answer from `data` from now on.
+pub(in crate::daemon) fn serve(service: &Service, data: &Data) {
+    let zones = service.zones();
+    publish(&zones, data);
+    service.replace(Arc::new(zones.for_clients(|zone| clients(&data.of(Some(zone.origin()))))));
+}
+
+/// Puts the data sets into their zones, with their test points.
+fn publish(zones: &Zones, data: &Data) {
+    for (index, zone) in zones.zones().iter().enumerate() {
+        let parts = data.of(Some(zone.origin()));
+        let mut sets = published(&parts);
+        sets.extend(parts.iter().filter_map(|known| points(known)));
+        zones.lists().publish_sets(index, sets);
+    }
+}
+
+/// Those of `parts` that list something and could be read.
+pub(super) fn published(parts: &[&Known]) -> Sets {
+    let published = |known: &&Known| {
+        let read = known.read()?;
+        let Content::Set(set) = &read.content else { return None };
+        Some(PublishedSet { expires: read.expires(), ..of(known, Arc::clone(set)) })
+    };
+    parts.iter().filter_map(published).collect()
+}
+
+/// Its test points, which are there even if it could not be read.
+fn points(known: &Known) -> Option<PublishedSet> {
+    let settings = &known.set.list.settings;
+    let points = test_points(&settings.kind, &settings.options)?;
+    Some(PublishedSet { is_test: true, ..of(known, points) })
+}
+
+fn of(known: &Known, set: Arc<dyn DataSet>) -> PublishedSet {
+    PublishedSet {
+        set,
+        title: known.set.list.settings.title().into(),
+        expires: None,
+        is_test: false,
+        allow_reserved: known.set.list.allow_reserved.clone(),
+    }
+}
+
+/// Who may ask.
+pub(super) fn clients(parts: &[&Known]) -> Option<Arc<Acl>> {
+    let list = parts.iter().find(|known| known.set.list.settings.is_acl())?;
+    match list.read().map(|read| &read.content) {
+        Some(Content::Clients(acl)) => Some(Arc::clone(acl)),
+        _ => Some(Arc::new(Acl::refusing_all())),
+    }
+}
+
+/// What can be seen of `data` from outside.
+pub(in crate::daemon) fn views(data: &Data, now: Timestamp) -> Vec<DataSetView> {
+    let view = |known: &Known| DataSetView {
+        zone: known.set.origin.as_ref().map(ToString::to_string).unwrap_or_default(),
+        title: known.set.list.settings.title(),
+        entries: known.entries(),
+        loaded: known.loaded(),
+        failures: known.failures,
+        problem: known.problem(now),
+    };
+    data.all().iter().map(view).collect()
+}
