@@ -183,13 +183,16 @@ fn listings() -> Vec<(String, String, Option<u64>)> {
 }
 
 fn settings(origin: &str) -> Settings {
-    let publish = |jail: &str, last| Publish {
+    let publish = |jail: &str, last, sublist: Option<&str>| Publish {
+        sublist: sublist.map(|name| name.parse().expect("a name")),
         jails: vec![jail.into()],
         code: Ipv4Addr::new(127, 0, 0, last),
         text: "https://bl.example/ip/$ip banned by $jail until $until, $prefix".parse().expect("a template"),
     };
     Settings {
         origin: origin.parse().expect("a name"),
+        primary: "ns1.example".parse().expect("a name"),
+        ns_ttl: Duration::from_secs(3600),
         name_servers: ["ns1.example", "ns2.example"].map(|name| name.parse().expect("a name")).into(),
         contact: "hostmaster.example".parse().expect("a name"),
         ttl: Duration::from_secs(300),
@@ -198,7 +201,8 @@ fn settings(origin: &str) -> Settings {
         retry: Duration::from_secs(900),
         expire: Duration::from_secs(1_209_600),
         negative_ttl: Duration::from_secs(60),
-        publish: vec![publish("imap", 4), publish("smtp", 3), publish("*", 2)],
+        publish: vec![publish("imap", 4, None), publish("smtp", 3, Some("smtp")), publish("*", 2, None)],
+        data_sets: Vec::new(),
         file: "zones/fuzz.toml".into(),
     }
 }

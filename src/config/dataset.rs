@@ -32,7 +32,8 @@ fn list(written: &file::DataSet, report: &Report) -> Option<StaticList> {
     if settings.is_acl() {
         refuse_values(written, kind, report);
     }
-    Some(StaticList { settings, allow_reserved: Some(written.allow_reserved.iter().copied().collect()) })
+    let allow_reserved = Some(written.allow_reserved.iter().copied().collect());
+    Some(StaticList { settings, allow_reserved, sublist: written.name.clone() })
 }
 
 fn options(written: &file::DataSet, report: &Report) -> Options {
@@ -63,8 +64,10 @@ fn checked_text(text: &At<String>, report: &Report) -> Option<String> {
 
 /// A list of clients lists no addresses.
 fn refuse_values(written: &file::DataSet, kind: &At<String>, report: &Report) {
-    if written.code.is_some() || written.text.is_some() || written.ttl.is_some() {
-        let message = "dataset.type: an acl says who may ask: it has no `code`, `text` or `ttl`";
+    let lists =
+        [written.code.is_some(), written.text.is_some(), written.ttl.is_some(), written.name.is_some()];
+    if lists.contains(&true) {
+        let message = "dataset.type: an acl says who may ask: it has no `code`, `text`, `ttl` or `name`";
         report.add(&kind.place, message);
     }
 }

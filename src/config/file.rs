@@ -13,7 +13,7 @@ use super::{Level, LogFormat};
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula, MANUAL, MOST_ANSWERS};
 use crate::source::Start;
-use crate::zone::{Name, Template};
+use crate::zone::{Name, Sublist, Template};
 
 /// The keys of each kind of section, for reading, for messages and for the test of the manual.
 pub mod keys {
@@ -97,10 +97,10 @@ pub mod keys {
         "dataset",
     ];
     /// `[[publish]]`
-    pub const PUBLISH: &[&str] = &["jails", "code", "text"];
+    pub const PUBLISH: &[&str] = &["jails", "code", "text", "name"];
     /// `[[dataset]]`
     pub const DATASET: &[&str] =
-        &["type", "files", "code", "text", "ttl", "allow_reserved", "clear_host_bits"];
+        &["type", "files", "code", "text", "ttl", "name", "allow_reserved", "clear_host_bits"];
     /// A file of `filters`.
     pub const FILTER: &[&str] = &["daemon", "failregex", "ignoreregex", "datepattern", "timezone"];
 
@@ -487,6 +487,7 @@ pub(super) struct Publish {
     pub jails: Vec<At<String>>,
     pub code: Option<Ipv4Addr>,
     pub text: Option<Template>,
+    pub name: Option<Sublist>,
 }
 
 impl Publish {
@@ -495,6 +496,7 @@ impl Publish {
             jails: section.require("jails", "[\"*\"]").unwrap_or_default(),
             code: section.get("code"),
             text: section.get("text"),
+            name: section.get("name"),
         }
     }
 }
@@ -506,6 +508,7 @@ pub(super) struct DataSet {
     pub code: Option<Ipv4Addr>,
     pub text: Option<At<String>>,
     pub ttl: Option<Duration>,
+    pub name: Option<Sublist>,
     pub allow_reserved: Vec<Prefix>,
     pub clear_host_bits: bool,
 }
@@ -518,6 +521,7 @@ impl DataSet {
             code: section.get("code"),
             text: section.get("text"),
             ttl: section.get("ttl"),
+            name: section.get("name"),
             allow_reserved: section.get("allow_reserved").unwrap_or_default(),
             clear_host_bits: section.get("clear_host_bits").unwrap_or(false),
         }

@@ -13,7 +13,7 @@ use super::{Level, LogFormat};
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula};
 use crate::source::Start;
-use crate::zone::{Name, Template};
+use crate::zone::{Name, Sublist, Template};
 
 impl Value for String {
     fn read(raw: &Raw<'_>) -> Option<Self> {
@@ -97,6 +97,7 @@ from_string! {
     Ipv4Addr: "an IPv4 address such as \"127.0.0.2\"",
     Name: "a domain name such as \"bl.example.\"",
     Template: "a text",
+    Sublist: "a name such as \"sasl\"",
     Formula: "a formula such as \"ban.Time * (ban.Count + 1) * banFactor\"",
 }
 

@@ -94,5 +94,6 @@ fn publish(written: &file::Publish) -> Publish {
         jails: written.jails.iter().map(|jail| jail.value.as_str().into()).collect(),
         code: written.code.unwrap_or(CODE),
         text: written.text.clone().unwrap_or_else(default),
+        sublist: written.name.clone(),
     }
 }

@@ -126,6 +126,7 @@ mod tests {
                     jails: vec!["*".into()],
                     code: Ipv4Addr::new(127, 0, 0, 4),
                     text: "$ip".parse().unwrap(),
+                    sublist: None,
                 }],
                 data_sets: Vec::new(),
                 file: "zone.toml".into(),

@@ -4,6 +4,7 @@
 //! zone and hands it to [`Lists`], where readers pick up the latest version without a lock. Pure: `now` is an argument.
 
 mod lists;
+mod part;
 mod published_set;
 mod publisher;
 mod rule;
@@ -13,4 +14,4 @@ pub use lists::{Lists, Sets};
 pub use published_set::PublishedSet;
 pub use publisher::Publisher;
 pub use rule::{EVERY_OTHER_JAIL, Rule};
-pub use snapshot::{List, Listing, Listings};
+pub use snapshot::{List, Listing, Listings, View};

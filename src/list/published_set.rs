@@ -15,6 +15,8 @@ pub struct PublishedSet {
     pub set: Arc<dyn DataSet>,
     /// What people know it by.
     pub title: Arc<str>,
+    /// The number of the sublist that publishes it alone.
+    pub sublist: Option<u16>,
     /// From then on it is too old to be answered from.
     pub expires: Option<Timestamp>,
     /// Whether these are test points (RFC 5782, section 5), which are listed whatever the allowlist says.
@@ -24,6 +26,11 @@ pub struct PublishedSet {
 }
 
 impl PublishedSet {
+    /// Whether it is published under a name: that of the zone, or of a sublist.
+    pub fn is_in(&self, sublist: Option<u16>) -> bool {
+        sublist.is_none() || self.sublist == sublist
+    }
+
     /// Whether it can be answered from at `now`.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|expires| now < expires)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::rule::Publishing;
+use super::part::Parts;
 use super::{List, Lists};
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet};
@@ -17,7 +17,7 @@ pub struct Publisher {
     /// The bans in force.
     bans: BanTable,
     /// Under which rules each zone publishes the jails of `bans`.
-    publishing: Vec<Arc<Publishing>>,
+    parts: Vec<Arc<Parts>>,
     /// The allowlist and when each entry ends.
     allow: BTreeMap<Prefix, Option<Timestamp>>,
     /// What the configuration allows.
@@ -30,8 +30,8 @@ impl Publisher {
     /// number of the last change; `never` is what no list ever holds, whatever the allowlist says.
     pub fn new(lists: Arc<Lists>, base: u32, never: PrefixSet) -> Self {
         let versions: Vec<List> = lists.rules().map(List::new).collect();
-        let publishing = versions.iter().map(|_| Arc::default()).collect();
-        Self { lists, versions, bans: BanTable::default(), publishing, never, allow: BTreeMap::new(), base }
+        let parts = versions.iter().map(|_| Arc::default()).collect();
+        Self { lists, versions, bans: BanTable::default(), parts, never, allow: BTreeMap::new(), base }
     }
 
     /// The bans in force as they were published last.
@@ -90,7 +90,7 @@ impl Publisher {
         // Serials count in 32 bits and wrap (RFC 1982).
         let serial = self.base.wrapping_add(number as u32);
         for (zone, list) in self.versions.iter_mut().enumerate() {
-            list.set_bans(self.bans.clone(), Arc::clone(&self.publishing[zone]));
+            list.set_bans(self.bans.clone(), Arc::clone(&self.parts[zone]));
             list.set_serial(serial);
             self.lists.publish(zone, list.clone());
         }
@@ -99,9 +99,9 @@ impl Publisher {
     /// Looks up the rules of jails that are new.
     fn learn_jails(&mut self) {
         let jails = self.bans.jails();
-        for (publishing, rules) in self.publishing.iter_mut().zip(self.lists.rules()) {
-            if publishing.len() != jails.len() {
-                *publishing = Arc::new(Publishing::new(rules, jails));
+        for (parts, rules) in self.parts.iter_mut().zip(self.lists.rules()) {
+            if parts.whole.publishing.len() != jails.len() {
+                *parts = Arc::new(Parts::new(rules, jails));
             }
         }
     }
@@ -118,7 +118,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_secs(1000);
 
     fn rule(jails: &[&str], code: [u8; 4]) -> Rule {
-        Rule { jails: jails.iter().map(|jail| Arc::from(*jail)).collect(), code: code.into() }
+        Rule { jails: jails.iter().map(|jail| Arc::from(*jail)).collect(), code: code.into(), sublist: None }
     }
 
     /// One zone that publishes `imap` alone, and one that publishes everything.

@@ -21,6 +21,8 @@ pub struct Rule {
     pub jails: Vec<Arc<str>>,
     /// The A record of what they list.
     pub code: Ipv4Addr,
+    /// The number of the sublist that publishes it alone.
+    pub sublist: Option<u16>,
 }
 
 /// The index of the rule that publishes `jail`.
@@ -35,9 +37,11 @@ fn rule_of(rules: &[Rule], jail: &str) -> Option<u16> {
 pub(super) struct Publishing(Vec<Option<u16>>);
 
 impl Publishing {
-    /// As `rules` say of `jails`.
-    pub(super) fn new(rules: &[Rule], jails: &[JailOfTable]) -> Self {
-        Self(jails.iter().map(|jail| rule_of(rules, &jail.name)).collect())
+    /// As `rules` say of `jails`; only those count that are taken.
+    pub(super) fn new(rules: &[Rule], jails: &[JailOfTable], takes: &dyn Fn(&Rule) -> bool) -> Self {
+        let rule_of =
+            |jail: &JailOfTable| rule_of(rules, &jail.name).filter(|rule| takes(&rules[usize::from(*rule)]));
+        Self(jails.iter().map(rule_of).collect())
     }
 
     /// Of how many jails it knows.
@@ -58,18 +62,19 @@ impl Publishing {
 
 /// The test points of a zone and their rules (RFC 5782, section 5): 127.0.0.2, and for each code 127.0.0.N the address
 /// 127.0.0.N. Where no rule has the code 127.0.0.2, that address stands for the first rule.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct TestPoints(Vec<(Ipv4Addr, u16)>);
 
 impl TestPoints {
-    /// Those of a zone with these rules.
-    pub(super) fn new(rules: &[Rule]) -> Self {
+    /// Those of a zone with these rules, of which only those count that are taken.
+    pub(super) fn new(rules: &[Rule], takes: &dyn Fn(&Rule) -> bool) -> Self {
         let last_octet = |code: &Ipv4Addr| matches!(code.octets(), [127, 0, 0, last] if last >= 2);
-        let codes = (0..).zip(rules).map(|(rule, Rule { code, .. })| (*code, rule));
-        let mut points: Vec<(Ipv4Addr, u16)> = codes.filter(|(code, _)| last_octet(code)).collect();
-        if !rules.is_empty() {
-            points.push((TEST_POINT_V4, 0));
-        }
+        let taken = (0..).zip(rules).filter(|(_, rule)| takes(rule));
+        let codes: Vec<(Ipv4Addr, u16)> = taken.map(|(index, rule)| (rule.code, index)).collect();
+        let first = codes.first().map(|(_, rule)| (TEST_POINT_V4, *rule));
+        let mut points: Vec<(Ipv4Addr, u16)> =
+            codes.into_iter().filter(|(code, _)| last_octet(code)).collect();
+        points.extend(first);
         // The first rule of each code counts.
         points.sort_by_key(|(code, _)| *code);
         points.dedup_by_key(|(code, _)| *code);
@@ -107,11 +112,11 @@ mod tests {
     use super::*;
 
     fn rule(jails: &[&str], code: [u8; 4]) -> Rule {
-        Rule { jails: jails.iter().map(|jail| Arc::from(*jail)).collect(), code: code.into() }
+        Rule { jails: jails.iter().map(|jail| Arc::from(*jail)).collect(), code: code.into(), sublist: None }
     }
 
     fn check_points(rules: &[Rule], expected: &[(&str, u16)]) {
-        let points = TestPoints::new(rules);
+        let points = TestPoints::new(rules, &|_| true);
         let points = points.0.iter().map(|(point, rule)| (point.to_string(), *rule));
         let expected = expected.iter().map(|(point, rule)| ((*point).to_owned(), *rule));
         assert_eq!(points.collect::<Vec<_>>(), expected.collect::<Vec<_>>(), "{rules:?}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::Rule;
-use super::rule::{Publishing, TestPoints};
+use super::part::{Part, Parts};
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet};
 use crate::store::{BanTable, Held};
@@ -40,8 +40,7 @@ pub type Listings<'a> = SmallVec<[Listing<'a>; 2]>;
 #[derive(Clone)]
 pub struct List {
     bans: BanTable,
-    publishing: Arc<Publishing>,
-    points: Arc<TestPoints>,
+    parts: Arc<Parts>,
     allow: Arc<PrefixSet>,
     serial: u32,
 }
@@ -51,28 +50,25 @@ impl List {
     pub fn new(rules: &[Rule]) -> Self {
         Self {
             bans: BanTable::default(),
-            publishing: Arc::default(),
-            points: Arc::new(TestPoints::new(rules)),
+            parts: Arc::new(Parts::new(rules, &[])),
             allow: Arc::new(std::iter::once(Prefix::from(NEVER)).collect()),
             serial: 0,
         }
     }
 
-    /// The listings in force at `now` that cover `address`, those of the most specific prefix first, then by rule and jail.
-    /// None but a test point's if the allowlist has the address. IPv4-mapped IPv6 is IPv4.
+    /// The listings in force at `now` that cover `address`: [`View::find`] of all that the zone publishes.
     pub fn find(&self, address: IpAddr, now: Timestamp) -> Listings<'_> {
-        let host = Prefix::host(address);
-        let bans = self.bans.covering(host);
-        let mut found: Listings<'_> =
-            bans.filter_map(|(prefix, held)| self.listing(prefix, held, now)).collect();
-        if !found.is_empty() && self.allow.covers(host) {
-            found.clear();
-        }
-        found.extend(self.points.get(host));
-        if found.len() > 1 {
-            found.sort_by_key(|listing| (Reverse(listing.prefix.len()), listing.rule, listing.jail));
-        }
-        found
+        self.view(None).find(address, now)
+    }
+
+    /// Whether any address inside `prefix` is listed at `now`: [`View::any_within`] of all that the zone publishes.
+    pub fn any_within(&self, prefix: Prefix, now: Timestamp) -> bool {
+        self.view(None).any_within(prefix, now)
+    }
+
+    /// What the sublist of this number publishes, or the zone.
+    pub fn view(&self, sublist: Option<u16>) -> View<'_> {
+        View { list: self, part: self.parts.get(sublist) }
     }
 
     /// Whether the allowlist has `address`, so that nothing but a test point may say that it is listed.
@@ -80,41 +76,9 @@ impl List {
         self.allow.contains(address)
     }
 
-    /// Whether any address inside `prefix` is listed at `now`: by itself, by its network, or by a network around all
-    /// of `prefix`. Says which reversed partial names exist (RFC 4592, section 2.2.2; RFC 8020, section 2). Where very many
-    /// bans inside are not published here, the answer is yes; a name that exists without need does no harm.
-    pub fn any_within(&self, prefix: Prefix, now: Timestamp) -> bool {
-        if self.points.any_within(prefix) {
-            return true;
-        }
-        let counts = |common: Prefix, held: Held| {
-            self.listing(common, held, now).is_some() && !self.allow.covers(common)
-        };
-        let mut around = self.bans.covering(prefix);
-        let mut inside = self.inside(prefix).enumerate();
-        around.any(|(_, held)| counts(prefix, held))
-            || inside.any(|(passed, (network, held))| passed == LONGEST_SEARCH || counts(network, held))
-    }
-
-    /// The bans inside `prefix`; those of IPv4 stand inside `::/0`, as their IPv6 names do in the DNS.
-    fn inside(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
-        let (first, last) = prefix.bounds();
-        let (mapped_first, mapped_last) = Prefix::all_ipv4().bounds();
-        let holds_ipv4 = !prefix.is_ipv4() && first <= mapped_first && mapped_last <= last;
-        let ipv4 = holds_ipv4.then(|| self.bans.within(Prefix::all_ipv4()));
-        self.bans.within(prefix).chain(ipv4.into_iter().flatten())
-    }
-
-    /// The ban `held` of `prefix` as this zone publishes it at `now`, if it does.
-    fn listing(&self, prefix: Prefix, held: Held, now: Timestamp) -> Option<Listing<'_>> {
-        let rule = self.publishing.rule(held.jail)?;
-        let jail = &*self.bans.jails()[held.jail.index()].name;
-        held.in_force(now).then_some(Listing { prefix, jail, rule, since: held.since, until: held.until })
-    }
-
-    /// Goes on with `bans`, of which it lists those that `publishing` says.
-    pub(super) fn set_bans(&mut self, bans: BanTable, publishing: Arc<Publishing>) {
-        (self.bans, self.publishing) = (bans, publishing);
+    /// Goes on with `bans`, of which it lists those that `parts` say.
+    pub(super) fn set_bans(&mut self, bans: BanTable, parts: Arc<Parts>) {
+        (self.bans, self.parts) = (bans, parts);
     }
 
     /// Replaces the allowlist, whose addresses are never found. 127.0.0.1 is always on it.
@@ -140,13 +104,71 @@ impl List {
     /// How many listings there are, test points and those that the allowlist hides among them.
     pub fn len(&self) -> usize {
         let jails = self.bans.jails().iter().enumerate();
-        let published = jails.filter(|(jail, _)| self.publishing.rule_at(*jail).is_some());
-        self.points.len() + published.map(|(_, jail)| jail.bans).sum::<usize>()
+        let published = jails.filter(|(jail, _)| self.parts.whole.publishing.rule_at(*jail).is_some());
+        self.parts.whole.points.len() + published.map(|(_, jail)| jail.bans).sum::<usize>()
     }
 
     /// Whether there is no listing at all.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// A list as it is seen under one name: the zone's, or a sublist's.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    list: &'a List,
+    part: &'a Part,
+}
+
+impl<'a> View<'a> {
+    /// The listings in force at `now` that cover `address`, those of the most specific prefix first, then by rule and jail.
+    /// None but a test point's if the allowlist has the address. IPv4-mapped IPv6 is IPv4.
+    pub fn find(self, address: IpAddr, now: Timestamp) -> Listings<'a> {
+        let host = Prefix::host(address);
+        let bans = self.list.bans.covering(host);
+        let mut found: Listings<'a> =
+            bans.filter_map(|(prefix, held)| self.listing(prefix, held, now)).collect();
+        if !found.is_empty() && self.list.allow.covers(host) {
+            found.clear();
+        }
+        found.extend(self.part.points.get(host));
+        if found.len() > 1 {
+            found.sort_by_key(|listing| (Reverse(listing.prefix.len()), listing.rule, listing.jail));
+        }
+        found
+    }
+
+    /// Whether any address inside `prefix` is listed at `now`: by itself, by its network, or by a network around all
+    /// of `prefix`. Says which reversed partial names exist (RFC 4592, section 2.2.2; RFC 8020, section 2). Where very many
+    /// bans inside are not published here, the answer is yes; a name that exists without need does no harm.
+    pub fn any_within(self, prefix: Prefix, now: Timestamp) -> bool {
+        if self.part.points.any_within(prefix) {
+            return true;
+        }
+        let counts = |common: Prefix, held: Held| {
+            self.listing(common, held, now).is_some() && !self.list.allow.covers(common)
+        };
+        let mut around = self.list.bans.covering(prefix);
+        let mut inside = self.inside(prefix).enumerate();
+        around.any(|(_, held)| counts(prefix, held))
+            || inside.any(|(passed, (network, held))| passed == LONGEST_SEARCH || counts(network, held))
+    }
+
+    /// The bans inside `prefix`; those of IPv4 stand inside `::/0`, as their IPv6 names do in the DNS.
+    fn inside(self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> + 'a {
+        let (first, last) = prefix.bounds();
+        let (mapped_first, mapped_last) = Prefix::all_ipv4().bounds();
+        let holds_ipv4 = !prefix.is_ipv4() && first <= mapped_first && mapped_last <= last;
+        let ipv4 = holds_ipv4.then(|| self.list.bans.within(Prefix::all_ipv4()));
+        self.list.bans.within(prefix).chain(ipv4.into_iter().flatten())
+    }
+
+    /// The ban `held` of `prefix` as this zone publishes it at `now`, if it does.
+    fn listing(self, prefix: Prefix, held: Held, now: Timestamp) -> Option<Listing<'a>> {
+        let rule = self.part.publishing.rule(held.jail)?;
+        let jail = &*self.list.bans.jails()[held.jail.index()].name;
+        held.in_force(now).then_some(Listing { prefix, jail, rule, since: held.since, until: held.until })
     }
 }
 

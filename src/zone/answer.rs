@@ -199,11 +199,23 @@ fn look_up(
     };
     let (list, sets) = (zones.lists().latest(index), zones.lists().sets(index));
     let zone = &zones.zones()[index];
-    if zone.settings().publish.is_empty() && !any_fresh(&sets, now) {
+    let (origin, sublist) =
+        (below, question.labels(below).next_back().and_then(|label| zone.sublists().number(label)));
+    let below = origin - usize::from(sublist.is_some());
+    let lookup = Lookup {
+        zone,
+        list: &list,
+        sets: &sets,
+        question,
+        origin,
+        sublist,
+        below,
+        reversed: read_reversed(question.labels(below)),
+        now,
+    };
+    if !lookup.has_data() {
         return Some(Verdict { zone: Some(index), ..Verdict::refusal(Rcode::ServFail) });
     }
-    let reversed = read_reversed(question.labels(below));
-    let lookup = Lookup { zone, list: &list, sets: &sets, question, below, reversed, now };
     let found = lookup.find_for(listed, client, zones, reply);
     if !reply.has_answer() {
         lookup.deny(reply);
@@ -215,12 +227,6 @@ fn look_up(
         zone: Some(index),
         listed: found == Found::Listed,
     })
-}
-
-/// Whether any data set can be answered from. Where there is no other list and all of them are too old or could not be
-/// read, saying that nothing is listed would be a lie: a resolver has to ask another server (RFC 2308, section 7.1).
-fn any_fresh(sets: &Sets, now: Timestamp) -> bool {
-    sets.iter().any(|one| !one.is_test && one.is_fresh(now))
 }
 
 /// What the lists of clients say of one.
@@ -276,6 +282,10 @@ struct Lookup<'a> {
     sets: &'a Sets,
     question: &'a Question,
     /// How many labels the question has before the origin.
+    origin: usize,
+    /// The sublist that is asked alone.
+    sublist: Option<u16>,
+    /// How many labels the question has before the origin or the name of the sublist.
     below: usize,
     /// What they mean as a reversed address.
     reversed: Option<Reversed>,
@@ -283,6 +293,17 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
+    /// Whether there is anything to answer from. Where no bans are published and all data sets are too old or could not be
+    /// read, saying that nothing is listed would be a lie: a resolver has to ask another server (RFC 2308, section 7.1).
+    fn has_data(&self) -> bool {
+        let publishes_bans = match self.sublist {
+            None => !self.zone.settings().publish.is_empty(),
+            Some(sublist) => self.zone.sublists().has_rules(sublist),
+        };
+        let is_data = |one: &PublishedSet| !one.is_test && one.is_in(self.sublist) && one.is_fresh(self.now);
+        publishes_bans || self.sets.iter().any(is_data)
+    }
+
     /// Adds what answers the question of a client for whom this is listed.
     fn find_for(&self, listed: ListedFor<'_>, client: IpAddr, zones: &Zones, reply: &mut Reply<'_>) -> Found {
         match (listed, self.reversed) {
@@ -301,8 +322,10 @@ impl Lookup<'_> {
 
     /// Adds what answers the question.
     fn find(&self, zones: &Zones, reply: &mut Reply<'_>) -> Found {
-        if self.below == 0 {
+        if self.origin == 0 {
             self.apex(reply);
+        }
+        if self.below == 0 {
             return Found::Name;
         }
         match self.reversed {
@@ -331,7 +354,9 @@ impl Lookup<'_> {
 
     /// Adds what the data sets of the zone have; not `all`: only those that are for everybody.
     fn find_in_sets(&self, all: bool, reply: &mut Reply<'_>) -> Found {
-        let is_asked = |one: &&PublishedSet| (all || one.set.is_for_everybody()) && one.is_fresh(self.now);
+        let is_asked = |one: &&PublishedSet| {
+            (all || one.set.is_for_everybody()) && one.is_fresh(self.now) && one.is_in(self.sublist)
+        };
         let mut sets = self.sets.iter().filter(is_asked).peekable();
         if sets.peek().is_none() {
             return Found::Nothing;
@@ -372,7 +397,7 @@ impl Lookup<'_> {
     }
 
     fn address(&self, address: IpAddr, reply: &mut Reply<'_>) -> Found {
-        let listings = self.list.find(address, self.now);
+        let listings = self.list.view(self.sublist).find(address, self.now);
         // The records of one set have one time to live (RFC 2181, section 5.2).
         let ttls = listings.iter().map(|listing| self.zone.ttl(listing, self.now));
         let Some(ttl) = ttls.min() else {
@@ -399,7 +424,7 @@ impl Lookup<'_> {
 
     fn any_within(&self, prefixes: [Option<Prefix>; 2]) -> bool {
         let mut prefixes = prefixes.into_iter().flatten();
-        prefixes.any(|prefix| self.list.any_within(prefix, self.now))
+        prefixes.any(|prefix| self.list.view(self.sublist).any_within(prefix, self.now))
     }
 
     fn codes(&self, listings: &[Listing<'_>], ttl: u32, reply: &mut Reply<'_>) {
@@ -422,7 +447,7 @@ impl Lookup<'_> {
 
     /// "No such name" and "no such type" say how long that holds (RFC 2308, section 3).
     fn deny(&self, reply: &mut Reply<'_>) {
-        let owner = self.question.offset(self.below);
+        let owner = self.question.offset(self.origin);
         reply.authority(owner, TYPE_SOA, self.zone.negative_ttl(), |out| {
             self.zone.write_soa(self.list.serial(), out);
         });

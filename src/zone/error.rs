@@ -33,6 +33,17 @@ pub enum Problem {
     /// Nothing would ever be listed, not even a test point.
     #[error("publishes nothing: add a [[publish]] with jails, a code and a text, or a [[dataset]]")]
     NothingPublished,
+    /// More sublists than are sensible.
+    #[error("{0} sublists: keep at most {most}", most = super::served::MOST_SUBLISTS)]
+    TooManySublists(usize),
+    /// One name for a part of a zone and for another zone.
+    #[error("stands inside the sublist `{sublist}` of zone {zone}: give one of the two another name")]
+    InsideSublist {
+        /// The zone with the sublist.
+        zone: Name,
+        /// The sublist.
+        sublist: String,
+    },
     /// Which list of clients counts would be anybody's guess.
     #[error("has two data sets of type acl: put all clients into one")]
     AclTwice,
@@ -52,7 +63,9 @@ pub enum Problem {
     #[error("`{0}` is not between 1 second and 68 years: choose one that is")]
     TimeOutOfRange(&'static str),
     /// A reversed IPv6 address takes 64 octets of the 255 a name has.
-    #[error("the origin is too long to stand behind a reversed IPv6 address: use at most 189 characters")]
+    #[error(
+        "the origin is too long to stand behind a reversed IPv6 address: use at most 189 characters, with the longest `name`"
+    )]
     OriginTooLong,
     /// Two zones with the same origin.
     #[error("{} has the same origin: change one of the two", .0.display())]

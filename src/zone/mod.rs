@@ -11,6 +11,7 @@ mod query;
 mod reply;
 mod served;
 mod settings;
+mod sublist;
 mod template;
 mod zones;
 
@@ -20,6 +21,7 @@ pub use listed::{InSet, Listed};
 pub use name::{Name, ParseNameError};
 pub use served::{MOST_NAME_SERVERS, Zone};
 pub use settings::{Publish, Settings, StaticList};
+pub use sublist::{ParseSublistError, Sublist};
 pub use template::{ParseTemplateError, Template, Values};
 pub use zones::Zones;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::name::LONGEST_NAME;
-use super::{Error, Name, Problem, Publish, Settings, StaticList};
+use super::sublist::Sublists;
+use super::{Error, Name, Problem, Publish, Settings, StaticList, Sublist};
 use crate::clock::Timestamp;
 use crate::dataset::Acl;
 use crate::list::{Listing, Rule};
@@ -16,6 +17,9 @@ pub const MOST_NAME_SERVERS: usize = 13;
 
 /// Far more than there are kinds of abuse, and few enough for an index of 16 bits.
 pub(super) const MOST_RULES: usize = 256;
+
+/// As many as anybody tells apart; a question is compared with each.
+pub(super) const MOST_SUBLISTS: usize = 32;
 
 /// 32 nibbles with their length octets: what stands before the origin in an IPv6 question.
 const REVERSED_IPV6: usize = 64;
@@ -37,6 +41,7 @@ pub struct Zone {
     /// The SOA's REFRESH, RETRY, EXPIRE and MINIMUM in wire form.
     soa_times: Vec<u8>,
     acl: Option<Arc<Acl>>,
+    sublists: Sublists,
 }
 
 impl Zone {
@@ -53,6 +58,7 @@ impl Zone {
             soa_names: [settings.primary.as_wire(), settings.contact.as_wire()].concat(),
             soa_times: times.into_iter().flat_map(|time| seconds(time).to_be_bytes()).collect(),
             acl: None,
+            sublists: Sublists::new(&settings.publish, &settings.data_sets),
             settings,
         })
     }
@@ -79,12 +85,22 @@ impl Zone {
 
     /// What its list has to know.
     pub fn rules(&self) -> Vec<Rule> {
-        let rules = self
-            .settings
-            .publish
-            .iter()
-            .map(|publish| Rule { jails: publish.jails.clone(), code: publish.code });
-        rules.collect()
+        let rule = |publish: &Publish| Rule {
+            jails: publish.jails.clone(),
+            code: publish.code,
+            sublist: publish.sublist.as_ref().and_then(|name| self.sublist(name)),
+        };
+        self.settings.publish.iter().map(rule).collect()
+    }
+
+    /// The number of one of its sublists.
+    pub fn sublist(&self, name: &Sublist) -> Option<u16> {
+        self.sublists.number(name.label())
+    }
+
+    /// The names that it has for parts of what it lists.
+    pub(super) fn sublists(&self) -> &Sublists {
+        &self.sublists
     }
 
     /// The origin for texts, without its last dot.
@@ -139,7 +155,12 @@ fn seconds(time: Duration) -> u32 {
 }
 
 fn check(settings: &Settings) -> Result<(), Problem> {
-    if settings.origin.as_wire().len() + REVERSED_IPV6 > LONGEST_NAME {
+    let sublists = Sublists::new(&settings.publish, &settings.data_sets);
+    if sublists.names().len() > MOST_SUBLISTS {
+        return Err(Problem::TooManySublists(sublists.names().len()));
+    }
+    let longest = sublists.names().map(|name| 1 + name.label().len()).max().unwrap_or(0);
+    if settings.origin.as_wire().len() + longest + REVERSED_IPV6 > LONGEST_NAME {
         return Err(Problem::OriginTooLong);
     }
     check_name_servers(&settings.name_servers)?;
@@ -274,6 +295,11 @@ mod tests {
             |settings| settings.publish = (0..257).map(|index| with(&[&index.to_string()])).collect(),
             Problem::TooManyRules(257),
         );
+        let named = |index: usize| {
+            let sublist = Some(format!("sub-{}", index % 33).parse().unwrap());
+            Publish { sublist, ..with(&[&index.to_string()]) }
+        };
+        check(|settings| settings.publish = (0..40).map(named).collect(), Problem::TooManySublists(33));
     }
 
     #[test]
@@ -289,7 +315,9 @@ mod tests {
         check(|settings| settings.origin = origin(62), Problem::OriginTooLong);
         let mut settings = settings("bl.example");
         settings.origin = origin(61);
-        assert!(Zone::new(settings).is_ok());
+        assert!(Zone::new(settings.clone()).is_ok());
+        settings.publish[0].sublist = Some("ab".parse().unwrap());
+        assert_eq!(Zone::new(settings).unwrap_err().problem, Problem::OriginTooLong);
     }
 
     #[test]

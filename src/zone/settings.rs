@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Name, Template};
+use super::{Name, Sublist, Template};
 use crate::dataset;
 use crate::ip::PrefixSet;
 
@@ -18,6 +18,8 @@ pub struct Publish {
     pub code: Ipv4Addr,
     /// The TXT record.
     pub text: Template,
+    /// Under which name inside the zone this is answered alone as well.
+    pub sublist: Option<Sublist>,
 }
 
 /// A data set of a zone.
@@ -27,6 +29,8 @@ pub struct StaticList {
     pub settings: dataset::Settings,
     /// The reserved ranges that it may list; `None` is all of them.
     pub allow_reserved: Option<PrefixSet>,
+    /// Under which name inside the zone this is answered alone as well.
+    pub sublist: Option<Sublist>,
 }
 
 /// One DNS zone under which a list is published.

@@ -22,6 +22,7 @@ pub(super) fn settings(origin: &str) -> Settings {
             jails: vec!["*".into()],
             code: [127, 0, 0, 2].into(),
             text: "$ip is listed".parse().unwrap(),
+            sublist: None,
         }],
         data_sets: Vec::new(),
         file: format!("zones/{origin}.toml").into(),

@@ -113,6 +113,10 @@ fn check_nested(inner: &Zone, outer: &Zone) -> Result<(), Error> {
         Some(next) if read_reversed(std::iter::once(*next)).is_some() => {
             Err(error(inner, Problem::InsideAddresses(outer.origin().clone())))
         }
+        Some(next) if outer.sublists().number(next).is_some() => {
+            let (zone, sublist) = (outer.origin().clone(), String::from_utf8_lossy(next).into_owned());
+            Err(error(inner, Problem::InsideSublist { zone, sublist }))
+        }
         _ => Ok(()),
     }
 }
@@ -144,6 +148,21 @@ mod tests {
         check(&["bl.example", "wl.example", "example"], None);
         let twice = Problem::OriginTwice("zones/bl.example.toml".into());
         check(&["bl.example", "wl.example", "BL.example."], Some(("bl.example.", twice)));
+    }
+
+    #[test]
+    fn no_zone_stands_inside_a_sublist() {
+        let mut outer = settings("bl.example");
+        outer.publish[0].sublist = Some("sasl".parse().unwrap());
+        for (inner, is_right) in
+            [("sasl.bl.example", false), ("x.sasl.bl.example", false), ("spam.bl.example", true)]
+        {
+            let zones = vec![Zone::new(outer.clone()).unwrap(), Zone::new(settings(inner)).unwrap()];
+            let problem = Zones::new(zones).err().map(|error| error.problem);
+            let expected =
+                Problem::InsideSublist { zone: "bl.example".parse().unwrap(), sublist: "sasl".to_owned() };
+            assert_eq!(problem, (!is_right).then_some(expected), "{inner}");
+        }
     }
 
     #[test]

@@ -9,10 +9,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use banzone::clock::Timestamp;
+use banzone::dataset::{self, Options, Source, test_points};
 use banzone::ip::{Prefix, PrefixSet, write_reversed};
 use banzone::jail::{Allow, Ban, BanTable, Held, Origin};
-use banzone::list::Publisher;
-use banzone::zone::{Outcome, Peer, Publish, Rcode, Settings, Transport, Zone, Zones, answer};
+use banzone::list::{PublishedSet, Publisher};
+use banzone::zone::{Outcome, Peer, Publish, Rcode, Settings, StaticList, Transport, Zone, Zones, answer};
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Record, RecordType};
 use proptest::prelude::*;
@@ -55,6 +56,8 @@ struct Script {
     zones: Vec<Settings>,
     bans: Vec<Ban>,
     allow: Vec<Allow>,
+    /// Of each data set: the index of its zone, and its lines.
+    entries: Vec<(usize, String)>,
     defined: Vec<(String, String)>,
     steps: Vec<Step>,
 }
@@ -96,6 +99,17 @@ impl Script {
                 let publish = publish(rest);
                 self.last_zone().publish.push(publish);
             }
+            "sublist" => {
+                self.last_zone().publish.last_mut().unwrap().sublist = Some(rest.parse().unwrap());
+            }
+            "dataset" => {
+                self.entries.push((self.zones.len() - 1, String::new()));
+                self.last_zone().data_sets.push(data_set(rest));
+            }
+            "entry" => {
+                let (_, entries) = self.entries.last_mut().unwrap();
+                *entries += &format!("{rest}\n");
+            }
             "ban" => self.bans.push(ban(rest)),
             "allow" => self.allow.push(allow(rest)),
             "define" => {
@@ -131,6 +145,12 @@ impl Script {
             bans.set(*prefix, Held { jail, since: *since, until: *until, count: *count });
         }
         publisher.start(bans, self.allow.clone(), CHANGE, START);
+        for (index, zone) in zones.zones().iter().enumerate() {
+            let entries = self.entries.iter().filter(|(of, _)| *of == index);
+            let sets = zone.settings().data_sets.iter().zip(entries);
+            let sets = sets.flat_map(|(list, (_, entries))| published(zone, list, entries));
+            zones.lists().publish_sets(index, sets.collect());
+        }
         zones
     }
 }
@@ -174,7 +194,39 @@ fn publish(written: &str) -> Publish {
         code: words.next().unwrap().parse().unwrap(),
         jails: words.next().unwrap().split(',').map(Arc::from).collect(),
         text: words.next().unwrap_or_default().parse().unwrap(),
+        sublist: None,
     }
+}
+
+/// `TYPE CODE [NAME]`
+fn data_set(written: &str) -> StaticList {
+    let mut words = written.split_whitespace();
+    let kind = words.next().unwrap().to_owned();
+    let code = words.next().unwrap().parse().unwrap();
+    let options = Options { code, text: Some("$ in the set".to_owned()), ..Options::default() };
+    StaticList {
+        settings: dataset::Settings { kind, files: Vec::new(), options },
+        allow_reserved: Some(PrefixSet::default()),
+        sublist: words.next().map(|name| name.parse().unwrap()),
+    }
+}
+
+/// The entries of a data set, and its test points, as a zone publishes them.
+fn published(zone: &Zone, list: &StaticList, entries: &str) -> Vec<PublishedSet> {
+    let StaticList { settings, allow_reserved, sublist } = list;
+    let source = Source { name: "set", bytes: entries.as_bytes() };
+    let loaded = dataset::load(&settings.kind, &[source], &settings.options, START).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let one = |set, is_test| PublishedSet {
+        set,
+        title: "set".into(),
+        sublist: sublist.as_ref().and_then(|name| zone.sublist(name)),
+        expires: loaded.header.expires,
+        is_test,
+        allow_reserved: allow_reserved.clone(),
+    };
+    let points = test_points(&settings.kind, &settings.options);
+    [one(loaded.set.into(), false)].into_iter().chain(points.map(|points| one(points, true))).collect()
 }
 
 /// `PREFIX JAIL SECONDS|forever`

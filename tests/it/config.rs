@@ -363,6 +363,26 @@ fn data_sets_have_a_known_type_and_files() {
     check_zone(&format!("{both}[[dataset]]\n{acl}"), &["zone `bl.example.`: has two data sets of type acl"]);
 }
 
+#[test]
+fn sublists_have_names_that_no_address_has() {
+    let named = |name: &str| format!("{ZONE}name = '{name}'\n");
+    let config = load(&[("banzone.toml", "zones = 'z.toml'"), ("z.toml", &named("SASL"))]).unwrap();
+    let sublist = config.zones[0].publish[0].sublist.as_ref();
+    assert_eq!(sublist.map(ToString::to_string).as_deref(), Some("sasl"));
+    for (name, problem) in [("25", "it could be a part"), ("f", "use 2 to 63"), ("a.b", "use letters")] {
+        let expected =
+            format!("z.toml:5:8: publish.name: `{name}` cannot be the name of a sublist: {problem}");
+        check_zone(&named(name), &[&expected]);
+    }
+    let set = "[[dataset]]\ntype = 'dnset'\nfiles = 'a'\nname = '7'\n";
+    check_zone(&format!("{ZONE}{set}"), &["z.toml:8:8: dataset.name: `7` cannot be the name of a sublist"]);
+    let inner = ZONE.replace("bl.", "sasl.bl.");
+    check_files(
+        &[("banzone.toml", "zones = '?.toml'"), ("a.toml", &named("sasl")), ("b.toml", &inner)],
+        &["b.toml:1:10: zone `sasl.bl.example.`: stands inside the sublist `sasl` of zone bl.example."],
+    );
+}
+
 /// Zones may be nested, but not where the addresses of the outer one stand.
 #[test]
 fn a_question_belongs_to_one_zone() {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::process::Command;
 
 use hickory_proto::op::ResponseCode;
@@ -19,12 +20,14 @@ ttl = '5m'
 jails = '*'
 code = '127.0.0.4'
 text = '$ip is banned'
+name = 'bans'
 [[zone.dataset]]
 type = 'ip4trie'
 files = 'drop'
 code = '127.0.0.9'
 text = '$ is dropped'
 ttl = '1m'
+name = 'drop'
 ";
 
 /// A zone of domain names and nothing else.
@@ -95,6 +98,10 @@ fn bans_and_data_sets_answer_together() {
     assert_eq!(daemon.ask("198.51.100.7", RecordType::A).ttl, Some(60));
     check(&daemon, "203.0.113.9", &["127.0.0.4"], &["203.0.113.9 is banned", "own text"]);
     check(&daemon, "203.0.113.1", &[], &[]);
+    for (sublist, code) in [("bans", "127.0.0.4"), ("drop", "127.0.0.9")] {
+        let answer = daemon.ask_name(&format!("7.100.51.198.{sublist}.bl.example."), RecordType::A);
+        assert_eq!(answer.codes, [code.parse::<Ipv4Addr>().unwrap()], "{sublist}");
+    }
     // The test points of RFC 5782; what is reserved is listed by no file, and 127.0.0.1 never.
     check(&daemon, "127.0.0.9", &["127.0.0.9"], &["127.0.0.9 is dropped"]);
     check(

@@ -217,7 +217,7 @@ fn set(word: &str, folder: &Folder, options: &Options) -> Result<Set, String> {
         return Err(format!("{word}: there is no file"));
     }
     let settings = dataset::Settings { kind: kind.to_owned(), files, options: options.clone() };
-    Ok(Set { origin, list: StaticList { settings, allow_reserved: None } })
+    Ok(Set { origin, list: StaticList { settings, allow_reserved: None, sublist: None } })
 }
 
 /// A number of seconds, or one with a unit behind it.

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::dataset::{Acl, DataSet, test_points};
 use crate::dns::Service;
 use crate::http::DataSetView;
-use crate::list::{PublishedSet, Sets};
+use crate::list::PublishedSet;
 use crate::zone::{self, Zone, Zones};
 
 /// The data sets of a configuration.
@@ -43,20 +43,22 @@ pub(in crate::daemon) fn serve(service: &Service, data: &Data) {
 fn publish(zones: &Zones, data: &Data) {
     for (index, zone) in zones.zones().iter().enumerate() {
         let parts = data.of(Some(zone.origin()));
-        let mut sets = published(&parts);
-        sets.extend(parts.iter().filter_map(|known| points(known)));
-        zones.lists().publish_sets(index, sets);
+        let sets = parts.iter().flat_map(|known| {
+            let sublist = known.set.list.sublist.as_ref().and_then(|name| zone.sublist(name));
+            [published(known), points(known)]
+                .into_iter()
+                .flatten()
+                .map(move |one| PublishedSet { sublist, ..one })
+        });
+        zones.lists().publish_sets(index, sets.collect());
     }
 }
 
-/// Those of `parts` that list something and could be read.
-pub(super) fn published(parts: &[&Known]) -> Sets {
-    let published = |known: &&Known| {
-        let read = known.read()?;
-        let Content::Set(set) = &read.content else { return None };
-        Some(PublishedSet { expires: read.expires(), ..of(known, Arc::clone(set)) })
-    };
-    parts.iter().filter_map(published).collect()
+/// A data set that lists something and could be read.
+pub(super) fn published(known: &Known) -> Option<PublishedSet> {
+    let read = known.read()?;
+    let Content::Set(set) = &read.content else { return None };
+    Some(PublishedSet { expires: read.expires(), ..of(known, Arc::clone(set)) })
 }
 
 /// Its test points, which are there even if it could not be read.
@@ -70,6 +72,7 @@ fn of(known: &Known, set: Arc<dyn DataSet>) -> PublishedSet {
     PublishedSet {
         set,
         title: known.set.list.settings.title().into(),
+        sublist: None,
         expires: None,
         is_test: false,
         allow_reserved: known.set.list.allow_reserved.clone(),

@@ -29,7 +29,7 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
         let mut list = List::new(&[]);
         list.set_serial(serial(parts));
         zones.lists().publish(index, list);
-        zones.lists().publish_sets(index, published(parts));
+        zones.lists().publish_sets(index, parts.iter().filter_map(|known| published(known)).collect());
     }
     Ok(zones.with_acl(clients(&of_all(data)?)))
 }

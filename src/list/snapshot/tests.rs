@@ -30,7 +30,11 @@ fn ban() -> impl Strategy<Value = Ban> {
 }
 
 fn rules() -> Vec<Rule> {
-    let rule = |jail: &str, last| Rule { jails: vec![jail.into()], code: Ipv4Addr::new(127, 0, 0, last) };
+    let rule = |jail: &str, last| Rule {
+        jails: vec![jail.into()],
+        code: Ipv4Addr::new(127, 0, 0, last),
+        sublist: None,
+    };
     vec![rule("b", 2), rule("a", 4)]
 }
 
@@ -45,7 +49,7 @@ fn list(bans: &[Ban], allow: &[Prefix]) -> List {
         let jail = table.jail(&(*jail).into());
         table.set(*prefix, Held { jail, since: at(0), until: until.map(at), count: 1 });
     }
-    let publishing = Publishing::new(&rules(), table.jails());
+    let publishing = Parts::new(&rules(), table.jails());
     let mut list = List::new(&rules());
     list.set_bans(table, Arc::new(publishing));
     list.set_allow(Arc::new(allow.iter().copied().collect()));
