@@ -22,6 +22,11 @@ fn postfix_understands_every_kind_of_listing() {
 }
 
 #[test]
+fn postfix_refuses_senders_by_a_file_of_names() {
+    run("postfix-names");
+}
+
+#[test]
 fn postscreen_adds_up_the_codes() {
     run("postscreen");
 }

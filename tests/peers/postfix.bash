@@ -5,6 +5,8 @@
 #   port 27    smtpd       only if listed as 127.0.0.[100..110]
 #   port 28    postscreen  a listing as 127.0.0.4 is enough to be refused
 #   port 29    postscreen  a listing as 127.0.0.3 counts, but is not enough
+#   port 30    smtpd       refuses senders whose domain dom.example lists
+#   port 31    smtpd       refuses whom the sublist sasl.bl.example lists
 #   port 465   submissions, 587 submission: only for who has signed in
 #
 # The one account is alice@mail.example with the password "correct".
@@ -64,6 +66,10 @@ write_master() {
     -o { postscreen_dnsbl_sites = bl.example=127.0.0.4*3, bl.example=127.0.0.3*1 }
 29        inet  n - n - 1 postscreen
     -o { postscreen_dnsbl_sites = bl.example=127.0.0.3*2 }
+30        inet  n - n - - smtpd
+    -o { smtpd_sender_restrictions = reject_rhsbl_sender dom.example=127.0.0.5 }
+31        inet  n - n - - smtpd
+    -o { smtpd_client_restrictions = reject_rbl_client sasl.bl.example }
 465       inet  n - n - - smtpd
     -o syslog_name=postfix/submissions -o smtpd_tls_wrappermode=yes $only_signed_in
 587       inet  n - n - - smtpd

@@ -121,11 +121,12 @@ unlisted() {
 # --- The machine -----------------------------------------------------------------------------------------------------
 
 # start_banzone   Writes the daemon's configuration and starts it; returns when it answers.
-# It reads $WORK/mail.log, answers for bl.example on port 53 and runs as `nobody`.
+# It reads $WORK/mail.log, answers for bl.example, and for dom.example from the names in $WORK/names, on port 53 and runs as
+# `nobody`.
 start_banzone() {
     sed "s|@WORK@|$WORK|" "$here/banzone.toml" >"$WORK/banzone.toml"
     install --directory --owner=nobody "$WORK/state"
-    touch "$WORK/mail.log"
+    touch "$WORK/mail.log" "$WORK/names"
     "$BANZONE" serve --config "$WORK/banzone.toml" >"$WORK/banzone.log" 2>&1 &
     eventually answers_or_ended $! >/dev/null
     says "ANSWER: 1," ask bl.example SOA >/dev/null || give_up "banzone does not answer"
