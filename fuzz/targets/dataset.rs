@@ -9,8 +9,8 @@ use banzone::dataset::{self, Asked, Data, Options, Records, Source};
 use banzone::ip::read_reversed;
 use libfuzzer_sys::fuzz_target;
 
-const TYPES: [&str; 8] =
-    ["ip4set", "ip4trie", "ip4tset", "ip6trie", "ip6tset", "dnset", "generic", "combined"];
+const TYPES: [&str; 9] =
+    ["ip4set", "ip4trie", "ip4tset", "ip6trie", "ip6tset", "dnset", "generic", "combined", "dnhash"];
 
 const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 
@@ -20,10 +20,11 @@ fuzz_target!(|input: &[u8]| {
     let source = Source { name: "file", bytes: parts.next().unwrap_or_default() };
     let name = parts.next().unwrap_or_default().to_ascii_lowercase();
     let _ = dataset::load_acl(&[source], &Options::default());
+    let _ = dataset::load_keys(&[source], &Options::default());
     let kind = TYPES[usize::from(*kind) % TYPES.len()];
     let Ok(loaded) = dataset::load(kind, &[source], &Options::default(), NOW) else { return };
     let labels: Vec<&[u8]> = name.split(|byte| *byte == b'.').filter(|label| !label.is_empty()).collect();
-    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied()));
+    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied())).at(NOW);
     let mut records = Records::new();
     let found = loaded.set.find(&asked, &mut records);
     assert!(found || records.is_empty(), "records of a name that is not there");

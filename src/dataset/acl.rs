@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::action::Action;
 use super::answer::{Records, Subject};
 use super::builder::{Problem, Reading};
 use super::ip4;
@@ -9,35 +10,11 @@ use super::ip6trie::network;
 use super::loading::{Error, Loaded, Source, read_lines};
 use super::ranges::{Id, Range, Ranges, innermost};
 use super::syntax::Line;
-use super::value::{Value, Written};
+use super::value::Value;
 use super::{Header, Options};
 
 /// The name of this type, which is no type of data sets.
 pub const ACL: &str = "acl";
-
-/// What a client gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Answers, as if there were no list of clients.
-    Pass,
-    /// REFUSED, whatever it asks for.
-    Refuse,
-    /// Silence.
-    Ignore,
-    /// Answers as if nothing were listed.
-    Empty,
-    /// Every address is listed, with the records of [`Acl::records`].
-    List(Id),
-}
-
-/// The words for actions.
-const ACTIONS: &[(&[u8], Action)] = &[
-    (b"pass", Action::Pass),
-    (b"refuse", Action::Refuse),
-    (b"ignore", Action::Ignore),
-    (b"blackhole", Action::Ignore),
-    (b"empty", Action::Empty),
-];
 
 /// Clients and what they get.
 #[derive(Debug)]
@@ -162,17 +139,7 @@ impl Building {
     }
 
     fn read_action(&mut self, text: &[u8]) -> Result<Action, Problem> {
-        let text = text.trim_ascii();
-        if matches!(text, [] | [b'#' | b';', ..]) {
-            return Ok(self.default);
-        }
-        if let [b':' | b'=', word @ ..] = text
-            && let Some((_, action)) =
-                ACTIONS.iter().find(|(known, _)| word.trim_ascii().eq_ignore_ascii_case(known))
-        {
-            return Ok(*action);
-        }
-        Ok(Action::List(self.reading.values.id(Written::read(text, &self.reading.default)?)))
+        Action::read(text, self.default, &mut self.reading)
     }
 }
 

@@ -40,18 +40,32 @@ impl<N: super::ranges::Number> Addresses<N> {
         Self::new(ranges, sets, count, done)
     }
 
-    fn add<'a>(&'a self, place: N, address: IpAddr, records: &mut Records<'a>) -> bool {
+    fn add<'a>(&'a self, place: N, address: IpAddr, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         let Some(set) = self.ranges.get(place) else {
             return false;
         };
-        for value in &self.sets[set as usize] {
-            self.values[*value as usize].add(self.ttl, Subject::Address(address), records);
-        }
-        true
+        let values = self.sets[set as usize].iter().map(|value| &self.values[*value as usize]);
+        let add = |value: &'a Value| value.add_to(asked, self.ttl, Subject::Address(address), records);
+        values.map(add).fold(false, |any, added| any | added)
     }
 }
 
 impl Value {
+    /// Adds the records of this value if its condition holds; whether it does.
+    pub(super) fn add_to<'a>(
+        &'a self,
+        asked: &Asked<'a>,
+        ttl: Option<u32>,
+        subject: Subject<'a>,
+        records: &mut Records<'a>,
+    ) -> bool {
+        let holds = self.condition.holds(asked);
+        if holds {
+            self.add(ttl, subject, records);
+        }
+        holds
+    }
+
     /// Adds the records of this value.
     pub(super) fn add<'a>(&'a self, ttl: Option<u32>, subject: Subject<'a>, records: &mut Records<'a>) {
         records.push(Record { ttl, data: Data::Address(self.code) });
@@ -63,7 +77,7 @@ impl Value {
 
 impl DataSet for Addresses<u32> {
     fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
-        asked.ipv4().is_some_and(|address| self.add(address.to_bits(), address.into(), records))
+        asked.ipv4().is_some_and(|address| self.add(address.to_bits(), address.into(), asked, records))
     }
 
     fn has_below(&self, asked: &Asked<'_>) -> bool {
@@ -78,7 +92,7 @@ impl DataSet for Addresses<u32> {
 impl DataSet for Addresses<u128> {
     fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         match asked.address() {
-            Some(address @ IpAddr::V6(ipv6)) => self.add(ipv6.to_bits(), address, records),
+            Some(address @ IpAddr::V6(ipv6)) => self.add(ipv6.to_bits(), address, asked, records),
             _ => false,
         }
     }

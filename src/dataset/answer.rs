@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use smallvec::SmallVec;
 
 use super::value::Text;
+use crate::clock::Timestamp;
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
 
 /// A name below the origin of a zone.
@@ -15,6 +16,8 @@ pub struct Asked<'a> {
     labels: Labels<'a>,
     /// What they mean as a reversed address.
     reversed: Option<Reversed>,
+    now: Timestamp,
+    has_key: bool,
 }
 
 /// Labels of a name. An IPv6 address has 32, others few.
@@ -24,11 +27,34 @@ impl<'a> Asked<'a> {
     /// These labels before the origin, in small letters and from left to right; none is the zone itself. `reversed` is what
     /// [`read_reversed`] says of them.
     pub fn new(labels: impl IntoIterator<Item = &'a [u8]>, reversed: Option<Reversed>) -> Self {
-        Self { labels: labels.into_iter().collect(), reversed }
+        let labels = labels.into_iter().collect();
+        Self { labels, reversed, now: Timestamp::default(), has_key: false }
     }
 
-    fn of(labels: &[&'a [u8]]) -> Self {
-        Self { reversed: read_reversed(labels.iter().copied()), labels: labels.into() }
+    /// The same at this time.
+    pub fn at(self, now: Timestamp) -> Self {
+        Self { now, ..self }
+    }
+
+    /// The same by somebody who has shown a key.
+    pub fn with_key(self) -> Self {
+        Self { has_key: true, ..self }
+    }
+
+    /// When it is asked.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether who asks has shown a key.
+    pub(super) fn has_key(&self) -> bool {
+        self.has_key
+    }
+
+    /// Other labels, asked by the same at the same time.
+    fn of(&self, labels: &[&'a [u8]]) -> Self {
+        let reversed = read_reversed(labels.iter().copied());
+        Self { labels: labels.into(), reversed, ..*self }
     }
 
     /// The labels from left to right.
@@ -45,7 +71,7 @@ impl<'a> Asked<'a> {
     pub(super) fn below(&self, inner: &[Box<[u8]>]) -> Option<Self> {
         let count = self.labels.len().checked_sub(inner.len())?;
         let (labels, origin) = self.labels.split_at(count);
-        origin.iter().copied().eq(inner.iter().map(|label| &**label)).then(|| Self::of(labels))
+        origin.iter().copied().eq(inner.iter().map(|label| &**label)).then(|| self.of(labels))
     }
 
     /// The address that the name stands for.
@@ -167,7 +193,9 @@ mod tests {
     use super::*;
 
     fn asked(name: &str) -> Asked<'_> {
-        Asked::of(&name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes).collect::<Vec<_>>())
+        let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
+        let labels: Vec<&[u8]> = labels.collect();
+        Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied()))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::ranges::Id;
 use super::syntax::number;
 use super::value::{Interning, Texts, Value, Written};
-use super::{DataSet, Options};
+use super::{DataSet, Options, condition};
 
 /// What is wrong with a line, in words for people.
 pub(super) type Problem = Cow<'static, str>;
@@ -61,6 +61,16 @@ impl Reading {
         Ok(Some(self.values.id(Written::read(text, &self.default)?)))
     }
 
+    /// The same of a type whose entries may have conditions.
+    pub(super) fn value_on_condition(&mut self, excludes: bool, text: &[u8]) -> Result<Option<Id>, Problem> {
+        if excludes {
+            return Ok(None);
+        }
+        let (text, condition) = condition::split(text);
+        let written = Written::read(text, &self.default)?;
+        Ok(Some(self.values.id(Written { condition, ..written })))
+    }
+
     /// Reads `$name rest`, if it says how lines are read; `false`: it does not.
     pub(super) fn special(&mut self, name: &[u8], rest: &[u8]) -> Result<bool, Problem> {
         match name {
@@ -105,7 +115,7 @@ fn max_range(rest: &[u8]) -> Option<u64> {
 }
 
 /// What there is when all lines are read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Done {
     pub(super) values: Box<[Value]>,
     /// The first default value of all.

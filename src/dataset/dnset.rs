@@ -1,4 +1,4 @@
-//! `dnset`: domain names. `name` is that name, `*.name` everything below it, `.name` both.
+//! `dnset` and `dnhash`: domain names; those of `dnhash` may have a condition. `name` is that name, `*.name` everything below it, `.name` both.
 //!
 //! The name itself counts before what stands for it, and of those the longest. An exclusion is that it is not listed.
 
@@ -15,6 +15,14 @@ use super::value::Value;
 pub(super) struct Building {
     all: Vec<(Key, Entry)>,
     count: usize,
+    takes_conditions: bool,
+}
+
+impl Building {
+    /// Entries may have conditions.
+    pub(super) fn on_condition() -> Self {
+        Self { takes_conditions: true, ..Self::default() }
+    }
 }
 
 /// What is said of a name, and of everything below it: numbers of values, of which `None` excludes.
@@ -36,7 +44,10 @@ impl Builder for Building {
             name => (true, false, name),
         };
         let labels = names::labels(name).ok_or("it begins with no domain name")?;
-        let value = reading.value(excludes, rest)?;
+        let value = match self.takes_conditions {
+            true => reading.value_on_condition(excludes, rest)?,
+            false => reading.value(excludes, rest)?,
+        };
         let said = |is_said: bool| if is_said { vec![value] } else { Vec::new() };
         let entry = Entry { shown: labels.join(&b'.').into(), itself: said(itself), below: said(below) };
         self.all.push((names::key(labels.iter()).into(), entry));
@@ -86,10 +97,9 @@ impl DataSet for Domains {
         else {
             return false;
         };
-        for value in said.iter().flatten() {
-            self.values[*value as usize].add(self.ttl, Subject::Name(shown), records);
-        }
-        true
+        let values = said.iter().flatten().map(|value| &self.values[*value as usize]);
+        let add = |value: &'a Value| value.add_to(asked, self.ttl, Subject::Name(shown), records);
+        values.map(add).fold(false, |any, added| any | added)
     }
 
     fn has_below(&self, asked: &Asked<'_>) -> bool {

@@ -1,4 +1,5 @@
 //! `ip6trie`: IPv6 networks inside of each other. The longest that holds an address counts, and of equal ones the first.
+//! Entries may have a condition.
 
 use super::DataSet;
 use super::addresses::Addresses;
@@ -10,11 +11,18 @@ use super::syntax::{self, ends_key, excludes};
 #[derive(Default)]
 pub(super) struct Ip6Trie(Vec<Range<u128, Option<Id>>>);
 
+impl Ip6Trie {
+    /// Whether there is none yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl Builder for Ip6Trie {
     fn entry(&mut self, entry: &[u8], reading: &mut Reading) -> Result<(), Problem> {
         let (excludes, written) = excludes(entry);
         let (Network { first, last, .. }, rest) = network(written, reading.options.clear_host_bits)?;
-        let value = reading.value(excludes, rest)?;
+        let value = reading.value_on_condition(excludes, rest)?;
         self.0.push(Range { first, last, value });
         Ok(())
     }

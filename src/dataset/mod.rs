@@ -5,10 +5,13 @@
 //! who reads the files, and when, is for others to say.
 
 mod acl;
+mod aclkey;
+mod action;
 mod addresses;
 mod answer;
 mod builder;
 mod combined;
+mod condition;
 mod dnset;
 mod generic;
 mod header;
@@ -29,7 +32,9 @@ mod value;
 
 use std::fmt::Debug;
 
-pub use acl::{ACL, Acl, Action, load_acl};
+pub use acl::{ACL, Acl, load_acl};
+pub use aclkey::{Keys, load_keys};
+pub use action::Action;
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
 pub use loading::{Error, Loaded, Source, Warning, load};

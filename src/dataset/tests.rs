@@ -11,10 +11,16 @@ const NOW: Timestamp = Timestamp::from_secs(1_900_000_000);
 /// The answer of a data set for a name: its records in order of type, `-` for a name that is not there, and `.` for one that
 /// only has others below it.
 fn answer(set: &dyn DataSet, name: &str) -> String {
+    answer_to(set, name, false)
+}
+
+/// The same for somebody who has shown a key, or not.
+fn answer_to(set: &dyn DataSet, name: &str, has_key: bool) -> String {
     let name = name.to_ascii_lowercase();
     let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
     let labels: Vec<&[u8]> = labels.collect();
-    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied()));
+    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied())).at(NOW);
+    let asked = if has_key { asked.with_key() } else { asked };
     let mut records = Records::new();
     let found = set.find(&asked, &mut records);
     let shown: Vec<String> = records.iter().map(show).collect();
@@ -157,6 +163,65 @@ fn the_longest_network_of_a_trie_answers() {
             ("192.0.2.1", "-"),
         ],
     );
+}
+
+/// `NOW` is 1900000000.
+#[test]
+fn entries_may_be_listed_under_a_condition() {
+    let names = "
+:2:entry $
+ready.example @ ts=1899999000;delay=5m
+cooling.example text @ ts=1899999900;delay=5m
+keyed.example :5:for keys @ key=require
+early.example @ ts=1899999900;delay=5m;key=nodelay
+slow.example @ delay=10s
+.both.example @ key=require
+two.example one
+two.example :6:two @ key=require
+mail.example me @ home
+";
+    let networks =
+        "192.0.2.0/24 wide\n192.0.2.1 @ key=require\n2001:db8::/32 six @ ts=1;delay=1s\n!2001:db8::1\n";
+    for (kind, text, questions) in [
+        (
+            "dnhash",
+            names,
+            &[
+                ("ready.example", "127.0.0.2 | entry ready.example", ""),
+                ("cooling.example", "-", "-"),
+                ("keyed.example", "-", "127.0.0.5 | for keys"),
+                ("early.example", "-", "127.0.0.2 | entry early.example"),
+                ("slow.example", "127.0.0.2 | entry slow.example", ""),
+                ("a.both.example", "-", "127.0.0.2 | entry both.example"),
+                ("two.example", "127.0.0.2 | one", "127.0.0.2 | one | 127.0.0.6 | two"),
+                ("mail.example", "127.0.0.2 | me @ home", ""),
+            ][..],
+        ),
+        (
+            "ip4trie",
+            networks,
+            &[
+                ("192.0.2.1", "-", "127.0.0.2"),
+                ("192.0.2.2", "127.0.0.2 | wide", ""),
+                ("2001:db8::2", "127.0.0.2 | six", ""),
+                ("2001:db8::1", "-", "-"),
+                ("8.b.d.0.1.0.0.2", ".", ""),
+            ][..],
+        ),
+    ] {
+        let Loaded { set, warnings, .. } = loaded(kind, text.as_bytes());
+        assert_eq!(warnings, [], "{kind}");
+        for (name, without, with) in questions {
+            let name = name.parse::<IpAddr>().map_or_else(|_| (*name).to_owned(), write_reversed);
+            let with = if with.is_empty() { without } else { with };
+            for (has_key, expected) in [(false, without), (true, with)] {
+                let given = answer_to(&*set, &name, has_key);
+                // A name that is there for others only exists without records.
+                let is_right = given == *expected || (*expected == "-" && given == ".");
+                assert!(is_right, "{name} in {kind}, with a key: {has_key}: {given}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ const TYPES: &[(&str, Lists, New)] = &[
     ("ip6trie", Lists::Addresses, || Box::new(ip6trie::Ip6Trie::default())),
     ("ip6tset", Lists::Addresses, || Box::new(ip6tset::Ip6TSet::default())),
     ("dnset", Lists::Domains, || Box::new(dnset::Building::default())),
+    ("dnhash", Lists::Domains, || Box::new(dnset::Building::on_condition())),
     ("generic", Lists::Records, || Box::new(generic::Building::default())),
     ("combined", Lists::Records, || Box::new(combined::Building::default())),
 ];

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
+use super::condition::Condition;
 use super::ranges::Id;
 use super::{Options, syntax};
 
@@ -17,12 +18,14 @@ pub(super) const LONGEST_TEXT: usize = 255;
 pub(super) struct Written {
     pub(super) code: Ipv4Addr,
     pub(super) text: Option<Box<[u8]>>,
+    pub(super) condition: Condition,
 }
 
 impl Written {
     /// The value of entries without one where the file names none either.
     pub(super) fn of(options: &Options) -> Self {
-        Self { code: options.code, text: options.text.as_deref().map(|text| text.as_bytes().into()) }
+        let text = options.text.as_deref().map(|text| text.as_bytes().into());
+        Self { code: options.code, text, condition: Condition::default() }
     }
 
     /// Reads what stands behind the key of an entry. `default` is the value of entries that have none.
@@ -30,7 +33,7 @@ impl Written {
         match text.trim_ascii() {
             [] | [b'#' | b';', ..] => Ok(default.clone()),
             [b':', value @ ..] => read_with_code(value, default),
-            text => Ok(Self { code: default.code, text: Some(text.into()) }),
+            text => Ok(Self { text: Some(text.into()), ..default.clone() }),
         }
     }
 }
@@ -44,7 +47,7 @@ fn read_with_code(value: &[u8], default: &Written) -> Result<Written, &'static s
         None => default.text.clone(),
         Some(end) => Some(value[end + 1..].trim_ascii()).filter(|text| !text.is_empty()).map(Box::from),
     };
-    Ok(Written { code, text })
+    Ok(Written { code, text, condition: default.condition })
 }
 
 fn read_code(text: &[u8]) -> Option<Ipv4Addr> {
@@ -76,7 +79,11 @@ impl Interning {
     pub(super) fn finish(self, texts: &Texts) -> Box<[Value]> {
         self.all
             .into_iter()
-            .map(|value| Value { code: value.code, text: texts.compile(value.text.as_deref()) })
+            .map(|value| Value {
+                code: value.code,
+                text: texts.compile(value.text.as_deref()),
+                condition: value.condition,
+            })
             .collect()
     }
 }
@@ -127,6 +134,7 @@ enum Inner<'t> {
 pub(super) struct Value {
     pub(super) code: Ipv4Addr,
     pub(super) text: Option<Text>,
+    pub(super) condition: Condition,
 }
 
 /// A text in which what is listed has yet to be put.
@@ -219,7 +227,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Result<(&str, Option<&str>), ()>) {
-        let default = Written { code: Ipv4Addr::new(127, 0, 0, 7), text: Some(Box::from(&b"default"[..])) };
+        let default = Written {
+            code: Ipv4Addr::new(127, 0, 0, 7),
+            text: Some(Box::from(&b"default"[..])),
+            condition: Condition::default(),
+        };
         let read = Written::read(text.as_bytes(), &default);
         let shown = read.map(|value| {
             (value.code.to_string(), value.text.map(|text| String::from_utf8_lossy(&text).into_owned()))

@@ -361,7 +361,7 @@ impl Lookup<'_> {
         if sets.peek().is_none() {
             return Found::Nothing;
         }
-        let asked = Asked::new(self.question.labels(self.below), self.reversed);
+        let asked = Asked::new(self.question.labels(self.below), self.reversed).at(self.now);
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {
