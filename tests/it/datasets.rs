@@ -141,7 +141,8 @@ fn bans_and_data_sets_answer_together() {
 fn files_are_followed_and_good_data_is_kept() {
     let env = Env::new("");
     write(&env, "drop", &addresses(1));
-    env.configure(BOTH);
+    write(&env, "names", "one.example\n");
+    env.configure(&format!("{BOTH}{NAMES}"));
     let daemon = env.start();
     assert!(daemon.lists("198.51.100.1") && !daemon.lists("198.51.100.2"));
     let stale = || {
@@ -159,6 +160,15 @@ fn files_are_followed_and_good_data_is_kept() {
     write(&env, "drop", &addresses(20));
     until("the small file is refused", || daemon.messages().contains("has 20 entries where there were 200"));
     assert!(daemon.lists("198.51.100.199") && stale());
+    // A file that was refused is read again only when it changes, whatever the others do.
+    for name in ["two.example", "three.example"] {
+        write(&env, "names", name);
+        let asked = format!("{name}.dom.example.");
+        until("another file is looked at", || !daemon.ask_name(&asked, RecordType::A).codes.is_empty());
+    }
+    let metrics = env.get("/metrics").body;
+    let failed = metrics.lines().filter(|line| line.starts_with("banzone_dataset_failed_loads_total{"));
+    assert_eq!(failed.filter(|line| line.ends_with(" 1")).count(), 1, "{metrics}");
     let refused = |times| daemon.messages().matches("entries where there were").count() == times;
     let ready = env.get("/readyz");
     assert_eq!(ready.status, 200);
@@ -266,7 +276,7 @@ fn check_reads_every_data_set() {
     write(&env, "names", "bad.example\n");
     env.configure(&format!("{BOTH}{NAMES}"));
     let (is_right, out, err) = run(&env, &["check"]);
-    assert!(is_right && out.contains("/drop: 2 entries"), "{out}{err}");
+    assert!(is_right && out.contains("/drop: 2 entries, alone as drop.bl.example.\n"), "{out}{err}");
     assert!(err.contains("/drop:2: it begins with no IPv4 address"), "{err}");
     let (_, json, _) = run(&env, &["check", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();

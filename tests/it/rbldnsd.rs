@@ -69,6 +69,19 @@ fn files_are_followed_and_good_data_is_kept() {
 }
 
 #[test]
+fn a_zone_of_data_that_is_too_old_answers_servfail() {
+    let env = Env::new("");
+    write(&env, "old", "$TIMESTAMP 2020:01:01 2020:02:01\n192.0.2.1\n");
+    write(&env, "new", "192.0.2.2\n");
+    let zones = ["bl.example:ip4set:old", "both.example:ip4set:old", "both.example:ip4set:new"];
+    let server = start(&env, &[], &zones);
+    let rcode = |name: &str| server.ask_name(name, RecordType::A).rcode;
+    assert_eq!(rcode("1.2.0.192.bl.example."), ResponseCode::ServFail);
+    assert_eq!(rcode("1.2.0.192.both.example."), ResponseCode::NXDomain);
+    assert_eq!(rcode("2.2.0.192.both.example."), ResponseCode::NoError);
+}
+
+#[test]
 fn a_missing_file_is_named_at_the_start() {
     let env = Env::new("");
     let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));

@@ -9,6 +9,8 @@ use crate::daemon::data_files::{Read, Unread, read};
 /// A data set, and what came of reading it.
 pub(super) struct Checked {
     zone: String,
+    /// The sublist that answers it alone.
+    sublist: Option<String>,
     title: String,
     read: Result<Read, Unread>,
 }
@@ -19,6 +21,7 @@ pub(super) fn read_all(config: &Config, now: Timestamp) -> Vec<Checked> {
         let origin = zone.origin.to_string();
         let lists = zone.data_sets.iter().map(move |list| Checked {
             zone: origin.clone(),
+            sublist: list.sublist.as_ref().map(ToString::to_string),
             title: list.settings.title(),
             read: read(&list.settings, now),
         });
@@ -34,7 +37,8 @@ impl Checked {
             Ok(read) => format!("{} entries", read.entries()),
             Err(_) => "cannot be read".to_owned(),
         };
-        format!("{} {}: {outcome}", self.zone, self.title)
+        let alone = self.sublist.as_ref().map(|name| format!(", alone as {name}.{}", self.zone));
+        format!("{} {}: {outcome}{}", self.zone, self.title, alone.unwrap_or_default())
     }
 
     /// Why it would not be served.
@@ -63,6 +67,7 @@ impl Checked {
         json!({
             "zone": self.zone,
             "set": self.title,
+            "name": self.sublist,
             "entries": self.read.as_ref().ok().map(Read::entries),
             "wrong_lines": self.read.as_ref().ok().map(|read| read.wrong),
             "error": self.error(),

@@ -176,8 +176,11 @@ fn show_bantime(time: BanTime) -> String {
 }
 
 fn describe_zone(zone: &zone::Settings) -> String {
-    let rules: Vec<_> =
-        zone.publish.iter().map(|rule| format!("{} as {}", rule.jails.join(", "), rule.code)).collect();
+    let rule = |rule: &zone::Publish| {
+        let alone = rule.sublist.as_ref().map(|name| format!(", alone as {name}.{}", zone.origin));
+        format!("{} as {}{}", rule.jails.join(", "), rule.code, alone.unwrap_or_default())
+    };
+    let rules: Vec<_> = zone.publish.iter().map(rule).collect();
     format!("{} {}", zone.origin, rules.join("; ")).trim_end().to_owned()
 }
 
@@ -201,7 +204,7 @@ fn as_json(config: &Config, sets: &[Checked], warnings: &[String]) -> Value {
     };
     let rule = |rule: &zone::Publish| {
         let jails: Vec<_> = rule.jails.iter().map(|jail| &**jail).collect();
-        json!({ "jails": jails, "code": rule.code })
+        json!({ "jails": jails, "code": rule.code, "name": rule.sublist.as_ref().map(ToString::to_string) })
     };
     let zone = |zone: &zone::Settings| {
         json!({
