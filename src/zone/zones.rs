@@ -49,9 +49,12 @@ impl Zones {
         Self { acl, ..self }
     }
 
-    /// The same zones on the same lists, each for the clients that `acl` gives for it.
+    /// The same zones on the same lists, each for the clients that `acl` gives for it; where it gives none, for those of before.
     pub fn for_clients(&self, acl: impl Fn(&Zone) -> Option<Arc<Acl>>) -> Self {
-        let zones = self.zones.iter().map(|zone| zone.clone().with_acl(acl(zone)));
+        let zones = self.zones.iter().map(|zone| match acl(zone) {
+            Some(acl) => zone.clone().with_acl(Some(acl)),
+            None => zone.clone(),
+        });
         Self { zones: zones.collect(), ..self.clone() }
     }
 

@@ -24,8 +24,10 @@ pub(in crate::daemon) fn sets(config: &Config) -> impl Iterator<Item = Set> {
 pub(in crate::daemon) fn zones(config: &Config, data: &Data) -> Result<Zones, zone::Error> {
     let zones = config.zones.iter().cloned().map(|settings| {
         let zone = Zone::new(settings)?;
-        let clients = clients(&data.of(Some(zone.origin())));
-        Ok(zone.with_acl(clients))
+        Ok(match clients(&data.of(Some(zone.origin()))) {
+            Some(acl) => zone.with_acl(Some(acl)),
+            None => zone,
+        })
     });
     let zones = Zones::new(zones.collect::<Result<_, _>>()?)?;
     publish(&zones, data);
@@ -36,7 +38,9 @@ pub(in crate::daemon) fn zones(config: &Config, data: &Data) -> Result<Zones, zo
 pub(in crate::daemon) fn serve(service: &Service, data: &Data) {
     let zones = service.zones();
     publish(&zones, data);
-    service.replace(Arc::new(zones.for_clients(|zone| clients(&data.of(Some(zone.origin()))))));
+    if data.all().iter().any(|known| known.set.list.settings.is_acl()) {
+        service.replace(Arc::new(zones.for_clients(|zone| clients(&data.of(Some(zone.origin()))))));
+    }
 }
 
 /// Puts the data sets into their zones, with their test points.
