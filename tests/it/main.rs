@@ -9,6 +9,7 @@ mod datasets;
 mod env;
 mod fail2ban;
 mod filters;
+mod flood;
 mod journal;
 mod kill;
 mod model;
