@@ -242,16 +242,70 @@ impl Files {
         text
     }
 
+    fn ip4tset(&mut self) -> String {
+        let mut text = ":5:tset $\n".to_owned();
+        for _ in 0..self.0.random_range(3..200) {
+            writeln!(text, "{}", std::net::Ipv4Addr::from(self.octets())).unwrap();
+        }
+        text
+    }
+
+    /// Networks of four words, and whole addresses that are excluded.
+    fn ip6tset(&mut self) -> String {
+        let mut text = ":5:tset $\n".to_owned();
+        for _ in 0..self.0.random_range(3..40) {
+            let address = self.address6();
+            if self.0.random_bool(0.15) {
+                writeln!(text, "!{}", std::net::Ipv6Addr::from(address)).unwrap();
+            } else {
+                let words = (4..8).rev().map(|word| format!("{:x}", address >> (16 * word) & 0xffff));
+                writeln!(text, "{}", words.collect::<Vec<_>>().join(":")).unwrap();
+            }
+        }
+        text
+    }
+
+    fn generic(&mut self) -> String {
+        let mut text = String::new();
+        for _ in 0..self.0.random_range(3..40) {
+            let record =
+                self.one_of(&["A 192.0.2.1", "A 192.0.2.2", "TXT text", "60 A 192.0.2.3", "MX 5 mx.example"]);
+            writeln!(text, "{} {record}", self.name()).unwrap();
+        }
+        text
+    }
+
+    fn combined(&mut self) -> String {
+        let parts = [
+            ("ip4set", "set", self.ipv4(true)),
+            ("ip4trie", "trie", self.ipv4(false)),
+            ("dnset", "names", self.dnset()),
+        ];
+        let parts = parts.map(|(kind, zone, text)| format!("$DATASET {kind}:part {zone} @\n{text}"));
+        parts.concat()
+    }
+
     /// A name in one of the zones.
     fn question(&mut self) -> String {
-        match self.0.random_range(0..6) {
-            0 | 1 => format!("{}.set.example.", write_reversed(self.octets().into())),
-            2 | 3 => format!("{}.trie.example.", write_reversed(self.octets().into())),
-            4 => {
-                format!("{}.trie6.example.", write_reversed(std::net::Ipv6Addr::from(self.address6()).into()))
-            }
-            _ => format!("{}.names.example.", self.name()),
-        }
+        let zone = self.one_of(&[
+            "set",
+            "trie",
+            "tset",
+            "set.all",
+            "trie.all",
+            "all",
+            "trie6",
+            "tset6",
+            "names",
+            "records",
+            "names.all",
+        ]);
+        let below = match zone {
+            "trie6" | "tset6" => write_reversed(std::net::Ipv6Addr::from(self.address6()).into()),
+            "names" | "records" | "names.all" => self.name(),
+            _ => write_reversed(self.octets().into()),
+        };
+        format!("{below}.{zone}.example.")
     }
 }
 
@@ -263,38 +317,123 @@ fn agree(ours: &Answer, theirs: &Answer) -> bool {
     ours == theirs || (is_denied && is_above_others)
 }
 
+/// What the random files are served as.
+const ZONES: [&str; 8] = [
+    "set.example:ip4set:set",
+    "trie.example:ip4trie:trie",
+    "tset.example:ip4tset:tset",
+    "trie6.example:ip6trie:trie6",
+    "tset6.example:ip6tset:tset6",
+    "names.example:dnset:names",
+    "records.example:generic:records",
+    "all.example:combined:all",
+];
+
+/// How many questions each server gets for the files of one seed, each for A and for TXT.
+const NAMES_PER_SEED: usize = 2000;
+
+/// How many questions in all: of the variable, which takes any number, or those of sixteen seeds.
+fn questions() -> usize {
+    let variable = std::env::var("BANZONE_QUESTIONS").ok();
+    variable.map_or(16 * 2 * NAMES_PER_SEED, |number| number.parse().expect("BANZONE_QUESTIONS is a number"))
+}
+
 #[test]
 fn answers_are_those_of_rbldnsd() {
     if !peers::present("rbldnsd", Path::new("/usr/sbin/rbldnsd").exists(), "rbldnsd") {
         return;
     }
-    for seed in 0..8 {
+    for seed in 0..questions().div_ceil(2 * NAMES_PER_SEED) as u64 {
+        compare(seed);
+    }
+}
+
+/// Files of this seed, in both servers.
+fn compare(seed: u64) {
+    let env = Env::new("");
+    let mut files = Files(SmallRng::seed_from_u64(seed));
+    for (name, text) in [
+        ("set", files.ipv4(true)),
+        ("trie", files.ipv4(false)),
+        ("tset", files.ip4tset()),
+        ("trie6", files.ip6trie()),
+        ("tset6", files.ip6tset()),
+        ("names", files.dnset()),
+        ("records", files.generic()),
+        ("all", files.combined()),
+    ] {
+        write(&env, name, &text);
+    }
+    let (ours, (_theirs, address)) = (start(&env, &[], &ZONES), start_rbldnsd(&env, &ZONES));
+    for _ in 0..NAMES_PER_SEED {
+        let name = files.question();
+        for kind in [RecordType::A, RecordType::TXT] {
+            let (ours, theirs) = (ours.ask_name(&name, kind), ask(address, &name, kind).unwrap());
+            assert!(agree(&ours, &theirs), "{name} {kind} of seed {seed}: {ours:?}, but rbldnsd: {theirs:?}");
+        }
+    }
+}
+
+/// Names, and the one text of each, or that there is no such name.
+type Texts = &'static [(&'static str, Option<&'static str>)];
+
+/// Cases of a server in rbldnsd's place: type, data file, and what is there.
+const CASES: [(&str, &str, Texts); 4] = [
+    (
+        "ip4trie",
+        "192.0.2.0/24 listed\n!192.0.2.4\n0/0 wild\n",
+        &[("4.2.0.192", None), ("5.2.0.192", Some("listed")), ("1.113.0.203", Some("wild"))],
+    ),
+    (
+        "ip6trie",
+        "2001:db8::/32 listed\n!2001:db8::beef\n",
+        &[
+            ("f.e.e.b.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2", None),
+            ("0.e.e.b.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2", Some("listed")),
+            ("0.e.e.b.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.9.b.d.0.1.0.0.2", None),
+        ],
+    ),
+    ("generic", "test TXT Success\n", &[("test", Some("Success")), ("other", None)]),
+    (
+        "ip6trie",
+        "2001:db8:0:0:0:0:0:1/128 :1:first\n2001:db8:0:0:0:0:0:1/128 :1:first\n",
+        &[("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2", Some("first"))],
+    ),
+];
+
+#[test]
+fn a_name_has_one_text_or_does_not_exist() {
+    for (kind, file, names) in CASES {
         let env = Env::new("");
-        let mut files = Files(SmallRng::seed_from_u64(seed));
-        for (name, text) in [
-            ("set", files.ipv4(true)),
-            ("trie", files.ipv4(false)),
-            ("trie6", files.ip6trie()),
-            ("names", files.dnset()),
-        ] {
-            write(&env, name, &text);
+        write(&env, "file", file);
+        let server = start(&env, &[], &[&format!("bl.example:{kind}:file")]);
+        assert_eq!(server.ask_name("dummy.nowhere.", RecordType::TXT).rcode, ResponseCode::Refused);
+        for (name, text) in names {
+            let answer = server.ask_name(&format!("{name}.bl.example."), RecordType::TXT);
+            let rcode = if text.is_some() { ResponseCode::NoError } else { ResponseCode::NXDomain };
+            assert_eq!((answer.rcode, answer.texts.first().map(String::as_str)), (rcode, *text), "{name}");
+            assert!(answer.texts.len() <= 1, "{name}");
         }
-        let zones = [
-            "set.example:ip4set:set",
-            "trie.example:ip4trie:trie",
-            "trie6.example:ip6trie:trie6",
-            "names.example:dnset:names",
-        ];
-        let (ours, (_theirs, address)) = (start(&env, &[], &zones), start_rbldnsd(&env, &zones));
-        for _ in 0..2000 {
-            let name = files.question();
-            for kind in [RecordType::A, RecordType::TXT] {
-                let (ours, theirs) = (ours.ask_name(&name, kind), ask(address, &name, kind).unwrap());
-                assert!(
-                    agree(&ours, &theirs),
-                    "{name} {kind} of seed {seed}: {ours:?}, but rbldnsd: {theirs:?}"
-                );
-            }
-        }
+        assert!(server.terminate().success());
+    }
+}
+
+#[test]
+fn the_longest_network_of_any_length_answers() {
+    let address = 0x2001_0db8_a5a5_5a5a_0ff0_f00f_3c3c_c3c3_u128;
+    let network = |length: u32| address & !u128::MAX.checked_shr(length).unwrap_or(0);
+    let lines = (0..=128).map(|length| {
+        let words = (0..8).map(|word| format!("{:x}", network(length) >> (112 - 16 * word) & 0xffff));
+        format!("{}/{length} :1:{length}\n", words.collect::<Vec<_>>().join(":"))
+    });
+    let env = Env::new("");
+    write(&env, "file", &lines.collect::<String>());
+    let server = start(&env, &[], &["bl.example:ip6trie:file"]);
+    for length in 0..=128 {
+        // Differs from the address just behind the network of this length.
+        let asked = address ^ (1u128 << 127).checked_shr(length).unwrap_or(0);
+        let name = write_reversed(std::net::Ipv6Addr::from(asked).into());
+        let answer = server.ask_name(&format!("{name}.bl.example."), RecordType::TXT);
+        assert_eq!(answer.texts, [length.to_string()], "{name}");
     }
 }
