@@ -1,4 +1,4 @@
-//! Real programs against the real binary: Postfix, postscreen, Unbound and dig, by the scripts in `tests/peers`.
+//! Real programs against the real binary: Postfix, postscreen, Unbound, Rspamd, SpamAssassin, dig and kdig, by the scripts in `tests/peers`.
 //!
 //! Each script runs in namespaces of its own and reports one line per check; `tests/peers/run` says how to run one by
 //! hand. Where a script cannot run (no root, a program is missing) its test says so and passes, unless the variable
@@ -34,6 +34,16 @@ fn postscreen_adds_up_the_codes() {
 #[test]
 fn a_resolver_that_asks_label_by_label_finds_every_listing() {
     run("unbound");
+}
+
+#[test]
+fn rspamd_sets_symbols_and_finds_the_list_alive() {
+    run("rspamd");
+}
+
+#[test]
+fn spamassassin_finds_clients_and_shows_texts() {
+    run("spamassassin");
 }
 
 #[test]

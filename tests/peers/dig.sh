@@ -50,6 +50,11 @@ check "the answer is authoritative" says "flags: qr aa rd; " ask "$banned" A
 check "TXT" says "$answers_txt" ask "$banned" TXT
 check "TXT of an IPv6 address" says "$answers_txt" ask "$banned6" TXT
 
+check "A over TCP by kdig" says "$answers_a" kdig @127.0.0.1 +tcp "$banned" A
+check "TXT over TCP and IPv6 by kdig" says "$answers_txt" kdig @::1 +tcp "$banned6" TXT
+check "two questions on one TCP connection by kdig" says "$answers_txt" kdig @127.0.0.1 +tcp +keepopen bl.example SOA "$banned" TXT
+check "kdig is told over TCP that there is no such name" says "status: NXDOMAIN" kdig @127.0.0.1 +tcp "$clean" A
+
 check "EDNS with 512 bytes" says "$answers_a" ask +bufsize=512 "$banned" A
 check "EDNS is answered with EDNS" says "EDNS: version: 0, flags:; udp: [0-9]+" ask "$banned" A
 check "EDNS on a name that does not exist" says "EDNS: version: 0, flags:; udp: [0-9]+" ask "$clean" A
