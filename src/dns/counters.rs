@@ -69,10 +69,11 @@ impl Replies {
         self.0[cell(reply)].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every kind that occurred.
-    pub fn snapshot(&self) -> Vec<ReplyCount> {
-        let counts = self.0.iter().map(|cell| cell.load(Ordering::Relaxed));
-        let occurred = counts.enumerate().filter(|(_, count)| *count > 0);
+    /// Every kind that occurred, of all of these together.
+    pub fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<ReplyCount> {
+        let sum = |cell: usize| all.clone().map(|one| one.0[cell].load(Ordering::Relaxed)).sum();
+        let counts = (0..CELLS).map(|cell| (cell, sum(cell)));
+        let occurred = counts.filter(|(_, count)| *count > 0);
         occurred.map(|(cell, count)| labelled(cell, count)).collect()
     }
 }
@@ -149,10 +150,10 @@ impl Drops {
         self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every reason by its label, and how many there were, zero included.
-    pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
-        let counts = self.0.iter().map(|cell| cell.load(Ordering::Relaxed));
-        REASONS.iter().map(|(_, label)| *label).zip(counts).collect()
+    /// Every reason by its label, and how many there were in all of these together, zero included.
+    pub fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<(&'static str, u64)> {
+        let sum = |reason: usize| all.clone().map(|one| one.0[reason].load(Ordering::Relaxed)).sum();
+        REASONS.iter().enumerate().map(|(reason, (_, label))| (*label, sum(reason))).collect()
     }
 }
 
@@ -174,7 +175,7 @@ mod tests {
                 }
             }
         }
-        let counted = replies.snapshot();
+        let counted = Replies::sum([&replies].into_iter());
         assert_eq!(counted.len(), CELLS);
         for (counted, (transport, qtype, rcode, listed)) in counted.iter().zip(kinds) {
             let label = TRANSPORTS[usize::from(transport == Transport::Tcp)];
@@ -190,7 +191,7 @@ mod tests {
             let transport = Transport::Udp;
             replies.count(Reply { transport, qtype, rcode, listed: false });
         }
-        let counted = replies.snapshot();
+        let counted = Replies::sum([&replies].into_iter());
         assert_eq!(counted.len(), 1);
         assert_eq!((counted[0].qtype, counted[0].rcode, counted[0].count), ("other", "other", 2));
     }
@@ -202,6 +203,6 @@ mod tests {
             assert_eq!(reason as usize, index);
             drops.count(reason);
         }
-        assert!(drops.snapshot().iter().all(|(_, count)| *count == 1));
+        assert!(Drops::sum([&drops].into_iter()).iter().all(|(_, count)| *count == 1));
     }
 }

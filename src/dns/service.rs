@@ -4,32 +4,30 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::counters::{Dropped, Drops, Replies, Reply, ReplyCount};
+use super::counters::Dropped;
+use super::seen::{Counted, Seen, Shards, ZoneCounts};
 use super::{Peer, Respond};
 use crate::clock::Clock;
-use crate::zone::{Outcome, Silence, Zone, Zones, answer};
+use crate::zone::{Zone, Zones, answer};
 
 /// Zones, a clock and counters: all that answering takes.
 pub struct Service {
     clock: Clock,
     served: ArcSwap<Served>,
-    /// Replies to questions that belong to no zone.
-    outside: Replies,
-    drops: Drops,
+    seen: Seen,
 }
 
 /// The zones of one configuration, and the counters of each.
 struct Served {
     zones: Arc<Zones>,
-    replies: Vec<Arc<Replies>>,
+    counted: Vec<Arc<Shards<Counted>>>,
 }
 
 /// What was counted since the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
-    /// Replies of each zone by its origin, in the order of the configuration; the last, without origin, are those
-    /// to questions that belong to no zone.
-    pub replies: Vec<(Option<String>, Vec<ReplyCount>)>,
+    /// Of each zone, in the order of the configuration; the last is for questions that belong to no zone.
+    pub zones: Vec<ZoneCounts>,
     /// Queries without a reply, by reason.
     pub dropped: Vec<(&'static str, u64)>,
 }
@@ -37,13 +35,9 @@ pub struct Counts {
 impl Service {
     /// Answers from `zones`, at the time of `clock`.
     pub fn new(zones: Arc<Zones>, clock: Clock) -> Self {
-        let replies = zones.zones().iter().map(|_| Arc::default()).collect();
-        Self {
-            clock,
-            served: ArcSwap::from_pointee(Served { zones, replies }),
-            outside: Replies::default(),
-            drops: Drops::default(),
-        }
+        let counted = zones.zones().iter().map(|_| Arc::default()).collect();
+        let served = ArcSwap::from_pointee(Served { zones, counted });
+        Self { clock, served, seen: Seen::default() }
     }
 
     /// Answers from `zones` from the next query on. A zone that was there before goes on counting.
@@ -51,12 +45,12 @@ impl Service {
         let before = self.served.load();
         let counters_of = |zone: &Zone| {
             let origins = before.zones.zones().iter().map(Zone::origin);
-            let mut known = origins.zip(&before.replies);
+            let mut known = origins.zip(&before.counted);
             let same = known.find(|(origin, _)| *origin == zone.origin());
-            same.map_or_else(Arc::default, |(_, replies)| Arc::clone(replies))
+            same.map_or_else(Arc::default, |(_, counted)| Arc::clone(counted))
         };
-        let replies = zones.zones().iter().map(counters_of).collect();
-        self.served.store(Arc::new(Served { zones, replies }));
+        let counted = zones.zones().iter().map(counters_of).collect();
+        self.served.store(Arc::new(Served { zones, counted }));
     }
 
     /// The zones answered from at present.
@@ -68,33 +62,20 @@ impl Service {
     pub fn counts(&self) -> Counts {
         let served = self.served.load();
         let origins = served.zones.zones().iter().map(|zone| Some(zone.origin().to_string()));
-        let zones = origins.zip(served.replies.iter().map(|replies| replies.snapshot()));
-        let outside = (None, self.outside.snapshot());
-        Counts { replies: zones.chain([outside]).collect(), dropped: self.drops.snapshot() }
+        let zones = origins.zip(&served.counted).map(|(origin, counted)| counted.counts(origin));
+        Counts { zones: zones.chain([self.seen.outside()]).collect(), dropped: self.seen.drops() }
     }
 }
 
 impl Respond for Service {
     fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) {
         let served = self.served.load();
-        match answer(&served.zones, query, peer, self.clock.now(), reply) {
-            Outcome::Silent(Silence::Short) => self.drops.count(Dropped::Short),
-            Outcome::Silent(Silence::Response) => self.drops.count(Dropped::Response),
-            Outcome::Silent(Silence::Client) => self.drops.count(Dropped::Client),
-            Outcome::Replied { rcode, zone, listed, qtype, .. } => {
-                let replies = zone.map_or(&self.outside, |zone| &served.replies[zone]);
-                replies.count(Reply {
-                    transport: peer.transport,
-                    qtype: qtype.unwrap_or(0),
-                    rcode: rcode as u16,
-                    listed,
-                });
-            }
-        }
+        let outcome = answer(&served.zones, query, peer, self.clock.now(), reply);
+        self.seen.note(&served.counted, outcome, query, peer, reply);
     }
 
     fn dropped(&self, reason: Dropped) {
-        self.drops.count(reason);
+        self.seen.dropped(reason);
     }
 }
 
@@ -158,8 +139,8 @@ mod tests {
     /// The counted kinds of a zone as `type code listed count`.
     fn counted(service: &Service, zone: Option<&str>) -> Vec<String> {
         let counts = service.counts();
-        let found = counts.replies.iter().find(|(origin, _)| origin.as_deref() == zone);
-        let kinds = found.map_or(&[][..], |(_, kinds)| kinds);
+        let found = counts.zones.iter().find(|counts| counts.origin.as_deref() == zone);
+        let kinds = found.map_or(&[][..], |counts| &counts.replies);
         let shown =
             kinds.iter().map(|kind| format!("{} {} {} {}", kind.qtype, kind.rcode, kind.listed, kind.count));
         shown.collect()
@@ -184,6 +165,29 @@ mod tests {
         assert_eq!(counted(&service, Some("bl.example.")), ["A NOERROR true 2", "other NOERROR true 1"]);
         assert_eq!(counted(&service, Some("other.example.")), ["TXT NXDOMAIN false 1"]);
         assert_eq!(counted(&service, None), ["A REFUSED false 1"]);
+    }
+
+    #[test]
+    fn codes_names_and_octets_are_counted() {
+        let service = service(&["bl.example."]);
+        let mut octets = (0, 0);
+        for (name, qtype) in [
+            ("4.0.0.127.bl.example.", 1),
+            ("4.0.0.127.bl.example.", 1),
+            // The text says no code.
+            ("4.0.0.127.bl.example.", 16),
+            ("9.2.0.192.bl.example.", 1),
+            ("sender.example.bl.example.", 1),
+            // A resolver that asks label by label.
+            ("2.0.192.bl.example.", 1),
+            ("bl.example.", 6),
+        ] {
+            let query = query(name, qtype);
+            octets = (octets.0 + query.len() as u64, octets.1 + ask(&service, &query).len() as u64);
+        }
+        let counts = &service.counts().zones[0];
+        assert_eq!(counts.codes, [(Some(Ipv4Addr::new(127, 0, 0, 4)), 2)]);
+        assert_eq!((counts.names, (counts.received, counts.sent)), (1, octets));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Fixture {
     }
 
     fn count(&self, label: &str) -> u64 {
-        let drops = self.responder.drops.snapshot();
+        let drops = Drops::sum([&self.responder.drops].into_iter());
         drops.iter().find(|(reason, _)| *reason == label).unwrap().1
     }
 

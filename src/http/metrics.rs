@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::problem::Refused;
 use super::{Control, Daemon, DataSetView, OutsideView};
+use crate::dns::ZoneCounts;
 use crate::jail::{self, Exhausted};
 use crate::source::Counters;
 
@@ -76,9 +77,10 @@ impl Page {
 
     fn dns(&mut self, daemon: &dyn Control) {
         let counts = daemon.dns().counts();
-        let replies = counts.replies.into_iter().flat_map(|(zone, replies)| {
-            let zone = zone.unwrap_or_else(|| "none".to_owned());
-            replies.into_iter().map(move |reply| {
+        let name = |zone: &ZoneCounts| zone.origin.clone().unwrap_or_else(|| "none".to_owned());
+        let replies = counts.zones.iter().flat_map(|counts| {
+            let zone = name(counts);
+            counts.replies.iter().map(move |reply| {
                 let labels = vec![
                     ("zone", zone.clone()),
                     ("transport", reply.transport.to_owned()),
@@ -90,9 +92,30 @@ impl Page {
             })
         });
         self.counter("dns_queries", "Queries answered", replies);
+        let codes = counts.zones.iter().flat_map(|counts| {
+            let zone = name(counts);
+            counts.codes.iter().map(move |(code, count)| {
+                let code = code.map_or_else(|| "other".to_owned(), |code| code.to_string());
+                (vec![("zone", zone.clone()), ("code", code)], *count)
+            })
+        });
+        self.counter("dns_codes", "Return codes answered", codes);
+        self.dns_of_zones(&counts.zones);
         let dropped =
             counts.dropped.into_iter().map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
         self.counter("dns_dropped", "Queries that got no answer", dropped);
+    }
+
+    /// What there is one figure for in each zone.
+    fn dns_of_zones(&mut self, zones: &[ZoneCounts]) {
+        let figures = |read: fn(&ZoneCounts) -> u64| {
+            let named = |counts: &ZoneCounts| Some((vec![("zone", counts.origin.clone()?)], read(counts)));
+            zones.iter().filter_map(named).collect::<Vec<_>>()
+        };
+        let names = "Questions for names that are neither addresses nor listed";
+        self.counter("dns_names", names, figures(|counts| counts.names));
+        self.counter("dns_received_bytes", "Octets of queries", figures(|counts| counts.received));
+        self.counter("dns_sent_bytes", "Octets of replies", figures(|counts| counts.sent));
     }
 
     fn zones(&mut self, daemon: &dyn Control) {

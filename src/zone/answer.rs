@@ -87,11 +87,31 @@ pub enum Outcome {
         listed: bool,
         /// The type that was asked for, if the question could be read.
         qtype: Option<u16>,
+        /// What a name of the zone stands for.
+        subject: Subject,
+        /// Where the records begin in the reply.
+        records: usize,
         /// Whether the answer did not fit.
         truncated: bool,
     },
     /// There is none.
     Silent(Silence),
+}
+
+/// What was asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The zone itself, a part of an address, a name that is listed, or nothing that a zone has.
+    Zone,
+    /// A name that is neither an address, nor a part of one, nor listed.
+    Name,
+    /// An address.
+    Address {
+        /// The address itself.
+        address: IpAddr,
+        /// The most specific prefix whose listing was the answer. None where it came from a data set.
+        listing: Option<Prefix>,
+    },
 }
 
 /// What the reply will say of itself.
@@ -100,11 +120,12 @@ struct Verdict {
     authoritative: bool,
     zone: Option<usize>,
     listed: bool,
+    subject: Subject,
 }
 
 impl Verdict {
     fn refusal(rcode: Rcode) -> Self {
-        Self { rcode, authoritative: false, zone: None, listed: false }
+        Self { rcode, authoritative: false, zone: None, listed: false, subject: Subject::Zone }
     }
 }
 
@@ -147,10 +168,12 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
 
 fn finish(reply: Reply<'_>, verdict: Verdict, qtype: Option<u16>) -> Outcome {
     Outcome::Replied {
+        records: reply.records_begin(),
         truncated: reply.finish(verdict.rcode as u16, verdict.authoritative),
         rcode: verdict.rcode,
         zone: verdict.zone,
         listed: verdict.listed,
+        subject: verdict.subject,
         qtype,
     }
 }
@@ -225,7 +248,8 @@ fn look_up(
         // An answer to class ANY is no authoritative one (RFC 1035, section 3.7.1).
         authoritative: question.class == CLASS_IN,
         zone: Some(index),
-        listed: found == Found::Listed,
+        listed: matches!(found, Found::Listed(_)),
+        subject: lookup.subject(found),
     })
 }
 
@@ -271,8 +295,8 @@ enum Found {
     Nothing,
     /// A name of the zone itself, or one that only has names below it.
     Name,
-    /// An address or a name that is listed.
-    Listed,
+    /// An address or a name that is listed: by a data set, or by the listing of this prefix.
+    Listed(Option<Prefix>),
 }
 
 /// A question inside a zone.
@@ -304,6 +328,18 @@ impl Lookup<'_> {
         publishes_bans || self.sets.iter().any(is_data)
     }
 
+    /// What the question is about, of whose name this was found.
+    fn subject(&self, found: Found) -> Subject {
+        match (self.reversed, found) {
+            (Some(Reversed::Address(address)), Found::Listed(listing)) => {
+                Subject::Address { address, listing }
+            }
+            (Some(Reversed::Address(address)), _) => Subject::Address { address, listing: None },
+            (None, Found::Nothing) => Subject::Name,
+            _ => Subject::Zone,
+        }
+    }
+
     /// Adds what answers the question of a client for whom this is listed.
     fn find_for(&self, listed: ListedFor<'_>, client: IpAddr, zones: &Zones, reply: &mut Reply<'_>) -> Found {
         match (listed, self.reversed) {
@@ -312,7 +348,7 @@ impl Lookup<'_> {
                 let mut records = Records::new();
                 acl.records(value, client, &mut records);
                 self.add_records(&records, reply);
-                Found::Listed
+                Found::Listed(None)
             }
             _ if self.below == 0 => self.find(zones, reply).max(self.find_in_sets(false, reply)),
             _ if zones.is_between(self.question.name_from(0)) => Found::Name,
@@ -366,7 +402,7 @@ impl Lookup<'_> {
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {
             self.add_records(&records, reply);
-            return if self.below == 0 { Found::Name } else { Found::Listed };
+            return if self.below == 0 { Found::Name } else { Found::Listed(None) };
         }
         if sets.any(|one| one.set.has_below(&asked)) { Found::Name } else { Found::Nothing }
     }
@@ -408,7 +444,7 @@ impl Lookup<'_> {
             TYPE_TXT => self.texts(address, &listings, ttl, reply),
             _ => {}
         }
-        Found::Listed
+        Found::Listed(listings.first().map(|listing| listing.prefix))
     }
 
     /// An address that is not listed does not exist (RFC 5782, section 2.1): mail servers take NODATA for a listing or

@@ -15,7 +15,7 @@ mod sublist;
 mod template;
 mod zones;
 
-pub use answer::{Outcome, Peer, Rcode, Silence, Transport, answer};
+pub use answer::{Outcome, Peer, Rcode, Silence, Subject, Transport, answer};
 pub use error::{Error, Problem};
 pub use listed::{InSet, Listed};
 pub use name::{Name, ParseNameError};

@@ -97,6 +97,11 @@ impl<'a> Reply<'a> {
         self.counts[1] > 0
     }
 
+    /// Where the records begin.
+    pub(super) fn records_begin(&self) -> usize {
+        self.question
+    }
+
     /// Whether all fits so far; if not, more is of no use.
     pub(super) fn fits(&self) -> bool {
         self.out.len() <= self.limit
