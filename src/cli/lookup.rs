@@ -121,6 +121,9 @@ fn ban_lines(ban: &Ban) -> Vec<String> {
         "{}  by {} since {} {end}, {} failures, ban number {}",
         ban.prefix, ban.jail, ban.since, ban.failures, ban.count
     )];
+    if ban.asked > 0 {
+        lines.push(format!("  asked for {} times since the start", ban.asked));
+    }
     lines.extend(ban.evidence.iter().map(|line| format!("  {line}")));
     lines
 }

@@ -23,6 +23,7 @@ mod serve;
 mod status;
 mod table;
 mod test_filter;
+mod top;
 mod unban;
 
 use std::ffi::OsString;
@@ -70,6 +71,7 @@ commands! {
     TestFilter => test_filter,
     Replay => replay,
     Status => status,
+    Top => top,
     Bans => bans,
     Lookup => lookup,
     Ban => ban,

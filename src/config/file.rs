@@ -27,7 +27,9 @@ pub mod keys {
     /// `[store]`
     pub const STORE: &[&str] = &["path", "spool", "evidence_retention", "history_retention"];
     /// `[dns]`
-    pub const DNS: &[&str] = &["listen", "threads"];
+    pub const DNS: &[&str] = &["listen", "threads", "count_addresses", "query_log"];
+    /// `[dns.query_log]`
+    pub const QUERY_LOG: &[&str] = &["path", "sample"];
     /// `[http]`
     pub const HTTP: &[&str] = &["listen"];
     /// `[control]`
@@ -109,6 +111,7 @@ pub mod keys {
         ("banzone.toml", MAIN),
         ("[store]", STORE),
         ("[dns]", DNS),
+        ("[dns.query_log]", QUERY_LOG),
         ("[http]", HTTP),
         ("[control]", CONTROL),
         ("[daemon]", DAEMON),
@@ -186,6 +189,8 @@ impl Store {
 pub(super) struct Dns {
     pub listen: Option<Vec<SocketAddr>>,
     pub threads: Option<usize>,
+    pub count_addresses: Option<bool>,
+    pub query_log: Option<QueryLog>,
 }
 
 impl Dns {
@@ -195,7 +200,23 @@ impl Dns {
         Self {
             listen: section.some("listen", "[\"0.0.0.0:53\", \"[::]:53\"]"),
             threads: narrow(section.number("threads", 1, MOST_THREADS)),
+            count_addresses: section.get("count_addresses"),
+            query_log: section.get("query_log"),
         }
+    }
+}
+
+/// `[dns.query_log]`
+pub(super) struct QueryLog {
+    pub path: String,
+    pub sample: Option<u64>,
+}
+
+impl Value for QueryLog {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let section = raw.section(keys::QUERY_LOG)?;
+        let sample = section.number("sample", 1, u32::MAX.into());
+        Some(Self { path: section.require("path", "\"/var/log/banzone/queries.log\"")?, sample })
     }
 }
 

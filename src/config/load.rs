@@ -110,6 +110,7 @@ impl<'a> Loader<'a> {
             spool: spool(path, &main.store),
             store: store_settings(path, &main.store),
             dns: dns_settings(&main.dns),
+            seeing: seeing(path, &main.dns),
             http,
             daemon: Daemon { user: main.user },
             log: Log {
@@ -252,6 +253,15 @@ fn dns_settings(written: &file::Dns) -> dns::Settings {
         listen: written.listen.clone().unwrap_or_else(everywhere),
         threads: written.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
     }
+}
+
+fn seeing(file: &Path, written: &file::Dns) -> dns::Seeing {
+    let query_log = written.query_log.as_ref().map(|log| dns::QueryLogSettings {
+        path: Some(resolve_absolute(file, &log.path)),
+        sample: log.sample.unwrap_or(1),
+        is_flushed: false,
+    });
+    dns::Seeing { count_addresses: written.count_addresses.unwrap_or(true), query_log }
 }
 
 fn http_settings(file: &Path, written: &file::Main) -> http::Settings {

@@ -45,6 +45,8 @@ pub struct Config {
     pub spool: PathBuf,
     /// For the DNS servers.
     pub dns: crate::dns::Settings,
+    /// What the DNS servers look at.
+    pub seeing: crate::dns::Seeing,
     /// For the HTTP server.
     pub http: crate::http::Settings,
     /// For the process itself.

@@ -274,6 +274,7 @@ impl Daemon {
         stopping.store(true, std::sync::atomic::Ordering::Relaxed);
         // A reload under way must not start sources behind our back.
         let _no_reload = tokio::time::timeout(GRACE, Arc::clone(&steering.reloading).lock_owned()).await;
+        let service = Arc::clone(&steering.service);
         let drained = tokio::task::spawn_blocking(move || {
             steering.close();
             let _ = pipeline.join();
@@ -283,6 +284,8 @@ impl Daemon {
             error!("not everything could be brought to an end");
         }
         dns.stop().await;
+        // The last lines of the query log.
+        let _ = service.see(&dns::Seeing::default());
         let _ = std::fs::remove_file(control);
         info!("stopped");
     }
@@ -401,10 +404,12 @@ impl Loaded {
         let mut jails = Jails::new(config.jails.clone(), config.allow.clone(), own, rand::random());
         restore(&mut jails, &store, &kept)?;
         let publisher = writer::publisher(&store, &zones, never, jails.bans().clone(), clock)?;
+        let service = Arc::new(dns::Service::new(zones, clock.clone()));
+        service.see(&config.seeing)?;
         let writer = Writer {
             store,
             publisher,
-            service: Arc::new(dns::Service::new(zones, clock.clone())),
+            service,
             clock: clock.clone(),
             trouble: Arc::default(),
             stopping: Arc::default(),

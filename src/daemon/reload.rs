@@ -71,6 +71,8 @@ impl Prepared {
         tokio::task::block_in_place(|| daemon.outside.learn(&config.jails));
         reconfigure_jails(daemon, jails).await?;
         start_sources(daemon, &config).await?;
+        let seeing = tokio::task::block_in_place(|| daemon.service.see(&config.seeing));
+        seeing.map_err(|failed| format!("{failed}; the rest of the configuration is in force"))?;
         let mut running = lock(&daemon.running);
         keep_what_stays(&running, &mut config);
         info!("the configuration was read again: {} jails, {} zones", config.jails.len(), config.zones.len());

@@ -31,7 +31,7 @@ use crate::sys::udp::{Sharing, UdpSocket};
 pub use crate::zone::{Peer, Transport};
 pub use counters::{Dropped, Drops, ReplyCount};
 pub use probe::probe;
-pub use seen::ZoneCounts;
+pub use seen::{QueryLogSettings, Ranked, Seeing, TopAddresses, ZoneCounts};
 pub use service::{Counts, Service};
 
 /// hickory-server and hickory-net log every query at level info under these targets: a log filter should let

@@ -1,13 +1,15 @@
 //! The answers of the zones in service, with their counters; the zones can be replaced while queries come in.
 
+use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
 use super::counters::Dropped;
-use super::seen::{Counted, Seen, Shards, ZoneCounts};
+use super::seen::{Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
 use super::{Peer, Respond};
 use crate::clock::Clock;
+use crate::ip::Prefix;
 use crate::zone::{Zone, Zones, answer};
 
 /// Zones, a clock and counters: all that answering takes.
@@ -30,6 +32,10 @@ pub struct Counts {
     pub zones: Vec<ZoneCounts>,
     /// Queries without a reply, by reason.
     pub dropped: Vec<(&'static str, u64)>,
+    /// Answers of listings that could not be counted by listing, as there are too many.
+    pub asked_without_room: u64,
+    /// Queries that were to be logged and were not, for want of room in the queue or on the disk.
+    pub log_lost: u64,
 }
 
 impl Service {
@@ -63,15 +69,39 @@ impl Service {
         let served = self.served.load();
         let origins = served.zones.zones().iter().map(|zone| Some(zone.origin().to_string()));
         let zones = origins.zip(&served.counted).map(|(origin, counted)| counted.counts(origin));
-        Counts { zones: zones.chain([self.seen.outside()]).collect(), dropped: self.seen.drops() }
+        Counts {
+            zones: zones.chain([self.seen.outside()]).collect(),
+            dropped: self.seen.drops(),
+            asked_without_room: self.seen.asked_without_room(),
+            log_lost: self.seen.log_lost(),
+        }
+    }
+
+    /// How many questions for codes were answered from the listing of `prefix` since the start, in all zones. Where several
+    /// prefixes around an address are listed, the most specific one counts.
+    pub fn asked(&self, prefix: Prefix) -> u64 {
+        self.seen.asked(prefix)
+    }
+
+    /// Looks at what `seeing` says from now on. Addresses that are not to be counted are forgotten. The query log is opened anew
+    /// each time, and what was to be written before is written when this returns; if it cannot be opened, the one before
+    /// goes on.
+    pub fn see(&self, seeing: &Seeing) -> io::Result<()> {
+        self.seen.set(seeing)
+    }
+
+    /// The first `limit` of the clients who ask most, and of the listed addresses that are most asked for.
+    pub fn top(&self, limit: usize) -> TopAddresses {
+        self.seen.top(limit)
     }
 }
 
 impl Respond for Service {
     fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) {
         let served = self.served.load();
-        let outcome = answer(&served.zones, query, peer, self.clock.now(), reply);
-        self.seen.note(&served.counted, outcome, query, peer, reply);
+        let now = self.clock.now();
+        let outcome = answer(&served.zones, query, peer, now, reply);
+        self.seen.note(&served.counted, outcome, query, peer, reply, now);
     }
 
     fn dropped(&self, reason: Dropped) {
@@ -188,6 +218,21 @@ mod tests {
         let counts = &service.counts().zones[0];
         assert_eq!(counts.codes, [(Some(Ipv4Addr::new(127, 0, 0, 4)), 2)]);
         assert_eq!((counts.names, (counts.received, counts.sent)), (1, octets));
+    }
+
+    #[test]
+    fn a_listing_is_counted_once_for_code_and_text() {
+        let service = service(&["bl.example.", "other.example."]);
+        for (name, qtype) in [
+            ("2.0.0.127.bl.example.", 1),
+            ("2.0.0.127.bl.example.", 16),
+            ("2.0.0.127.other.example.", 1),
+            ("9.2.0.192.bl.example.", 1),
+        ] {
+            ask(&service, &query(name, qtype));
+        }
+        let asked = |prefix: &str| service.asked(prefix.parse().unwrap());
+        assert_eq!((asked("127.0.0.2"), asked("192.0.2.9")), (2, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! | `POST /api/v1/bans` | [`NewBan`] | [`BanChanged`] |
 //! | `DELETE /api/v1/bans` | [`UnbanQuery`] | [`Ended`] |
 //! | `GET /api/v1/lookup/{address}` | | [`Lookup`] |
+//! | `GET /api/v1/dns` | [`DnsQuery`] | [`DnsSeen`] |
 //! | `GET /api/v1/allow` | | [`Allowlist`] |
 //! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
 //! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
@@ -20,6 +21,7 @@
 //!
 //! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
 
+mod dns;
 mod jails;
 mod takeover;
 
@@ -31,6 +33,7 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{EndCause, Origin};
 
+pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
 pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };
@@ -172,6 +175,9 @@ pub struct Ban {
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_cause: Option<EndCause>,
+    /// How many questions for codes were answered with it since the daemon started; absent: never, or it is over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asked: u64,
     /// The last lines that led to it, oldest first, or the reason given with an order; empty in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
@@ -189,9 +195,15 @@ impl From<&crate::jail::Ban> for Ban {
             count: ban.count,
             ended: None,
             end_cause: None,
+            asked: 0,
             evidence: ban.evidence.iter().map(ToString::to_string).collect(),
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An order to ban.

@@ -114,7 +114,7 @@ pub(super) async fn list(
     let Query(BansQuery { jail, history, limit }) = query?;
     let query = BanQuery { jail: jail.map(Arc::from), history, limit };
     let found = daemon.read(move |reader| reader.bans(&query)).await?;
-    Ok(Json(Bans { bans: found.into_iter().map(shown).collect() }))
+    Ok(Json(Bans { bans: found.into_iter().map(|past| seen(&*daemon, past)).collect() }))
 }
 
 /// `POST /api/v1/bans`
@@ -214,6 +214,12 @@ pub(super) async fn reload(State(daemon): Daemon) -> Answer<Reloaded> {
 /// An entry of the allowlist as the API shows it.
 pub(super) fn allowed(allow: &jail::Allow) -> Allow {
     Allow { prefix: allow.prefix, note: allow.note.clone(), since: Some(allow.since), until: allow.until }
+}
+
+/// A ban with how often it was the answer, if it is in force.
+pub(super) fn seen(daemon: &dyn Control, past: PastBan) -> Ban {
+    let asked = if past.ended.is_none() { daemon.dns().asked(past.ban.prefix) } else { 0 };
+    Ban { asked, ..shown(past) }
 }
 
 /// A ban as the API shows it.

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
 use super::api::{Allow, Failures, Listing, Lookup, NameLookup, SetListing};
-use super::bans::{allowed, shown};
+use super::bans::{allowed, seen};
 use super::problem::Refused;
 use super::{Control, Daemon, Failed};
 use crate::ip::{Prefix, write_reversed};
@@ -23,7 +23,7 @@ pub(super) async fn lookup(
     let (prefixes, failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     for past in past_bans(&*daemon, prefixes).await? {
-        if past.ended.is_none() { &mut bans } else { &mut history }.push(shown(past));
+        if past.ended.is_none() { &mut bans } else { &mut history }.push(seen(&*daemon, past));
     }
     let listings = listings(&*daemon, address);
     let sets = in_sets(&*daemon, &write_reversed(address));

@@ -101,6 +101,9 @@ impl Page {
         });
         self.counter("dns_codes", "Return codes answered", codes);
         self.dns_of_zones(&counts.zones);
+        let uncounted = "Answers that are counted for no ban, as there are too many bans";
+        self.counter("dns_asked_without_room", uncounted, [(Vec::new(), counts.asked_without_room)]);
+        self.counter("dns_log_lost", "Lines that the query log lacks", [(Vec::new(), counts.log_lost)]);
         let dropped =
             counts.dropped.into_iter().map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
         self.counter("dns_dropped", "Queries that got no answer", dropped);

@@ -7,6 +7,7 @@ pub mod api;
 mod bans;
 mod connections;
 mod control;
+mod dns;
 mod health;
 mod jails;
 mod lookup;
@@ -81,6 +82,7 @@ fn api_routes(control: Steered) -> Router {
         .route("/bans", get(bans::list).post(bans::ban).delete(bans::unban))
         .route("/lookup/{address}", get(lookup::lookup))
         .route("/names/{name}", get(lookup::name))
+        .route("/dns", get(dns::seen))
         .route("/allow", get(bans::allowlist).post(bans::allow).delete(bans::disallow))
         .route("/settings", get(jails::of_daemon))
         .route("/reload", post(bans::reload))

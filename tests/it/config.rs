@@ -54,6 +54,18 @@ fn check_zone(zone: &str, expected: &[&str]) {
 }
 
 #[test]
+fn a_query_log_needs_a_path() {
+    let missing = "banzone.toml:1:17: dns.query_log: `path` is missing";
+    check("dns.query_log = {}", &[missing]);
+    check("[dns.query_log]\npath = 'q'\nsample = 0", &["dns.query_log.sample: 0 is not between"]);
+    let seeing = |text| load(&[("banzone.toml", text)]).unwrap().seeing;
+    assert_eq!(seeing("").query_log, None);
+    assert!(seeing("").count_addresses && !seeing("[dns]\ncount_addresses = false").count_addresses);
+    let log = seeing("[dns]\nquery_log = { path = '/q', sample = 9 }").query_log.unwrap();
+    assert_eq!((log.path.unwrap().as_path(), log.sample), (Path::new("/q"), 9));
+}
+
+#[test]
 fn unknown_keys_are_refused_with_the_nearest_name() {
     check(
         "[dns]\nlisen = '127.0.0.1:53'",

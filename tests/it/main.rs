@@ -19,5 +19,6 @@ mod outside;
 mod peers;
 mod rbldnsd;
 mod reload;
+mod seen;
 mod syslog;
 mod tidy;

@@ -16,7 +16,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("dataset", &["ip", "clock"]),
     ("list", &["store", "dataset", "ip", "clock"]),
     ("zone", &["list", "dataset", "ip", "clock"]),
-    ("dns", &["zone", "list", "clock", "sys"]),
+    ("dns", &["zone", "list", "ip", "clock", "sys"]),
     ("http", &["source", "filter", "jail", "store", "list", "zone", "dns", "ip", "clock", "sys"]),
     (
         "config",

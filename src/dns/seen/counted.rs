@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Exchange;
+use super::exchange::{Exchange, RECORD};
 use super::shards::Shards;
 use crate::dns::counters::{Replies, Reply, ReplyCount};
 use crate::zone::Subject;
@@ -13,12 +13,6 @@ const TYPE_A: u16 = 1;
 
 /// Type ANY, which for an address is answered with what A is.
 const TYPE_ANY: u16 = 255;
-
-/// The size of an A record: pointer, type, class, time to live, length, and the four octets.
-const RECORD: usize = 16;
-
-/// Where a reply says how many answers it has (RFC 1035, section 4.1.1).
-const ANSWERS: usize = 6;
 
 /// The counters of one zone that one thread writes to.
 #[derive(Debug, Default)]
@@ -54,7 +48,7 @@ impl Counted {
     pub(super) fn count(&self, exchange: &Exchange<'_>, reply: Reply) {
         self.replies.count(reply);
         if reply.listed && is_for_codes(reply.qtype) {
-            self.codes.count(exchange.answers());
+            self.codes.count(exchange.codes());
         }
         if exchange.subject == Subject::Name {
             self.names.fetch_add(1, Ordering::Relaxed);
@@ -67,18 +61,6 @@ impl Counted {
 /// Whether the answers to this type are codes.
 pub(super) fn is_for_codes(qtype: u16) -> bool {
     matches!(qtype, TYPE_A | TYPE_ANY)
-}
-
-impl Exchange<'_> {
-    /// The A records of the reply.
-    fn answers(&self) -> impl Iterator<Item = &[u8; RECORD]> {
-        let count = match self.reply.get(ANSWERS..) {
-            Some([high, low, ..]) => usize::from(u16::from_be_bytes([*high, *low])),
-            _ => 0,
-        };
-        let records = self.reply.get(self.records..).unwrap_or_default();
-        records.as_chunks().0.iter().take(count)
-    }
 }
 
 impl Shards<Counted> {

@@ -4,26 +4,45 @@
 //! The way of an answer leads through here, so that nothing is allocated, nobody waits, and memory is bounded whatever
 //! strangers ask.
 
+mod asked;
 mod counted;
+mod dice;
+mod exchange;
+mod line;
+mod query_log;
+mod ranking;
 mod shards;
+mod top;
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::counters::{Dropped, Drops, Reply};
 use super::{Peer, Transport};
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
 use crate::zone::{Outcome, Silence, Subject};
+
+use asked::Asked;
+use counted::is_for_codes;
+use exchange::Exchange;
+use query_log::QueryLog;
+use top::Top;
 
 pub(super) use counted::Counted;
 pub use counted::ZoneCounts;
+pub use query_log::QueryLogSettings;
 pub(super) use shards::Shards;
+pub use top::{Ranked, TopAddresses};
 
-/// A query and its reply.
-struct Exchange<'a> {
-    query: &'a [u8],
-    reply: &'a [u8],
-    /// Where the records of the reply begin.
-    records: usize,
-    subject: Subject,
+/// What is looked at beside counting. At first nothing is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seeing {
+    /// Whether it is counted who asks, and for which listed addresses.
+    pub count_addresses: bool,
+    /// Where queries are logged; `None`: nowhere.
+    pub query_log: Option<QueryLogSettings>,
 }
 
 /// What is seen of all zones together.
@@ -32,6 +51,11 @@ pub(super) struct Seen {
     /// Replies to questions that belong to no zone.
     outside: Shards<Counted>,
     drops: Shards<Drops>,
+    asked: Asked,
+    top: Top,
+    log: QueryLog,
+    /// Asked first, as the log costs more to look at.
+    is_logging: AtomicBool,
 }
 
 impl Seen {
@@ -43,6 +67,7 @@ impl Seen {
         query: &[u8],
         peer: &Peer,
         reply: &[u8],
+        now: Timestamp,
     ) {
         let (rcode, zone, listed, qtype, subject, records) = match outcome {
             Outcome::Silent(Silence::Short) => return self.dropped(Dropped::Short),
@@ -54,8 +79,22 @@ impl Seen {
         };
         let counted = zone.map_or(&self.outside, |zone| &zones[zone]).own();
         let transport: Transport = peer.transport;
-        let exchange = Exchange { query, reply, records, subject };
+        let exchange = Exchange { now, query, reply, records, subject };
         counted.count(&exchange, Reply { transport, qtype, rcode: rcode as u16, listed });
+        if self.is_logging.load(Ordering::Relaxed) {
+            self.log.note(peer.address, rcode as u16, &exchange);
+        }
+        let address = match subject {
+            Subject::Address { address, listing } => {
+                // A mail server asks for the text once it has the code, which is about the same connection.
+                if let Some(listing) = listing.filter(|_| is_for_codes(qtype)) {
+                    self.asked.count(listing);
+                }
+                Some(address).filter(|_| listed)
+            }
+            Subject::Zone | Subject::Name => None,
+        };
+        self.top.count(peer.address, address);
     }
 
     /// Counts a query without a reply.
@@ -71,5 +110,33 @@ impl Seen {
     /// What was counted of questions that belong to no zone.
     pub(super) fn outside(&self) -> ZoneCounts {
         self.outside.counts(None)
+    }
+
+    /// How often the listing of `prefix` was the answer to a question for codes.
+    pub(super) fn asked(&self, prefix: Prefix) -> u64 {
+        self.asked.get(prefix)
+    }
+
+    /// How many answers could not be counted by their listing.
+    pub(super) fn asked_without_room(&self) -> u64 {
+        self.asked.without_room()
+    }
+
+    /// The first `limit` of those who ask most, and of the listed addresses that are most asked for.
+    pub(super) fn top(&self, limit: usize) -> TopAddresses {
+        self.top.first(limit)
+    }
+
+    /// Looks at what `seeing` says from now on; the log is opened anew, see [`QueryLog::set`].
+    pub(super) fn set(&self, seeing: &Seeing) -> io::Result<()> {
+        self.top.switch(seeing.count_addresses);
+        self.log.set(seeing.query_log.as_ref())?;
+        self.is_logging.store(seeing.query_log.is_some(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many queries were to be logged, and were not.
+    pub(super) fn log_lost(&self) -> u64 {
+        self.log.lost()
     }
 }
