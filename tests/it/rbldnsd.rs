@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::fs::Permissions;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -125,15 +127,109 @@ fn the_help_is_read_by_programs() {
 }
 
 /// rbldnsd with the same files, and where it answers.
-fn start_rbldnsd(env: &Env, zones: &[&str]) -> (Daemon, SocketAddr) {
+fn start_rbldnsd(env: &Env, options: &[&str], zones: &[&str]) -> (Daemon, SocketAddr) {
     // It cannot choose a port itself.
     let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut command = Command::new("/usr/sbin/rbldnsd");
     command.args(["-n", "-r", "/", "-b"]).arg(format!("127.0.0.1/{}", address.port()));
-    command.arg("-w").arg(env.path("")).args(zones);
+    command.arg("-w").arg(env.path("")).args(options).args(zones);
     let server = env.spawn(command);
     until("rbldnsd answers", || ask(address, "nowhere.example.", RecordType::A).is_ok());
     (server, address)
+}
+
+/// What both are asked for their logs.
+const LOGGED: [(&str, RecordType); 8] = [
+    ("1.2.0.192.bl.example.", RecordType::A),
+    ("1.2.0.192.BL.example.", RecordType::TXT),
+    ("9.2.0.192.bl.example.", RecordType::A),
+    ("1.2.0.192.bl.example.", RecordType::HTTPS),
+    ("1.2.0.192.bl.example.", RecordType::AAAA),
+    ("bl.example.", RecordType::MX),
+    ("x_y-z.bl.example.", RecordType::A),
+    (".", RecordType::NS),
+];
+
+fn ask_for_logs(server: SocketAddr) {
+    for (name, kind) in LOGGED {
+        ask(server, name, kind).unwrap();
+    }
+}
+
+/// The lines of a query log without their time, and without the size of replies that have no answer, whose SOA records need
+/// not be compressed alike.
+fn logged(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let asked = text.lines().filter(|line| !line.contains(" nowhere.example "));
+    let line = |line: &str| {
+        let line = line.split_once(' ').unwrap().1;
+        line.rsplit_once("/0/").map_or(line, |(line, _)| line).to_owned()
+    };
+    asked.map(line).collect()
+}
+
+/// Of the zone: queries, positive and negative answers, octets received; from the last line with figures.
+fn figures(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let [first, .., figures, last] = &*lines else { panic!("there are no figures: {text}") };
+    assert!([first, last].iter().all(|line| line.parse::<u64>().is_ok()), "{text}");
+    let zone = figures.split(' ').find_map(|zone| zone.strip_prefix("bl.example:")).unwrap();
+    assert!(figures.contains(" *:"), "{text}");
+    zone.split(':').take(4).map(str::to_owned).collect()
+}
+
+/// A folder in which both can write.
+fn folder_for_all(env: &Env) {
+    fs::create_dir(env.path("out")).unwrap();
+    fs::set_permissions(env.path("out"), Permissions::from_mode(0o777)).unwrap();
+}
+
+#[test]
+fn the_query_log_and_the_figures_are_those_of_rbldnsd() {
+    if !peers::present("rbldnsd", Path::new("/usr/sbin/rbldnsd").exists(), "rbldnsd") {
+        return;
+    }
+    let env = Env::new("");
+    folder_for_all(&env);
+    write(&env, "list", "192.0.2.1 text\n");
+    let zones = ["bl.example:ip4set:list"];
+    let ours = start(&env, &["-l", "+out/our-log", "-s", "out/our-figures"], &zones);
+    let (theirs, address) =
+        start_rbldnsd(&env, &["-a", "-l", "+out/their-log", "-s", "out/their-figures"], &zones);
+    ask_for_logs(ours.dns());
+    ask_for_logs(address);
+    assert!(ours.terminate().success() && theirs.terminate().success());
+    let our_log = logged(&env.path("out/our-log"));
+    assert_eq!(our_log, logged(&env.path("out/their-log")));
+    assert_eq!(our_log.len(), LOGGED.len());
+    assert_eq!(figures(&env.path("out/our-figures")), figures(&env.path("out/their-figures")));
+}
+
+#[test]
+fn the_log_is_opened_anew_and_the_process_has_its_number_in_a_file() {
+    let env = Env::new("");
+    folder_for_all(&env);
+    write(&env, "list", "192.0.2.1 text\n");
+    let pid = env.path("out/pid");
+    let options = ["-c", "1", "-l", "out/log", "-s", "+out/figures", "-p", pid.to_str().unwrap()];
+    let server = start(&env, &options, &["bl.example:ip4set:list"]);
+    assert_eq!(fs::read_to_string(&pid).unwrap(), format!("{}\n", server.pid()));
+    let has_figures =
+        |zone: &str| fs::read_to_string(env.path("out/figures")).unwrap().contains(&format!(" {zone} "));
+    assert!(is_listed(&server, 1));
+    until("the figures of the question are there", || has_figures("bl.example:1:1:0:38:54"));
+    until("nothing has come since", || has_figures("bl.example:0:0:0:0:0"));
+    fs::rename(env.path("out/log"), env.path("out/log.1")).unwrap();
+    server.signal(Signal::SIGHUP);
+    let lines = |name: &str| logged(&env.path(name));
+    until("the new log is written to", || {
+        assert!(!is_listed(&server, 2));
+        fs::metadata(env.path("out/log")).is_ok_and(|file| file.len() > 0)
+    });
+    assert!(server.terminate().success());
+    assert_eq!(lines("out/log.1")[0], "127.0.0.1 1.2.0.192.bl.example A IN: NOERROR/1/54");
+    assert_eq!(lines("out/log")[0], "127.0.0.1 2.2.0.192.bl.example A IN: NXDOMAIN");
 }
 
 /// Files made at random, in all the ways in which entries are written.
@@ -364,7 +460,7 @@ fn compare(seed: u64) {
     ] {
         write(&env, name, &text);
     }
-    let (ours, (_theirs, address)) = (start(&env, &[], &ZONES), start_rbldnsd(&env, &ZONES));
+    let (ours, (_theirs, address)) = (start(&env, &[], &ZONES), start_rbldnsd(&env, &[], &ZONES));
     for _ in 0..NAMES_PER_SEED {
         let name = files.question();
         for kind in [RecordType::A, RecordType::TXT] {

@@ -34,8 +34,13 @@ may be without a name: it is for all zones.
 -w folder        where the files are
 -r folder        the folder that paths begin in
 -u user          who to become, if started as root [rbldns]
+-l [+]file       a line there for each query; + writes each at once, - is standard output;
+                 SIGHUP opens the file anew
+-s [+]file       figures of each zone there, every -c seconds and at the end; + since the
+                 line before, not since the start
+-p file          the number of the process there
 -f -q -C -a -v   taken; answers are minimal, go on while files are read, and hide the version
--l -s -p -A -d   taken, without effect
+-A -d            taken, without effect
 -h               this text
 ";
 

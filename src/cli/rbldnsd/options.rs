@@ -4,8 +4,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use crate::daemon::data_files::{Set, Settings};
+use crate::daemon::data_files::{Set, Settings, StatisticsSettings};
 use crate::dataset::{self, Options};
+use crate::dns::QueryLogSettings;
 use crate::zone::StaticList;
 
 /// Options with something behind them.
@@ -60,6 +61,9 @@ pub(super) fn read(words: &[String]) -> Result<Asked, String> {
         ttl: Duration::from_secs(ttl.into()),
         check: (check > 0).then(|| Duration::from_secs(check.into())),
         options,
+        query_log: given.last('l').map(|written| query_log(written, &folder)),
+        statistics: given.last('s').map(|written| statistics(written, &folder)),
+        pid_file: given.last('p').map(PathBuf::from),
     };
     Ok(Asked::Serve(Box::new(settings), given.notes()))
 }
@@ -165,9 +169,6 @@ impl Given {
     fn notes(&self) -> Vec<String> {
         let note = |letter: char, text: &str| self.has(letter).then(|| format!("-{letter}: {text}"));
         let notes = [
-            note('l', "questions are not logged"),
-            note('s', "no statistics are written"),
-            note('p', "no file with the number of the process is written"),
             note(
                 'r',
                 "files are looked for below this folder, but it does not become the root; a service manager can do that",
@@ -195,6 +196,23 @@ impl Folder {
             Some(root) => root.join(without_root(&path)),
         }
     }
+}
+
+/// `[+]file`, where `-` is standard output and `+` has every line written at once.
+fn query_log(written: &str, folder: &Folder) -> QueryLogSettings {
+    let (is_flushed, file) = with_plus(written);
+    let path = (file != "-").then(|| folder.path(file));
+    QueryLogSettings { path, sample: 1, is_flushed }
+}
+
+/// `[+]file`, where `+` has each line count from the one before.
+fn statistics(written: &str, folder: &Folder) -> StatisticsSettings {
+    let (is_delta, file) = with_plus(written);
+    StatisticsSettings { path: folder.path(file), is_delta }
+}
+
+fn with_plus(written: &str) -> (bool, &str) {
+    written.strip_prefix('+').map_or((false, written), |file| (true, file))
 }
 
 fn without_root(path: &Path) -> PathBuf {
@@ -258,6 +276,14 @@ mod tests {
             (read.ttl.as_secs(), read.check, &*read.user),
             (2100, Some(Duration::from_secs(60)), "rbldns")
         );
+        let read = settings("-w /d -l+log -s stats -p /run/x.pid -b 127.0.0.1 x.example:ip4set:f").unwrap();
+        let log = QueryLogSettings { path: Some("/d/log".into()), sample: 1, is_flushed: true };
+        let statistics = StatisticsSettings { path: "/d/stats".into(), is_delta: false };
+        assert_eq!((read.query_log, read.statistics), (Some(log), Some(statistics)));
+        assert_eq!(read.pid_file, Some("/run/x.pid".into()));
+        let read = settings("-l - -s +stats -b 127.0.0.1 x.example:ip4set:f").unwrap();
+        assert_eq!(read.query_log, Some(QueryLogSettings { path: None, sample: 1, is_flushed: false }));
+        assert!(read.statistics.unwrap().is_delta);
         assert_eq!(settings("-4 -b localhost/53 x.example:ip4set:f").unwrap().listen.len(), 1);
     }
 

@@ -6,9 +6,11 @@
 
 mod files;
 mod published;
+mod statistics;
 mod zones;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +22,12 @@ use tracing::{info, warn};
 pub(super) use self::files::{Data, Shrinking};
 pub use self::files::{Read, Unread, read};
 pub(super) use self::published::{serve, sets, views, zones};
+use self::statistics::Statistics;
+pub use self::statistics::StatisticsSettings;
 use super::Signals;
 use crate::clock::Clock;
 use crate::dataset::Options;
-use crate::dns::{self, Service};
+use crate::dns::{self, QueryLogSettings, Seeing, Service};
 use crate::sys::privileges;
 use crate::zone::{Name, StaticList};
 
@@ -48,6 +52,12 @@ pub struct Settings {
     pub check: Option<Duration>,
     /// How files are read.
     pub options: Options,
+    /// Where queries are logged.
+    pub query_log: Option<QueryLogSettings>,
+    /// Where figures are written whenever the files are looked at.
+    pub statistics: Option<StatisticsSettings>,
+    /// The file for the number of the process. It is written as root, where this runs as root, and stays at the end.
+    pub pid_file: Option<PathBuf>,
 }
 
 /// A data set of a zone.
@@ -62,6 +72,9 @@ pub struct Set {
 /// Serves until SIGTERM or SIGINT.
 pub fn run(settings: &Settings) -> Result<()> {
     let sockets = dns::bind(&dns::Settings { listen: settings.listen.clone(), threads: 1 })?;
+    if let Some(path) = &settings.pid_file {
+        write_pid(path)?;
+    }
     if privileges::is_root() {
         privileges::drop_to(&settings.user)?;
     }
@@ -73,14 +86,34 @@ pub fn run(settings: &Settings) -> Result<()> {
         bail!(missing);
     }
     let service = Arc::new(Service::new(Arc::new(zones::zones(settings, &data)?), Clock::System));
+    service.see(&seeing(settings))?;
+    let statistics = settings.statistics.clone();
+    let statistics =
+        statistics.map(|settings| Statistics::start(settings, Clock::System.now())).transpose()?;
     let addresses = sockets.local_addresses();
     let server = dns::serve(sockets, &service, runtime.handle())?;
     info!("answering on {addresses:?} from {} data sets", settings.sets.len());
     runtime.block_on(async {
-        Serving { settings: settings.clone(), service, data }.until_stopped(signals).await;
+        let serving = Serving { settings: settings.clone(), service, data, statistics };
+        let Serving { service, statistics, .. } = serving.until_stopped(signals).await;
         server.stop().await;
-    });
+        if let Some(statistics) = statistics {
+            statistics.end(&service.counts(), Clock::System.now());
+        }
+        // The last lines of the query log.
+        service.see(&Seeing::default())
+    })?;
     Ok(())
+}
+
+fn write_pid(path: &Path) -> Result<()> {
+    let written = std::fs::write(path, format!("{}\n", std::process::id()));
+    written.with_context(|| format!("cannot write the number of the process to {}", path.display()))
+}
+
+/// Nobody can ask this server who asks it.
+fn seeing(settings: &Settings) -> Seeing {
+    Seeing { count_addresses: false, query_log: settings.query_log.clone() }
 }
 
 /// The service and the data it answers from.
@@ -88,21 +121,41 @@ struct Serving {
     settings: Settings,
     service: Arc<Service>,
     data: Data,
+    statistics: Option<Statistics>,
 }
 
 impl Serving {
-    async fn until_stopped(mut self, mut signals: Signals) {
+    async fn until_stopped(mut self, mut signals: Signals) -> Self {
         let mut ticks = interval(self.settings.check.unwrap_or(NEVER));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first comes at once.
         ticks.tick().await;
         loop {
             tokio::select! {
-                _ = signals.hangup.recv() => self = self.look(Shrinking::Allowed).await,
-                _ = ticks.tick(), if self.settings.check.is_some() => self = self.look(Shrinking::Refused).await,
-                _ = signals.terminate.recv() => return,
-                _ = signals.interrupt.recv() => return,
+                _ = signals.hangup.recv() => {
+                    self = self.look(Shrinking::Allowed).await;
+                    self.reopen_log();
+                }
+                _ = ticks.tick(), if self.settings.check.is_some() => {
+                    self = self.look(Shrinking::Refused).await;
+                    self.write_statistics();
+                }
+                _ = signals.terminate.recv() => return self,
+                _ = signals.interrupt.recv() => return self,
             }
+        }
+    }
+
+    /// The file may have been moved away, as logrotate does.
+    fn reopen_log(&self) {
+        if let Err(failed) = self.service.see(&seeing(&self.settings)) {
+            warn!("{failed}; queries are logged where they were");
+        }
+    }
+
+    fn write_statistics(&mut self) {
+        if let Some(statistics) = &mut self.statistics {
+            statistics.tick(&self.service.counts(), Clock::System.now());
         }
     }
 
