@@ -101,7 +101,7 @@ impl Respond for Service {
         let served = self.served.load();
         let now = self.clock.now();
         let outcome = answer(&served.zones, query, peer, now, reply);
-        self.seen.note(&served.counted, outcome, query, peer, reply, now);
+        self.seen.note(&served.counted, &outcome, query, peer, reply, now);
     }
 
     fn dropped(&self, reason: Dropped) {

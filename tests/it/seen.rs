@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use super::env::{Daemon, Env, PUBLISH, until};
 
 /// Asks a question so often that it is among those that are looked at.
-const MANY: u64 = 500;
+const MANY: u64 = 2000;
 
 fn ask_many(daemon: &Daemon) {
     for _ in 0..MANY {

@@ -50,7 +50,7 @@ impl Counted {
         if reply.listed && is_for_codes(reply.qtype) {
             self.codes.count(exchange.codes());
         }
-        if exchange.subject == Subject::Name {
+        if *exchange.subject == Subject::Name {
             self.names.fetch_add(1, Ordering::Relaxed);
         }
         self.received.fetch_add(exchange.query.len() as u64, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! Chance, for taking one query of some: clients often ask the same few questions in turn, of which every eighth would always be
-//! the same.
+//! Chance, for taking one query of some: clients often ask the same few questions in turn, of which a fixed step would always
+//! take the same one.
 
 use std::cell::Cell;
 

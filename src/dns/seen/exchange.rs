@@ -19,7 +19,7 @@ pub(super) struct Exchange<'a> {
     pub(super) reply: &'a [u8],
     /// Where the question ends, in both.
     pub(super) records: usize,
-    pub(super) subject: Subject,
+    pub(super) subject: &'a Subject,
 }
 
 impl<'a> Exchange<'a> {

@@ -63,7 +63,7 @@ impl Seen {
     pub(super) fn note(
         &self,
         zones: &[Arc<Shards<Counted>>],
-        outcome: Outcome,
+        outcome: &Outcome,
         query: &[u8],
         peer: &Peer,
         reply: &[u8],
@@ -74,7 +74,7 @@ impl Seen {
             Outcome::Silent(Silence::Response) => return self.dropped(Dropped::Response),
             Outcome::Silent(Silence::Client) => return self.dropped(Dropped::Client),
             Outcome::Replied { rcode, zone, listed, qtype, subject, records, .. } => {
-                (rcode, zone, listed, qtype.unwrap_or(0), subject, records)
+                (*rcode, *zone, *listed, qtype.unwrap_or(0), subject, *records)
             }
         };
         let counted = zone.map_or(&self.outside, |zone| &zones[zone]).own();
@@ -90,7 +90,7 @@ impl Seen {
                 if let Some(listing) = listing.filter(|_| is_for_codes(qtype)) {
                     self.asked.count(listing);
                 }
-                Some(address).filter(|_| listed)
+                Some(*address).filter(|_| listed)
             }
             Subject::Zone | Subject::Name => None,
         };

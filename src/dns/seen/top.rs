@@ -13,7 +13,7 @@ use super::ranking::Ranking;
 use super::shards::Shards;
 
 /// One of so many queries is looked at; looking at each would cost too much.
-const SAMPLE: u64 = 8;
+const SAMPLE: u64 = 32;
 
 /// The addresses that come most often.
 #[derive(Debug, Default)]
@@ -121,7 +121,7 @@ fn address(number: u128) -> IpAddr {
 mod tests {
     use super::*;
 
-    const QUERIES: u64 = 80_000;
+    const QUERIES: u64 = 320_000;
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([192, 0, 2, last])
