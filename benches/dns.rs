@@ -1,11 +1,12 @@
 //! How much an answer costs: banzone beside rbldnsd with the same data files: `cargo bench --bench dns`.
 //!
 //! Makes a list of hosts and networks and questions about it, the same ones every time, and asks each server in turn, on
-//! loopback: the servers on one core, this program on another. What counts is the CPU time of a server for a million answers,
-//! that of the kernel included. Every answer is compared with what it must be, and none may be lost. A server that does nothing
-//! but send questions back shows what is the kernel's.
+//! loopback. What counts is the CPU time of a server for a million answers, that of the kernel included. Every answer is compared
+//! with what it must be, and none may be lost. A server that does nothing but send questions back shows what is the kernel's.
+//!
+//! Server and this program take turns on one core, which other programs disturb the least; then they have a core each, where
+//! a server that is faster than this program sleeps and wakes more often.
 
-use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -14,12 +15,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use banzone::ip::write_reversed;
 use banzone::sys::udp::{self, Batch, Sharing};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+use asking::{HEADER, Result, cpu_seconds, free_address, lists, message, resident};
+
+mod asking;
 
 /// How many entries the lists have.
 const SIZES: [usize; 2] = [100_000, 1_000_000];
@@ -43,9 +45,6 @@ const ECHO: &str = "BANZONE_BENCH_ECHO";
 /// At most so much of rbldnsd's CPU time with ip4trie and with ip4set, and of that of a server that does nothing.
 const GOALS: [f64; 3] = [0.70, 0.65, 1.10];
 
-const HEADER: &str =
-    "$SOA 0 ns.example. host.example. 1 1h 1h 2d 1h\n$NS 1d ns.example.\n:127.0.0.2:Listed: $\n";
-
 fn main() -> Result<()> {
     if let Ok(address) = std::env::var(ECHO) {
         return echo(address.parse()?);
@@ -53,14 +52,16 @@ fn main() -> Result<()> {
     if !Path::new("/usr/sbin/rbldnsd").exists() {
         return Err("there is nothing to compare with: install rbldnsd (Debian's name)".into());
     }
-    pin(&std::process::id().to_string())?;
     for size in SIZES {
-        compare(size)?;
+        for cores in [1, 2] {
+            place(cores)?;
+            compare(size, cores)?;
+        }
     }
     Ok(())
 }
 
-fn compare(size: usize) -> Result<()> {
+fn compare(size: usize, cores: u32) -> Result<()> {
     let folder = tempfile::tempdir()?;
     // The servers give up root, and must still be able to come here.
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
@@ -81,11 +82,16 @@ fn compare(size: usize) -> Result<()> {
             server.costs.push(seconds * 1e6 / QUESTIONS as f64);
         }
     }
-    println!("{size} entries{:>38}{:>11}", "CPU s/M", "RSS MB");
+    println!("{:26}{:>22}{:>12}", format!("{size} entries, {cores} cores"), "CPU s/M", "RSS MB");
     for server in &mut servers {
         server.costs.sort_by(f64::total_cmp);
         let (least, most) = (server.costs[0], server.costs[ROUNDS - 1]);
-        println!("{:28}{:9.3} ({least:.3}-{most:.3}){:8.0}", server.name, server.cost(), server.resident()?);
+        println!(
+            "{:28}{:9.3} ({least:.3}-{most:.3}){:8.0}",
+            server.name,
+            server.cost(),
+            resident(server.child.id())?
+        );
     }
     for (other, goal) in servers[1..].iter().zip(GOALS) {
         println!(
@@ -150,16 +156,6 @@ struct Question {
     is_listed: bool,
 }
 
-fn message(host: Ipv4Addr, kind: u8) -> Vec<u8> {
-    let mut message = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in write_reversed(host.into()).split('.').chain(["bl", "example"]) {
-        message.push(label.len() as u8);
-        message.extend_from_slice(label.as_bytes());
-    }
-    message.extend_from_slice(&[0, 0, kind, 0, 1]);
-    message
-}
-
 /// A running server; it is stopped when this is dropped.
 struct Server {
     name: &'static str,
@@ -196,7 +192,7 @@ impl Server {
 
     fn start(name: &'static str, program: &[&str], kind: &str) -> Result<Self> {
         let address = free_address()?;
-        let mut command = on_the_other_core(program[0]);
+        let mut command = on_first_core(program[0]);
         command.args(&program[1..]).args(["-n", "-b", &format!("127.0.0.1/{}", address.port())]);
         let child = command
             .arg(format!("bl.example:{kind}:list"))
@@ -209,7 +205,7 @@ impl Server {
     fn echo() -> Result<Self> {
         let address = free_address()?;
         let program = std::env::current_exe()?.display().to_string();
-        let child = on_the_other_core(&program).env(ECHO, address.to_string()).spawn()?;
+        let child = on_first_core(&program).env(ECHO, address.to_string()).spawn()?;
         Ok(Self { name: "nothing but sending back", child, address, echoes: true, costs: Vec::new() })
     }
 
@@ -237,7 +233,7 @@ impl Server {
     /// Asks all questions, and tells the CPU time that took the server.
     fn ask(&self, questions: &[Question]) -> Result<f64> {
         let socket = self.connect()?;
-        let before = self.seconds()?;
+        let before = cpu_seconds(self.child.id())?;
         let mut message = Vec::new();
         for window in questions.chunks(WINDOW) {
             for (id, question) in window.iter().enumerate() {
@@ -252,35 +248,14 @@ impl Server {
                 self.check(window, &answer)?;
             }
         }
-        Ok(self.seconds()? - before)
+        Ok(cpu_seconds(self.child.id())? - before)
     }
 
     fn check(&self, window: &[Question], answer: &[u8]) -> Result<()> {
         let question = &window[usize::from(answer[1])];
-        let (rcode, answers) = (answer[3] & 0xf, answer[7]);
-        let right = if question.is_listed { (0, 1) } else { (3, 0) };
-        if self.echoes || (rcode, answers) == right {
-            Ok(())
-        } else {
-            Err(format!("{} answers wrong", self.name).into())
-        }
-    }
-
-    /// The CPU time of all its threads.
-    fn seconds(&self) -> Result<f64> {
-        let mut nanoseconds = 0;
-        for task in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let schedule = fs::read_to_string(task?.path().join("schedstat"))?;
-            nanoseconds += schedule.split(' ').next().ok_or("no time")?.parse::<u64>()?;
-        }
-        Ok(nanoseconds as f64 / 1e9)
-    }
-
-    /// The memory it takes, in MB.
-    fn resident(&self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no size")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
+        let is_absent = answer[3] & 0xf == 3 && answer[7] == 0;
+        let is_right = if question.is_listed { lists(answer) } else { is_absent };
+        if self.echoes || is_right { Ok(()) } else { Err(format!("{} answers wrong", self.name).into()) }
     }
 
     /// That of the round in the middle.
@@ -289,21 +264,25 @@ impl Server {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-fn on_the_other_core(program: &str) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["--cpu-list", "0", program]);
+/// A server on the first core. As a batch job it has its turn until it has nothing to do.
+fn on_first_core(program: &str) -> Command {
+    let mut command = Command::new("chrt");
+    command.args(["--batch", "0", "taskset", "--cpu-list", "0", program]);
     command
 }
 
-/// Keeps a process away from the core of the servers.
-fn pin(process: &str) -> Result<()> {
-    let done =
-        Command::new("taskset").args(["--cpu-list", "--pid", "1", process]).stdout(Stdio::null()).status()?;
-    if done.success() { Ok(()) } else { Err("taskset failed: it takes two cores".into()) }
+/// Puts this program on the core of the servers, or on the other one.
+fn place(cores: u32) -> Result<()> {
+    let process = std::process::id().to_string();
+    let core = (cores - 1).to_string();
+    for command in [["chrt", "--batch", "--pid", "0"], ["taskset", "--cpu-list", "--pid", &core]] {
+        let mut command =
+            Command::new(command[0]).args(&command[1..]).arg(&process).stdout(Stdio::null()).spawn()?;
+        if !command.wait()?.success() {
+            return Err("taskset or chrt failed: this takes two cores".into());
+        }
+    }
+    Ok(())
 }
 
 /// Sends back what comes.

@@ -90,14 +90,14 @@ async fn caught_up(daemon: &Steered) -> bool {
 }
 
 async fn summarize(daemon: &Steered, server: Option<SocketAddr>, origin: Option<&str>) -> Result<()> {
-    let banned = daemon.banned().await?;
+    let banned = daemon.some_banned(NAMED).await?;
     let mut out = std::io::stdout().lock();
-    for (jail, prefixes) in &banned {
-        let named: Vec<String> = prefixes.iter().take(NAMED).map(Prefix::to_string).collect();
-        let more = if prefixes.len() > NAMED { ", ..." } else { "" };
-        writeln!(out, "{jail} lists {}: {}{more}", prefixes.len(), named.join(", "))?;
+    for (jail, count, prefixes) in &banned {
+        let named: Vec<String> = prefixes.iter().map(Prefix::to_string).collect();
+        let more = if *count > NAMED { ", ..." } else { "" };
+        writeln!(out, "{jail} lists {count}: {}{more}", named.join(", "))?;
     }
-    let first = banned.iter().flat_map(|(_, prefixes)| prefixes).next();
+    let first = banned.iter().flat_map(|(_, _, prefixes)| prefixes).next();
     if let (Some(server), Some(origin), Some(prefix)) = (server, origin, first) {
         let name = write_reversed(prefix.address());
         writeln!(out, "Ask for one: dig @{} -p {} {name}.{origin} ANY +short", server.ip(), server.port())?;

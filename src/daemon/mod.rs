@@ -442,10 +442,9 @@ fn restore(jails: &mut Jails, store: &Store, kept: &crate::store::Kept) -> Resul
         jails.restore_totals(jail, *failed, *banned);
     }
     jails.restore_allowlist(kept.allowlist.iter().cloned());
-    store.bans_in_force(|jail, prefix, active, count| jails.restore_ban(jail, prefix, active, count))?;
+    jails.restore_bans(|each| store.bans_in_force(each))?;
     for (jail, prefix, offender) in &kept.offenders {
         jails.restore_offender(jail, *prefix, *offender);
     }
-    jails.restored();
     Ok(())
 }

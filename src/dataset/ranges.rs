@@ -56,9 +56,8 @@ impl<N: Number> Ranges<N> {
                 }
             }
         }
-        firsts.shrink_to_fit();
         ends.shrink_to_fit();
-        Self { firsts: Steps::new(firsts), ends }
+        Self { firsts: Steps::new(&firsts), ends }
     }
 
     /// What is so at `number`.
@@ -76,33 +75,52 @@ impl<N: Number> Ranges<N> {
 /// Numbers in order, to find one in few steps, each of which looks at numbers that stand together in memory.
 #[derive(Debug)]
 struct Steps<N> {
-    /// All numbers first; then every so many of those before, and so on, until few are left.
-    levels: Vec<Vec<N>>,
+    /// All numbers first; then every so many of those before, and so on, until one choice is left.
+    levels: Vec<Vec<Choice<N>>>,
+    /// How many numbers there are.
+    count: usize,
 }
 
 /// A step chooses between so many numbers.
 const STEP: usize = 16;
 
+/// Numbers in order; where there are too few the last stands again. IPv4 addresses fill a cache line.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Choice<N>([N; STEP]);
+
+impl<N: Number> Choice<N> {
+    fn all(numbers: &[N]) -> Vec<Self> {
+        let choice = |some: &[N]| Self(std::array::from_fn(|place| some[place.min(some.len() - 1)]));
+        numbers.chunks(STEP).map(choice).collect()
+    }
+
+    /// How many are not above `number`. Counting them all takes no decision that a processor could guess wrong, and is done
+    /// for several at once.
+    fn up_to(&self, number: N) -> usize {
+        self.0.iter().map(|one| u32::from(*one <= number)).sum::<u32>() as usize
+    }
+}
+
 impl<N: Number> Steps<N> {
-    fn new(numbers: Vec<N>) -> Self {
-        let mut levels = vec![numbers];
-        while let Some(level) = levels.last().filter(|level| level.len() > STEP) {
-            levels.push(level.iter().copied().step_by(STEP).collect());
+    fn new(numbers: &[N]) -> Self {
+        let mut levels = vec![Choice::all(numbers)];
+        while let Some(level) = levels.last().filter(|level| level.len() > 1) {
+            let firsts: Vec<N> = level.iter().map(|choice| choice.0[0]).collect();
+            levels.push(Choice::all(&firsts));
         }
-        Self { levels }
+        Self { levels, count: numbers.len() }
     }
 
     /// The place of the last number that is not above `number`.
     fn last_up_to(&self, number: N) -> Option<usize> {
         let mut place = 0;
         for level in self.levels.iter().rev() {
-            let begin = place * STEP;
-            let choice = &level[begin..level.len().min(begin + STEP)];
-            // Counting them all takes no decision that a processor could guess wrong.
-            let up_to = choice.iter().map(|one| usize::from(*one <= number)).sum::<usize>();
-            place = begin + up_to.checked_sub(1)?;
+            // Those that stand there again lead to a place behind the last.
+            let choice = level.get(place).or(level.last())?;
+            place = place.min(level.len() - 1) * STEP + choice.up_to(number).checked_sub(1)?;
         }
-        Some(place)
+        Some(place.min(self.count - 1))
     }
 }
 

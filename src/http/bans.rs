@@ -83,8 +83,8 @@ impl Reads {
 /// `GET /api/v1/jails/{jail}`
 pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
     let asked = name.clone();
-    let found = daemon.see(move |jails| jails.status(&asked)).await?;
-    let status = found.ok_or_else(|| unknown_jail(&name))?;
+    let found = daemon.see(move |jails| Some((jails.status(&asked)?, jails.banned(&asked)))).await?;
+    let (status, banned) = found.ok_or_else(|| unknown_jail(&name))?;
     let mut read = daemon.sources();
     read.retain(|source| source.jails.iter().any(|jail| **jail == *name));
     let reads = Reads::of(&read);
@@ -97,7 +97,7 @@ pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Ans
         journal_matches: reads.journal_matches,
         currently_banned: status.currently_banned as u64,
         total_banned: status.total_banned,
-        banned: status.banned,
+        banned,
     }))
 }
 

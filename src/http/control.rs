@@ -152,14 +152,9 @@ impl dyn Control {
         receive.await.map_err(|_| Failed::Stopping)
     }
 
-    /// What each jail bans, for jails that ban anything.
-    pub async fn banned(&self) -> Result<Vec<(Arc<str>, Vec<Prefix>)>, Failed> {
-        self.see(|jails| {
-            let banned =
-                jails.names().filter_map(|name| Some((Arc::clone(name), jails.status(name)?.banned)));
-            banned.filter(|(_, prefixes)| !prefixes.is_empty()).collect()
-        })
-        .await
+    /// Up to `most` prefixes of each jail that bans any, and how many it bans.
+    pub async fn some_banned(&self, most: usize) -> Result<Vec<(Arc<str>, usize, Vec<Prefix>)>, Failed> {
+        self.see(move |jails| jails.some_banned(most)).await
     }
 
     /// What `read` finds in the database, on a thread that may wait for the disk.

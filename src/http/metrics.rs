@@ -211,8 +211,8 @@ impl Page {
             figures(|status| status.currently_failed as u64),
         );
         let by_family = jails.iter().flat_map(|(jail, status)| {
-            let ipv4 = status.banned.iter().filter(|prefix| prefix.is_ipv4()).count();
-            let families = [("ipv4", ipv4), ("ipv6", status.banned.len() - ipv4)];
+            let ipv6 = status.currently_banned_ipv6;
+            let families = [("ipv4", status.currently_banned - ipv6), ("ipv6", ipv6)];
             families.map(|(family, count)| {
                 (vec![("jail", jail.to_string()), ("family", family.to_owned())], count as u64)
             })

@@ -115,7 +115,13 @@ impl Prefix {
 
     /// Reads what [`Prefix::to_bytes`] wrote; `None` if the length is over 128.
     pub fn from_bytes(address: [u8; 16], length: u8) -> Option<Self> {
-        Self::new(IpAddr::V6(Ipv6Addr::from(address)), length)
+        // At a start this is done for millions, most of them IPv4.
+        match (Ipv6Addr::from(address).to_ipv4_mapped(), length.checked_sub(96)) {
+            (Some(address), Some(length)) => {
+                Ipv4Net::new(address, length).ok().map(|net| Self(net.trunc().into()))
+            }
+            _ => Self::new(IpAddr::V6(Ipv6Addr::from(address)), length),
+        }
     }
 
     /// The network as `ipnet` has it.

@@ -48,13 +48,15 @@ fn read_octets<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]>) -> Option<
 }
 
 fn read_octet(label: &[u8]) -> Option<u8> {
-    if label.is_empty() || label.len() > 3 || (label.len() > 1 && label[0] == b'0') {
-        return None;
-    }
-    let value = label.iter().try_fold(0u16, |value, digit| {
-        digit.is_ascii_digit().then(|| value * 10 + u16::from(digit - b'0'))
-    })?;
-    u8::try_from(value).ok()
+    let digit = |digit: u8| digit.is_ascii_digit().then(|| u16::from(digit - b'0'));
+    let octet = match *label {
+        [one] => digit(one)?,
+        [b'0', ..] => return None,
+        [ten, one] => digit(ten)? * 10 + digit(one)?,
+        [hundred, ten, one] => digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?,
+        _ => return None,
+    };
+    u8::try_from(octet).ok()
 }
 
 fn read_nibbles<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]>) -> Option<(u128, u8)> {

@@ -9,7 +9,7 @@ use foldhash::HashMap;
 
 use super::Escalate;
 use super::schedule::Schedule;
-use super::table::{BanTable, Held, JailId};
+use super::table::{BanTable, Filling, Held, JailId};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -75,9 +75,20 @@ impl Bans {
         self.table.jail(name)
     }
 
-    /// Takes over a ban in force that was kept.
-    pub fn restore(&mut self, prefix: Prefix, held: Held) {
-        self.set(prefix, held);
+    /// Takes the table out to fill it with the bans that were kept; nobody is banned until [`Bans::fill`] takes it back.
+    pub fn start_filling(&mut self) -> Filling {
+        Filling::new(std::mem::take(&mut self.table))
+    }
+
+    /// Goes on with the bans of a table that was filled.
+    pub fn fill(&mut self, filled: Filling) {
+        self.table = filled.finish();
+        for (place, end) in self.table.ends() {
+            self.ends.add(place, end);
+        }
+        for (jail, escalate) in self.escalate.clone() {
+            self.set_escalate(jail, Some(escalate));
+        }
     }
 
     /// Takes over what was kept of an offender. What a ban in force counts itself is no less.
@@ -86,11 +97,6 @@ impl Bans {
         if held.is_none_or(|held| held.count < offender.count) {
             self.remember(jail, prefix, offender);
         }
-    }
-
-    /// The room that was kept for more while bans were restored is given back.
-    pub fn restored(&mut self) {
-        self.table.shrink();
     }
 
     /// Puts a ban in force; earlier ones of the prefix are those it counts.
@@ -178,7 +184,7 @@ impl Bans {
 
     /// How many bans of `jail` are in force.
     pub fn count(&self, jail: JailId) -> usize {
-        self.table.jails()[jail.index()].bans
+        self.table.jails()[jail.index()].bans()
     }
 
     /// When the next ban ends by itself, or earlier.

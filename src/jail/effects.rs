@@ -60,12 +60,12 @@ pub struct Status {
     pub total_failed: u64,
     /// Bans in force.
     pub currently_banned: usize,
+    /// Those of them that are of IPv6.
+    pub currently_banned_ipv6: usize,
     /// Bans ever.
     pub total_banned: u64,
     /// Failures that the allowlist, an ignoreip or a reserved range excused since the start.
     pub ignored: u64,
     /// Failures since the start that nothing can be listed for: of unknown hosts, and of things that are no address.
     pub without_address: u64,
-    /// The bans in force, in order.
-    pub banned: Vec<Prefix>,
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
@@ -126,11 +127,28 @@ impl Jails {
         &mut self.jails[place]
     }
 
-    /// Takes over a ban in force that the store kept, the `count`-th of its prefix.
-    pub fn restore_ban(&mut self, jail: &Arc<str>, prefix: Prefix, active: Active, count: u32) {
-        let Active { since, until } = active;
-        let jail = self.jail_or_new(jail).id;
-        self.bans.restore(prefix, Held { jail, since, until, count });
+    /// Takes over the bans in force that the store kept: `read` hands each on with its jail, its prefix, and the how manieth
+    /// of the prefix it is.
+    pub fn restore_bans<E>(
+        &mut self,
+        read: impl FnOnce(&mut dyn FnMut(&Arc<str>, Prefix, Active, u32)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut filling = self.bans.start_filling();
+        let mut known: HashMap<Arc<str>, JailId> = HashMap::default();
+        let outcome = read(&mut |name, prefix, Active { since, until }, count| {
+            let jail = known.get(name).copied().unwrap_or_else(|| {
+                let jail = filling.jail(name);
+                known.insert(Arc::clone(name), jail);
+                jail
+            });
+            filling.push(prefix, Held { jail, since, until, count });
+        });
+        self.bans.fill(filling);
+        let names: Vec<Arc<str>> = self.bans().jails().iter().map(|jail| Arc::clone(&jail.name)).collect();
+        for name in &names {
+            self.jail_or_new(name);
+        }
+        outcome
     }
 
     /// Takes over a counter that the store kept.
@@ -142,11 +160,6 @@ impl Jails {
     pub fn restore_offender(&mut self, jail: &Arc<str>, prefix: Prefix, offender: Offender) {
         let jail = self.jail_or_new(jail).id;
         self.bans.restore_offender(jail, prefix, offender);
-    }
-
-    /// All that the store kept was taken over.
-    pub fn restored(&mut self) {
-        self.bans.restored();
     }
 
     /// The bans in force.
@@ -379,11 +392,35 @@ impl Jails {
             currently_failed: jail.counters.len(),
             total_failed: jail.total_failed,
             currently_banned: self.bans.count(jail.id),
+            currently_banned_ipv6: self.bans().jails()[jail.id.index()].ipv6,
             total_banned: jail.total_banned,
             ignored: jail.ignored,
             without_address: jail.without_address,
-            banned: self.bans.of(jail.id),
         })
+    }
+
+    /// Every prefix that `jail` holds banned, in order.
+    pub fn banned(&self, jail: &str) -> Vec<Prefix> {
+        self.jail(jail).map_or_else(Vec::new, |jail| self.bans.of(jail.id))
+    }
+
+    /// Up to `most` prefixes of each jail that holds any banned, and how many it holds.
+    pub fn some_banned(&self, most: usize) -> Vec<(Arc<str>, usize, Vec<Prefix>)> {
+        let jails = self.bans().jails();
+        let mut found: Vec<Vec<Prefix>> = vec![Vec::new(); jails.len()];
+        let mut missing: usize = jails.iter().map(|jail| jail.bans().min(most)).sum();
+        for (prefix, held) in self.bans().iter() {
+            let of_jail = &mut found[held.jail.index()];
+            if of_jail.len() < most {
+                of_jail.push(prefix);
+                missing -= 1;
+            }
+            if missing == 0 {
+                break;
+            }
+        }
+        let jails = jails.iter().zip(found).filter(|(jail, _)| jail.bans() > 0);
+        jails.map(|(jail, found)| (Arc::clone(&jail.name), jail.bans(), found)).collect()
     }
 
     /// The names of all jails that are configured or still hold bans.

@@ -105,7 +105,7 @@ impl List {
     pub fn len(&self) -> usize {
         let jails = self.bans.jails().iter().enumerate();
         let published = jails.filter(|(jail, _)| self.parts.whole.publishing.rule_at(*jail).is_some());
-        self.parts.whole.points.len() + published.map(|(_, jail)| jail.bans).sum::<usize>()
+        self.parts.whole.points.len() + published.map(|(_, jail)| jail.bans()).sum::<usize>()
     }
 
     /// Whether there is no listing at all.
@@ -126,13 +126,18 @@ impl<'a> View<'a> {
     /// None but a test point's if the allowlist has the address. IPv4-mapped IPv6 is IPv4.
     pub fn find(self, address: IpAddr, now: Timestamp) -> Listings<'a> {
         let host = Prefix::host(address);
-        let bans = self.list.bans.covering(host);
-        let mut found: Listings<'a> =
-            bans.filter_map(|(prefix, held)| self.listing(prefix, held, now)).collect();
+        let mut found = Listings::new();
+        for (prefix, held) in self.list.bans.covering(host) {
+            if let Some(listing) = self.listing(prefix, held, now) {
+                found.push(listing);
+            }
+        }
         if !found.is_empty() && self.list.allow.covers(host) {
             found.clear();
         }
-        found.extend(self.part.points.get(host));
+        if let Some(point) = self.part.points.get(host) {
+            found.push(point);
+        }
         if found.len() > 1 {
             found.sort_by_key(|listing| (Reverse(listing.prefix.len()), listing.rule, listing.jail));
         }

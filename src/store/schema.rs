@@ -127,6 +127,10 @@ CREATE TABLE filter_states (
     PRIMARY KEY (source, jail, key)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- All that a start reads of bans, in the order in which it takes them; without `ended` SQLite would look that up in the table.
+CREATE INDEX bans_in_force_by_address ON bans (address, length, jail, since, until, count, ended) WHERE ended IS NULL;
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -83,8 +83,7 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "journal_size_limit", WAL_LIMIT).map_err(sqlite)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
-        // Negative is KiB, positive would be pages.
-        connection.pragma_update(None, "cache_size", -CACHE).map_err(sqlite)?;
+        set_cache(&connection, CACHE).map_err(sqlite)?;
         let mut store = Self {
             connection,
             settings: settings.clone(),
@@ -108,6 +107,18 @@ impl Store {
         let jails = statement.query_map([], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
         self.jails = jails.collect::<rusqlite::Result<_>>()?;
         Ok(())
+    }
+
+    /// Reads with `size` KiB for pages instead of what a writer needs.
+    pub(super) fn with_cache<T>(
+        &self,
+        size: i64,
+        read: impl FnOnce(&Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        set_cache(&self.connection, size)?;
+        let outcome = read(self);
+        set_cache(&self.connection, CACHE)?;
+        outcome
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -181,6 +192,12 @@ fn lock(path: &Path) -> Result<File, Error> {
         Err(std::fs::TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
         Err(std::fs::TryLockError::Error(source)) => Err(Error::Open { path: name, source }),
     }
+}
+
+/// The memory for pages, in KiB; what holds more gives it back.
+fn set_cache(connection: &Connection, size: i64) -> rusqlite::Result<()> {
+    // Positive would be pages.
+    connection.pragma_update(None, "cache_size", -size)
 }
 
 fn connect(path: &Path) -> Result<Connection, Error> {

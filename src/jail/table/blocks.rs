@@ -52,25 +52,31 @@ impl Blocks {
         let slot = &mut block[chunk];
         let chunk = Arc::make_mut(slot.get_or_insert_default());
         let edited = edit(chunk);
-        if chunk.bans.is_empty() {
+        if chunk.is_empty() {
             *slot = None;
         }
         edited
     }
 
-    /// Gives back the room that chunks keep for more.
-    pub(super) fn shrink(&mut self) {
-        for block in Arc::make_mut(&mut self.0).iter_mut().flatten() {
-            for chunk in Arc::make_mut(block).iter_mut().flatten() {
-                let chunk = Arc::make_mut(chunk);
-                chunk.lows.shrink_to_fit();
-                chunk.bans.shrink_to_fit();
-            }
-        }
+    /// Puts a copy of `chunk` that takes no more room than it needs in the place of the one at `high`.
+    pub(super) fn put(&mut self, high: u16, chunk: &Chunk) {
+        self.edit(high, |held| *held = chunk.clone());
     }
 }
 
 impl Chunk {
+    /// Whether nobody is banned.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bans.is_empty()
+    }
+
+    /// Takes all bans away; their room stays.
+    pub(super) fn clear(&mut self) {
+        self.lows.clear();
+        self.bans.clear();
+        self.lengths = 0;
+    }
+
     /// The ban of exactly this network and jail.
     pub(super) fn get(&self, low: u16, head: Head) -> Option<Packed> {
         self.search(low, head).ok().map(|place| self.bans[place])

@@ -4,6 +4,7 @@
 //! Most bans are of IPv4 addresses and take 15 bytes; those that do not fit that form are kept whole, in an ordered map.
 
 mod blocks;
+mod filling;
 mod packed;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use imbl::OrdMap;
 
 use self::blocks::Blocks;
+pub use self::filling::Filling;
 use self::packed::{Head, Packed, SHORTEST};
 use super::Active;
 use crate::clock::Timestamp;
@@ -71,8 +73,17 @@ pub struct BanTable {
 pub struct JailOfTable {
     /// Its name.
     pub name: Arc<str>,
+    /// How many bans of IPv4 it holds.
+    pub ipv4: usize,
+    /// How many of IPv6.
+    pub ipv6: usize,
+}
+
+impl JailOfTable {
     /// How many bans it holds.
-    pub bans: usize,
+    pub fn bans(&self) -> usize {
+        self.ipv4 + self.ipv6
+    }
 }
 
 impl fmt::Debug for BanTable {
@@ -105,7 +116,7 @@ impl BanTable {
     pub fn jail(&mut self, name: &Arc<str>) -> JailId {
         let known = self.jails.iter().position(|jail| jail.name == *name);
         let place = known.unwrap_or_else(|| {
-            let jail = JailOfTable { name: Arc::clone(name), bans: 0 };
+            let jail = JailOfTable { name: Arc::clone(name), ipv4: 0, ipv6: 0 };
             Arc::make_mut(&mut self.jails).push(jail);
             self.jails.len() - 1
         });
@@ -119,12 +130,12 @@ impl BanTable {
 
     /// How many bans there are.
     pub fn len(&self) -> usize {
-        self.jails.iter().map(|jail| jail.bans).sum()
+        self.jails.iter().map(JailOfTable::bans).sum()
     }
 
     /// Whether nobody is banned.
     pub fn is_empty(&self) -> bool {
-        self.jails.iter().all(|jail| jail.bans == 0)
+        self.len() == 0
     }
 
     /// The ban of exactly `prefix` by `jail`.
@@ -154,7 +165,7 @@ impl BanTable {
             }
         };
         if before.is_none() {
-            Arc::make_mut(&mut self.jails)[held.jail.index()].bans += 1;
+            *self.counter(prefix, held.jail) += 1;
         }
     }
 
@@ -162,9 +173,15 @@ impl BanTable {
     pub fn remove(&mut self, prefix: Prefix, jail: JailId) -> Option<Held> {
         let removed = self.remove_packed(prefix, jail).or_else(|| self.remove_whole(prefix, jail));
         if removed.is_some() {
-            Arc::make_mut(&mut self.jails)[jail.index()].bans -= 1;
+            *self.counter(prefix, jail) -= 1;
         }
         removed
+    }
+
+    /// Where the bans of `jail` are counted that are of the family of `prefix`.
+    fn counter(&mut self, prefix: Prefix, jail: JailId) -> &mut usize {
+        let jail = &mut Arc::make_mut(&mut self.jails)[jail.index()];
+        if prefix.is_ipv4() { &mut jail.ipv4 } else { &mut jail.ipv6 }
     }
 
     fn remove_packed(&mut self, prefix: Prefix, jail: JailId) -> Option<Held> {
@@ -283,10 +300,8 @@ impl BanTable {
     pub fn take_ended(&mut self, place: Prefix, now: Timestamp) -> Vec<(Prefix, Held)> {
         let ended: Vec<(Prefix, Held)> =
             self.of_place(place).filter(|(_, held)| !held.in_force(now)).collect();
-        for (_, held) in &ended {
-            Arc::make_mut(&mut self.jails)[held.jail.index()].bans -= 1;
-        }
         for (prefix, held) in &ended {
+            *self.counter(*prefix, held.jail) -= 1;
             self.remove_whole(*prefix, held.jail);
         }
         if let Some(Place { high, .. }) = Place::of(place)
@@ -306,9 +321,17 @@ impl BanTable {
         packed.into_iter().flatten().chain(whole)
     }
 
-    /// Gives back the room that was kept for more, once many bans were put in.
-    pub fn shrink(&mut self) {
-        self.packed.shrink();
+    /// Every place with the time at which something ends there next.
+    pub fn ends(&self) -> impl Iterator<Item = (Prefix, Timestamp)> {
+        let packed = self.packed.chunks(0, u16::MAX).filter_map(|(high, chunk)| {
+            let (first, ban) = chunk.iter().next()?;
+            let next = chunk.iter().filter_map(|(_, ban)| ban.held().until).min()?;
+            Some((Self::place_of(unpack(high, first, ban).0), next))
+        });
+        let whole = self.whole.iter().flat_map(|(prefix, held)| {
+            held.iter().filter_map(|held| Some((Self::place_of(*prefix), held.until?)))
+        });
+        packed.chain(whole)
     }
 }
 

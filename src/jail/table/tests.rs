@@ -32,7 +32,7 @@ enum Step {
     Set(Prefix, Held),
     Remove(Prefix, u32),
     End(i64),
-    Shrink,
+    Fill,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,7 +40,7 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (prefix(), held()).prop_map(|(prefix, held)| Step::Set(prefix, held)),
         3 => (prefix(), 0u32..3).prop_map(|(prefix, jail)| Step::Remove(prefix, jail)),
         1 => (0i64..9).prop_map(Step::End),
-        1 => Just(Step::Shrink),
+        1 => Just(Step::Fill),
     ]
 }
 
@@ -57,8 +57,26 @@ fn take(step: &Step, table: &mut BanTable, model: &mut Model) {
             assert_eq!(table.remove(prefix, jail), model.remove(&(prefix, jail)));
         }
         Step::End(second) => end(Timestamp::from_secs(1_577_836_800 + second), table, model),
-        Step::Shrink => table.shrink(),
+        Step::Fill => *table = filled(table),
     }
+}
+
+/// Another table with the same bans.
+fn filled(table: &BanTable) -> BanTable {
+    let mut filling = Filling::new(BanTable::default());
+    for jail in table.jails() {
+        filling.jail(&jail.name);
+    }
+    table.iter().for_each(|(prefix, held)| filling.push(prefix, held));
+    let filled = filling.finish();
+    let mut ends: BTreeMap<Prefix, Timestamp> = BTreeMap::new();
+    for (place, end) in filled.ends() {
+        ends.entry(place).and_modify(|earliest| *earliest = end.min(*earliest)).or_insert(end);
+    }
+    for (place, end) in ends {
+        assert_eq!(table.next_end(place), Some(end));
+    }
+    filled
 }
 
 fn end(now: Timestamp, table: &mut BanTable, model: &mut Model) {
@@ -124,9 +142,9 @@ fn jails_keep_their_numbers_and_counts() {
     table.set(host, held(two));
     table.set(host, held(two));
     table.set("2001:db8::/64".parse().unwrap(), held(two));
-    let counts: Vec<(&str, usize)> = table.jails().iter().map(|jail| (&*jail.name, jail.bans)).collect();
+    let counts: Vec<(&str, usize)> = table.jails().iter().map(|jail| (&*jail.name, jail.bans())).collect();
     assert_eq!(counts, [("one", 1), ("two", 2)]);
     table.remove(host, two);
     table.remove(host, two);
-    assert_eq!(table.jails()[two.index()].bans, 1);
+    assert_eq!(table.jails()[two.index()].bans(), 1);
 }
