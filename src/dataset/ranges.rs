@@ -117,8 +117,8 @@ impl<N: Number> Steps<N> {
         let mut place = 0;
         for level in self.levels.iter().rev() {
             // Those that stand there again lead to a place behind the last.
-            let choice = level.get(place).or(level.last())?;
-            place = place.min(level.len() - 1) * STEP + choice.up_to(number).checked_sub(1)?;
+            place = place.min(level.len().checked_sub(1)?);
+            place = place * STEP + level[place].up_to(number).checked_sub(1)?;
         }
         Some(place.min(self.count - 1))
     }

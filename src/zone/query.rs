@@ -205,17 +205,19 @@ impl<'a> Rest<'a> {
             if length > LONGEST_LABEL || start + 1 + length > LONGEST_NAME {
                 return Err(Malformed);
             }
-            let label = self.take(length)?;
             if length == 0 {
-                question.length = start + 1;
-                return Ok(());
+                break;
             }
             *question.starts.get_mut(question.labels).ok_or(Malformed)? = start as u8;
             question.labels += 1;
-            question.name[start] = length as u8;
-            question.name[start + 1..][..length].copy_from_slice(label);
-            question.name[start + 1..][..length].make_ascii_lowercase();
+            self.take(length)?;
         }
+        question.length = self.at - begin;
+        let name = &mut question.name[..question.length];
+        name.copy_from_slice(&self.packet[begin..self.at]);
+        // The lengths among them are too small to be letters.
+        name.make_ascii_lowercase();
+        Ok(())
     }
 
     fn record(&mut self) -> Result<Record<'a>, Malformed> {
