@@ -10,24 +10,20 @@ use crate::clock::Timestamp;
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
 
 /// A name below the origin of a zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The labels in small letters, from left to right.
-    labels: Labels<'a>,
+    labels: &'a [&'a [u8]],
     /// What they mean as a reversed address.
     reversed: Option<Reversed>,
     now: Timestamp,
     has_key: bool,
 }
 
-/// Labels of a name. An IPv6 address has 32, others few.
-type Labels<'a> = SmallVec<[&'a [u8]; 32]>;
-
 impl<'a> Asked<'a> {
     /// These labels before the origin, in small letters and from left to right; none is the zone itself. `reversed` is what
     /// [`read_reversed`] says of them.
-    pub fn new(labels: impl IntoIterator<Item = &'a [u8]>, reversed: Option<Reversed>) -> Self {
-        let labels = labels.into_iter().collect();
+    pub fn new(labels: &'a [&'a [u8]], reversed: Option<Reversed>) -> Self {
         Self { labels, reversed, now: Timestamp::default(), has_key: false }
     }
 
@@ -52,9 +48,8 @@ impl<'a> Asked<'a> {
     }
 
     /// Other labels, asked by the same at the same time.
-    fn of(&self, labels: &[&'a [u8]]) -> Self {
-        let reversed = read_reversed(labels.iter().copied());
-        Self { labels: labels.into(), reversed, ..*self }
+    fn of(&self, labels: &'a [&'a [u8]]) -> Self {
+        Self { labels, reversed: read_reversed(labels.iter().copied()), ..*self }
     }
 
     /// The labels from left to right.
@@ -192,10 +187,10 @@ impl Write for Shown {
 mod tests {
     use super::*;
 
-    fn asked(name: &str) -> Asked<'_> {
-        let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
-        let labels: Vec<&[u8]> = labels.collect();
-        Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied()))
+    fn with_asked<T>(name: &str, look: impl FnOnce(&Asked<'_>) -> T) -> T {
+        let labels: Vec<&[u8]> =
+            name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes).collect();
+        look(&Asked::new(&labels, read_reversed(labels.iter().copied())))
     }
 
     #[test]
@@ -208,7 +203,8 @@ mod tests {
             (six("2001:db8::1"), None),
             ("2.0.192".to_owned(), None),
         ] {
-            assert_eq!(asked(&name).ipv4(), expected.map(|text| text.parse().unwrap()), "{name}");
+            let expected = expected.map(|text| text.parse().unwrap());
+            assert_eq!(with_asked(&name, |asked| asked.ipv4()), expected, "{name}");
         }
     }
 
@@ -218,7 +214,7 @@ mod tests {
             let shown = |(first, last)| {
                 (Ipv4Addr::from_bits(first).to_string(), Ipv4Addr::from_bits(last).to_string())
             };
-            asked(name).ipv4_networks().map(shown).collect()
+            with_asked(name, |asked| asked.ipv4_networks().map(shown).collect())
         };
         let one = |first: &str, last: &str| vec![(first.to_owned(), last.to_owned())];
         assert_eq!(networks("2.0.192"), one("192.0.2.0", "192.0.2.255"));

@@ -19,7 +19,7 @@ fn answer_to(set: &dyn DataSet, name: &str, has_key: bool) -> String {
     let name = name.to_ascii_lowercase();
     let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
     let labels: Vec<&[u8]> = labels.collect();
-    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied())).at(NOW);
+    let asked = Asked::new(&labels, read_reversed(labels.iter().copied())).at(NOW);
     let asked = if has_key { asked.with_key() } else { asked };
     let mut records = Records::new();
     let found = set.find(&asked, &mut records);

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use smallvec::SmallVec;
+
 use super::query::{Edns, Header, Malformed, Question};
 use super::reply::Reply;
 use super::{Zone, Zones};
@@ -299,6 +301,9 @@ enum Found {
     Listed(Option<Prefix>),
 }
 
+/// Labels of a name. An IPv6 address has 32, others few.
+type Labels<'a> = SmallVec<[&'a [u8]; 32]>;
+
 /// A question inside a zone.
 struct Lookup<'a> {
     zone: &'a Zone,
@@ -397,7 +402,8 @@ impl Lookup<'_> {
         if sets.peek().is_none() {
             return Found::Nothing;
         }
-        let asked = Asked::new(self.question.labels(self.below), self.reversed).at(self.now);
+        let labels: Labels<'_> = self.question.labels(self.below).collect();
+        let asked = Asked::new(&labels, self.reversed).at(self.now);
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {

@@ -42,7 +42,7 @@ impl Zones {
         let mut found = Vec::new();
         for (index, zone) in self.zones().iter().enumerate() {
             let (list, sets) = (self.lists().latest(index), self.lists().sets(index));
-            let asked = Asked::new(labels.iter().copied(), reversed).at(now);
+            let asked = Asked::new(labels, reversed).at(now);
             for one in sets.iter().filter(|one| one.is_fresh(now)) {
                 let mut records = Records::new();
                 one.find(&list, &asked, &mut records);
