@@ -1,20 +1,97 @@
 //! `acl`: what clients get, by the networks they are in. The longest network that holds a client counts.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
 
 use super::action::Action;
 use super::answer::{Records, Subject};
 use super::builder::{Problem, Reading};
+use super::condition::Condition;
 use super::ip4;
 use super::ip6trie::network;
 use super::loading::{Error, Loaded, Source, read_lines};
 use super::ranges::{Id, Range, Ranges, innermost};
 use super::syntax::Line;
-use super::value::Value;
+use super::value::{LONGEST_TEXT, Text, Value};
 use super::{Header, Options};
+use crate::ip::Prefix;
 
 /// The name of this type, which is no type of data sets.
 pub const ACL: &str = "acl";
+
+/// What the clients of some networks get, as others than files say it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// Where the clients are.
+    pub networks: Vec<Prefix>,
+    /// What they get.
+    pub treatment: Treatment,
+}
+
+/// What a client gets, with all that belongs to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// [`Action::Pass`]
+    Pass,
+    /// [`Action::Refuse`]
+    Refuse,
+    /// [`Action::Ignore`]
+    Ignore,
+    /// [`Action::Empty`]
+    Empty,
+    /// [`Action::List`]
+    List {
+        /// The A record.
+        code: Ipv4Addr,
+        /// The TXT record, if there is one.
+        text: Option<ClientText>,
+    },
+}
+
+impl Treatment {
+    fn action(&self, values: &mut Vec<Value>) -> Action {
+        match self {
+            Self::Pass => Action::Pass,
+            Self::Refuse => Action::Refuse,
+            Self::Ignore => Action::Ignore,
+            Self::Empty => Action::Empty,
+            Self::List { code, text } => {
+                let text = text.as_ref().map(|text| text.0.clone());
+                values.push(Value { code: *code, text, condition: Condition::default() });
+                Action::List(Id::try_from(values.len() - 1).expect("nobody writes 4 G lists of clients"))
+            }
+        }
+    }
+}
+
+/// A text in which `$client` stands for the address of the client, and `$$` for a dollar sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientText(Text);
+
+/// What was written is no such text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseClientTextError {
+    /// A `$` with something else behind it.
+    #[error("use $client for the address of the client, $$ for a dollar sign, and no other variable")]
+    UnknownVariable,
+    /// The text would always be cut, or have characters that break lines of SMTP.
+    #[error("a text has at most {LONGEST_TEXT} printable characters of ASCII")]
+    Unprintable,
+}
+
+impl FromStr for ClientText {
+    type Err = ParseClientTextError;
+
+    fn from_str(written: &str) -> Result<Self, Self::Err> {
+        let printable = written.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+        if written.len() > LONGEST_TEXT || !printable {
+            return Err(ParseClientTextError::Unprintable);
+        }
+        Text::with_subject(written, "client").map(Self).ok_or(ParseClientTextError::UnknownVariable)
+    }
+}
 
 /// Clients and what they get.
 #[derive(Debug)]
@@ -47,6 +124,34 @@ impl Acl {
     /// Whether it has no entry.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Of a network that stands there twice, the first counts.
+    pub fn new(clients: &[Clients]) -> Self {
+        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+        let mut values = Vec::new();
+        let actions = clients.iter().map(|clients| clients.treatment.action(&mut values)).collect();
+        for (id, clients) in (0..).zip(clients) {
+            for network in &clients.networks {
+                match network.net() {
+                    IpNet::V4(net) => {
+                        let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+                        ipv4.push(Range { first, last, value: Some(id) });
+                    }
+                    IpNet::V6(net) => {
+                        let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+                        ipv6.push(Range { first, last, value: Some(id) });
+                    }
+                }
+            }
+        }
+        Self {
+            count: ipv4.len() + ipv6.len(),
+            ipv4: Ranges::new(innermost(ipv4)),
+            ipv6: Ranges::new(innermost(ipv6)),
+            actions,
+            values: values.into(),
+        }
     }
 
     /// What this client gets; [`Action::Pass`] if nothing is said of it.
@@ -146,6 +251,7 @@ impl Building {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Data;
 
     #[test]
     fn the_longest_network_of_a_client_counts() {
@@ -168,5 +274,52 @@ mod tests {
         let mut records = Records::new();
         acl.records(0, "198.51.100.9".parse().unwrap(), &mut records);
         assert_eq!(records.len(), 2);
+    }
+
+    #[test]
+    fn what_is_written_elsewhere_says_the_same() {
+        let clients = |networks: &[&str], treatment| Clients {
+            networks: networks.iter().map(|network| network.parse().unwrap()).collect(),
+            treatment,
+        };
+        let text = Some("$client costs $$1".parse().unwrap());
+        let acl = Acl::new(&[
+            clients(&["0.0.0.0/0", "::/0"], Treatment::Refuse),
+            clients(&["192.0.2.0/24", "2001:db8::/32"], Treatment::Pass),
+            clients(&["192.0.2.7", "2001:db8::7"], Treatment::List { code: [127, 0, 0, 9].into(), text }),
+            clients(&["192.0.2.8"], Treatment::Ignore),
+            clients(&["192.0.2.9"], Treatment::Empty),
+        ]);
+        for (client, expected) in [
+            ("198.51.100.1", Action::Refuse),
+            ("2001:db9::", Action::Refuse),
+            ("192.0.2.1", Action::Pass),
+            ("2001:db8::1", Action::Pass),
+            ("192.0.2.7", Action::List(0)),
+            ("2001:db8::7", Action::List(0)),
+            ("::ffff:192.0.2.8", Action::Ignore),
+            ("192.0.2.9", Action::Empty),
+        ] {
+            assert_eq!(acl.action(client.parse().unwrap()), expected, "{client}");
+        }
+        let mut records = Records::new();
+        acl.records(0, "192.0.2.7".parse().unwrap(), &mut records);
+        let Some(Data::Text(text, subject)) = records.last().map(|record| record.data.clone()) else {
+            panic!("no text: {records:?}")
+        };
+        let mut shown = Vec::new();
+        subject.write(text, &mut shown);
+        assert_eq!(String::from_utf8(shown).unwrap(), "192.0.2.7 costs $1");
+    }
+
+    #[test]
+    fn texts_for_clients_have_one_variable() {
+        let unknown = Err(ParseClientTextError::UnknownVariable);
+        for wrong in ["$ip", "$", "a $$$ b", "$clien"] {
+            assert_eq!(wrong.parse::<ClientText>(), unknown, "{wrong}");
+        }
+        for wrong in ["a\nb", "ä", &"x".repeat(256)] {
+            assert_eq!(wrong.parse::<ClientText>(), Err(ParseClientTextError::Unprintable), "{wrong}");
+        }
     }
 }

@@ -32,7 +32,7 @@ mod value;
 
 use std::fmt::Debug;
 
-pub use acl::{ACL, Acl, load_acl};
+pub use acl::{ACL, Acl, ClientText, Clients, ParseClientTextError, Treatment, load_acl};
 pub use aclkey::{Keys, load_keys};
 pub use action::Action;
 pub use answer::{Asked, Data, Record, Records};

@@ -154,6 +154,23 @@ impl Text {
         Self([Part::Literal(text.into())].into())
     }
 
+    /// A text in which `$` and `subject` stand for what is listed, and `$$` for a dollar sign; `None` if there is any other `$`.
+    pub(super) fn with_subject(written: &str, subject: &str) -> Option<Self> {
+        let mut compiled = Compiled::default();
+        let mut parts = written.split('$');
+        compiled.literal.extend_from_slice(parts.next()?.as_bytes());
+        while let Some(part) = parts.next() {
+            if part.is_empty() {
+                compiled.literal.push(b'$');
+                compiled.literal.extend_from_slice(parts.next()?.as_bytes());
+            } else {
+                compiled.add_subject();
+                compiled.literal.extend_from_slice(part.strip_prefix(subject)?.as_bytes());
+            }
+        }
+        Some(compiled.finish())
+    }
+
     /// Appends the text with `subject` as what is listed; it is cut to the length of a character-string.
     pub fn render(&self, subject: &[u8], out: &mut Vec<u8>) {
         let end = out.len() + LONGEST_TEXT;
