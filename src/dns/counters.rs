@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Transport;
+use crate::zone::Refusal;
 
 const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
 
@@ -114,8 +115,14 @@ pub enum Dropped {
     Short,
     /// It was a response itself.
     Response,
-    /// The zone has silence for this client.
+    /// There is silence for this client.
     Client,
+    /// The zone has silence for names without a good key.
+    Key,
+    /// The zone has silence for keys that are used too often.
+    Quota,
+    /// Its network gets too many replies.
+    RateLimited,
     /// It was longer than any sensible query.
     Oversized,
     /// It claims to come from port 0, where nobody can receive.
@@ -128,17 +135,51 @@ pub enum Dropped {
     Unreceived,
 }
 
+impl From<Refusal> for Dropped {
+    fn from(why: Refusal) -> Self {
+        match why {
+            Refusal::Client => Self::Client,
+            Refusal::Key => Self::Key,
+            Refusal::Quota => Self::Quota,
+        }
+    }
+}
+
 /// Every reason with its label, in the order of the enum.
-const REASONS: [(Dropped, &str); 8] = [
+const REASONS: [(Dropped, &str); 11] = [
     (Dropped::Short, "short"),
     (Dropped::Response, "response"),
     (Dropped::Client, "client"),
+    (Dropped::Key, "key"),
+    (Dropped::Quota, "quota"),
+    (Dropped::RateLimited, "rate_limited"),
     (Dropped::Oversized, "oversized"),
     (Dropped::PortZero, "port_zero"),
     (Dropped::Panic, "panic"),
     (Dropped::Unsent, "unsent"),
     (Dropped::Unreceived, "unreceived"),
 ];
+
+/// Why a query is refused because of who asks, each with its label, in the order of the enum.
+const REFUSALS: [(Refusal, &str); 3] =
+    [(Refusal::Client, "client"), (Refusal::Key, "key"), (Refusal::Quota, "quota")];
+
+/// Queries that were refused because of who asks.
+#[derive(Debug, Default)]
+pub struct Refusals([AtomicU64; REFUSALS.len()]);
+
+impl Refusals {
+    /// Counts one query.
+    pub fn count(&self, why: Refusal) {
+        self.0[why as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Every reason by its label, and how many there were in all of these together, zero included.
+    pub fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<(&'static str, u64)> {
+        let sum = |why: usize| all.clone().map(|one| one.0[why].load(Ordering::Relaxed)).sum();
+        REFUSALS.iter().enumerate().map(|(why, (_, label))| (*label, sum(why))).collect()
+    }
+}
 
 /// Queries without a reply.
 #[derive(Debug, Default)]
@@ -204,5 +245,11 @@ mod tests {
             drops.count(reason);
         }
         assert!(Drops::sum([&drops].into_iter()).iter().all(|(_, count)| *count == 1));
+        let refusals = Refusals::default();
+        for (index, (why, _)) in REFUSALS.into_iter().enumerate() {
+            assert_eq!(why as usize, index);
+            refusals.count(why);
+        }
+        assert!(Refusals::sum([&refusals].into_iter()).iter().all(|(_, count)| *count == 1));
     }
 }

@@ -9,6 +9,7 @@
 //! [`bind`] needs privileges for port 53 and comes first; [`serve`] needs none.
 
 mod counters;
+mod limits;
 mod probe;
 mod seen;
 mod service;
@@ -30,6 +31,7 @@ use crate::sys::udp::{Sharing, UdpSocket};
 
 pub use crate::zone::{Peer, Transport};
 pub use counters::{Dropped, Drops, ReplyCount};
+pub use limits::RateLimit;
 pub use probe::probe;
 pub use seen::{QueryLogSettings, Ranked, Seeing, TopAddresses, ZoneCounts};
 pub use service::{Counts, Service};

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::counters::Dropped;
+use super::limits::{Fate, RateLimit, RateLimits, is_answer};
 use super::seen::{Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
-use super::{Peer, Respond};
+use super::{Peer, Respond, Transport};
 use crate::clock::Clock;
+use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::zone::{Zone, Zones, answer};
+use crate::zone::{KeyCount, Outcome, Zone, Zones, answer, truncate};
 
 /// Zones, a clock and counters: all that answering takes.
 pub struct Service {
@@ -19,10 +21,12 @@ pub struct Service {
     seen: Seen,
 }
 
-/// The zones of one configuration, and the counters of each.
+/// The zones of one configuration, the counters of each, and how many replies a network gets.
+#[derive(Clone)]
 struct Served {
     zones: Arc<Zones>,
     counted: Vec<Arc<Shards<Counted>>>,
+    limits: Option<Arc<RateLimits>>,
 }
 
 /// What was counted since the start.
@@ -32,6 +36,12 @@ pub struct Counts {
     pub zones: Vec<ZoneCounts>,
     /// Queries without a reply, by reason.
     pub dropped: Vec<(&'static str, u64)>,
+    /// Queries that were refused because of who asks, by reason.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Replies that were sent short because the network of the client got too many.
+    pub slipped: u64,
+    /// The keys of each zone by its origin.
+    pub keys: Vec<(String, Vec<KeyCount>)>,
     /// Answers of listings that could not be counted by listing, as there are too many.
     pub asked_without_room: u64,
     /// Queries that were to be logged and were not, for want of room in the queue or on the disk.
@@ -42,7 +52,7 @@ impl Service {
     /// Answers from `zones`, at the time of `clock`.
     pub fn new(zones: Arc<Zones>, clock: Clock) -> Self {
         let counted = zones.zones().iter().map(|_| Arc::default()).collect();
-        let served = ArcSwap::from_pointee(Served { zones, counted });
+        let served = ArcSwap::from_pointee(Served { zones, counted, limits: None });
         Self { clock, served, seen: Seen::default() }
     }
 
@@ -56,7 +66,18 @@ impl Service {
             same.map_or_else(Arc::default, |(_, counted)| Arc::clone(counted))
         };
         let counted = zones.zones().iter().map(counters_of).collect();
-        self.served.store(Arc::new(Served { zones, counted }));
+        let limits = before.limits.clone();
+        self.served.store(Arc::new(Served { zones, counted, limits }));
+    }
+
+    /// Gives a network so many replies from the next query on; `None`: as many as it asks for. Limits that are those of
+    /// before go on.
+    pub fn set_rate_limit(&self, limit: Option<RateLimit>) {
+        let before = self.served.load();
+        if before.limits.as_ref().map(|limits| limits.limit()) != limit.as_ref() {
+            let limits = limit.map(|limit| Arc::new(RateLimits::new(limit)));
+            self.served.store(Arc::new(Served { limits, ..Served::clone(&before) }));
+        }
     }
 
     /// The zones answered from at present.
@@ -69,9 +90,13 @@ impl Service {
         let served = self.served.load();
         let origins = served.zones.zones().iter().map(|zone| Some(zone.origin().to_string()));
         let zones = origins.zip(&served.counted).map(|(origin, counted)| counted.counts(origin));
+        let keys = served.zones.zones().iter().map(|zone| (zone.origin().to_string(), zone.key_counts()));
         Counts {
             zones: zones.chain([self.seen.outside()]).collect(),
             dropped: self.seen.drops(),
+            refused: self.seen.refusals(),
+            slipped: self.seen.slipped(),
+            keys: keys.collect(),
             asked_without_room: self.seen.asked_without_room(),
             log_lost: self.seen.log_lost(),
         }
@@ -94,6 +119,38 @@ impl Service {
     pub fn top(&self, limit: usize) -> TopAddresses {
         self.seen.top(limit)
     }
+
+    /// Cuts a reply short or takes it back where its network gets too many; whether it is sent.
+    fn limit(
+        &self,
+        limits: &RateLimits,
+        outcome: &Outcome,
+        peer: &Peer,
+        now: Timestamp,
+        reply: &mut Vec<u8>,
+    ) -> bool {
+        // By others than UDP, and with a cookie, clients have the address they say.
+        let Outcome::Replied { rcode, known: false, .. } = outcome else { return true };
+        if peer.transport != Transport::Udp {
+            return true;
+        }
+        match limits.fate(peer.address, *rcode, now) {
+            Fate::Sent => true,
+            Fate::Slipped => {
+                // Errors are short as they are.
+                if is_answer(*rcode) {
+                    truncate(reply);
+                }
+                self.seen.slip();
+                true
+            }
+            Fate::Dropped => {
+                reply.clear();
+                self.seen.dropped(Dropped::RateLimited);
+                false
+            }
+        }
+    }
 }
 
 impl Respond for Service {
@@ -101,6 +158,11 @@ impl Respond for Service {
         let served = self.served.load();
         let now = self.clock.now();
         let outcome = answer(&served.zones, query, peer, now, reply);
+        if let Some(limits) = &served.limits
+            && !self.limit(limits, &outcome, peer, now, reply)
+        {
+            return;
+        }
         self.seen.note(&served.counted, &outcome, query, peer, reply, now);
     }
 
@@ -117,7 +179,8 @@ mod tests {
     use super::*;
     use crate::clock::Timestamp;
     use crate::dns::Transport;
-    use crate::zone::{Publish, Settings};
+    use crate::ip::PrefixSet;
+    use crate::zone::{Admission, Publish, RANDOM_SECRETS, Rate, Secret, Secrets, Server, Settings};
 
     fn zones(origins: &[&str]) -> Arc<Zones> {
         let zone = |origin: &&str| {
@@ -140,6 +203,7 @@ mod tests {
                     sublist: None,
                 }],
                 data_sets: Vec::new(),
+                admission: Admission::default(),
                 file: "zone.toml".into(),
             })
         };
@@ -245,6 +309,68 @@ mod tests {
         let dropped = service.counts().dropped;
         let of = |label| dropped.iter().find(|(reason, _)| *reason == label).unwrap().1;
         assert_eq!((of("response"), of("short"), of("panic")), (1, 1, 0));
+    }
+
+    #[test]
+    fn too_many_answers_are_cut_short_or_held_back_over_udp() {
+        let service = service(&["bl.example."]);
+        let limit = |responses| RateLimit {
+            responses: Some(Rate::new(responses)),
+            errors: None,
+            slip: 2,
+            exempt: PrefixSet::default(),
+        };
+        service.set_rate_limit(Some(limit(1)));
+        let listed = query("2.0.0.127.bl.example.", 1);
+        let full = ask(&service, &listed);
+        let short = ask(&service, &listed);
+        // The question alone, and TC.
+        assert_eq!((short.len(), &short[2..12]), (listed.len(), &[0x87, 0, 0, 1, 0, 0, 0, 0, 0, 0][..]));
+        assert!(ask(&service, &listed).is_empty());
+        assert!(!ask(&service, &query("example.org.", 1)).is_empty(), "errors have no limit here");
+        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Tcp };
+        let mut over_tcp = Vec::new();
+        service.respond(&listed, &peer, &mut over_tcp);
+        assert_eq!(over_tcp, full);
+        service.set_rate_limit(Some(limit(1)));
+        service.replace(zones(&["bl.example."]));
+        assert_ne!(ask(&service, &listed), full, "the same limit goes on");
+        let counts = service.counts();
+        let dropped = counts.dropped.iter().find(|(reason, _)| *reason == "rate_limited").unwrap().1;
+        assert_eq!((dropped, counts.slipped), (1, 2));
+        service.set_rate_limit(None);
+        assert_eq!(ask(&service, &listed), full);
+    }
+
+    #[test]
+    fn who_returns_a_cookie_has_no_limit() {
+        let zones = Arc::into_inner(zones(&["bl.example."])).unwrap();
+        let cookies = Some(Secrets::Random(Arc::new([Secret::new([7; 16]); RANDOM_SECRETS])));
+        let zones = zones.with_server(Server { cookies, ..Server::default() });
+        let service = Service::new(Arc::new(zones), Clock::at(Timestamp::from_secs(1_000_000)));
+        let (responses, exempt) = (Some(Rate::new(1)), PrefixSet::default());
+        service.set_rate_limit(Some(RateLimit { responses, errors: None, slip: 1, exempt }));
+        let with_cookie = |cookie: &[u8]| {
+            let mut query = query("2.0.0.127.bl.example.", 1);
+            query[11] = 1;
+            query.extend_from_slice(&[0, 0, 41, 4, 208, 0, 0, 0, 0]);
+            let length = u8::try_from(cookie.len()).unwrap();
+            query.extend_from_slice(&[0, length + 4, 0, 10, 0, length]);
+            query.extend_from_slice(cookie);
+            query
+        };
+        ask(&service, &with_cookie(&[1; 8]));
+        let short = ask(&service, &with_cookie(&[1; 8]));
+        assert_eq!(short[2] & 2, 2, "cut short");
+        // Its last option is the cookie: who did not know it learns it by this.
+        let cookie = &short[short.len() - 24..];
+        for _ in 0..5 {
+            let reply = ask(&service, &with_cookie(cookie));
+            assert_eq!((reply[2] & 2, reply[7]), (0, 1));
+        }
+        let mut wrong = cookie.to_vec();
+        wrong[23] ^= 1;
+        assert_eq!(ask(&service, &with_cookie(&wrong))[2] & 2, 2);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) async fn seen(
 ) -> Result<Json<DnsSeen>, Refused> {
     let Query(DnsQuery { limit }) = query?;
     let service = daemon.dns();
-    let Counts { zones, dropped, asked_without_room, log_lost } = service.counts();
+    let Counts { zones, dropped, asked_without_room, log_lost, .. } = service.counts();
     let top = service.top(limit.map_or(LIMIT, |limit| limit as usize));
     let dropped = dropped.into_iter().filter(|(_, queries)| *queries > 0);
     Ok(Json(DnsSeen {

@@ -18,6 +18,7 @@ use super::{Control, Daemon, DataSetView, OutsideView};
 use crate::dns::ZoneCounts;
 use crate::jail::{self, Exhausted};
 use crate::source::Counters;
+use crate::zone::KeyCount;
 
 /// The media type of the OpenMetrics text form.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -104,9 +105,35 @@ impl Page {
         let uncounted = "Answers that are counted for no ban, as there are too many bans";
         self.counter("dns_asked_without_room", uncounted, [(Vec::new(), counts.asked_without_room)]);
         self.counter("dns_log_lost", "Lines that the query log lacks", [(Vec::new(), counts.log_lost)]);
-        let dropped =
-            counts.dropped.into_iter().map(|(reason, count)| (vec![("reason", reason.to_owned())], count));
-        self.counter("dns_dropped", "Queries that got no answer", dropped);
+        let by_reason = |(reason, count): (&str, u64)| (vec![("reason", reason.to_owned())], count);
+        self.counter("dns_dropped", "Queries that got no answer", counts.dropped.into_iter().map(by_reason));
+        let refused = "Queries refused because of who asks";
+        self.counter("dns_refused", refused, counts.refused.into_iter().map(by_reason));
+        let slipped = "Answers cut short because the network of the client got too many";
+        self.counter("dns_slipped", slipped, [(Vec::new(), counts.slipped)]);
+        self.keys(&counts.keys);
+    }
+
+    /// By the names of keys: the keys themselves are secrets.
+    fn keys(&mut self, zones: &[(String, Vec<KeyCount>)]) {
+        let figures = |read: fn(&KeyCount) -> u64| {
+            let keys = zones.iter().flat_map(|(zone, keys)| keys.iter().map(move |key| (zone, key)));
+            let row = |(zone, key): (&String, &KeyCount)| {
+                (vec![("zone", zone.clone()), ("key", key.name.to_string())], read(key))
+            };
+            keys.map(row).collect::<Vec<_>>()
+        };
+        self.counter(
+            "dns_key_answered",
+            "Questions with a key that were answered",
+            figures(|key| key.answered),
+        );
+        self.counter(
+            "dns_key_over_quota",
+            "Questions beyond the quota of a key",
+            figures(|key| key.over_quota),
+        );
+        self.counter("dns_key_expired", "Questions with a key that has expired", figures(|key| key.expired));
     }
 
     /// What there is one figure for in each zone.

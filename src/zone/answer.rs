@@ -4,11 +4,15 @@ use std::net::IpAddr;
 
 use smallvec::SmallVec;
 
+use super::admission::{ListedFor, Refusal, Refused, by_client};
+use super::chaos;
+use super::cookie::Worth;
+use super::keys::Keys;
 use super::query::{Edns, Header, Malformed, Question};
-use super::reply::Reply;
+use super::reply::{CLASS_IN, Reply};
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
-use crate::dataset::{Acl, Action, Asked, Data, Records};
+use crate::dataset::{Asked, Data, Records};
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
 use crate::list::{List, Listing, PublishedSet, Sets};
 
@@ -16,12 +20,11 @@ const TYPE_A: u16 = 1;
 const TYPE_NS: u16 = 2;
 const TYPE_SOA: u16 = 6;
 const TYPE_MX: u16 = 15;
-const TYPE_TXT: u16 = 16;
+pub(super) const TYPE_TXT: u16 = 16;
 const TYPE_IXFR: u16 = 251;
 const TYPE_AXFR: u16 = 252;
 const TYPE_ANY: u16 = 255;
 
-const CLASS_IN: u16 = 1;
 const CLASS_ANY: u16 = 255;
 
 const OPCODE_QUERY: u8 = 0;
@@ -63,6 +66,8 @@ pub enum Rcode {
     Refused = 5,
     /// A version of EDNS that is not implemented.
     BadVers = 16,
+    /// The query asks whether its cookie is good, and it is not (RFC 7873, section 8).
+    BadCookie = 23,
 }
 
 /// Why a packet gets no reply.
@@ -72,8 +77,8 @@ pub enum Silence {
     Short,
     /// It is a response itself; two servers would answer each other for ever.
     Response,
-    /// The client is one of those who get none.
-    Client,
+    /// Who asks is refused, and not told.
+    Refused(Refusal),
 }
 
 /// What became of a query; for counters and logs.
@@ -95,6 +100,10 @@ pub enum Outcome {
         records: usize,
         /// Whether the answer did not fit.
         truncated: bool,
+        /// Why it is no answer, if that is so because of who asks.
+        refusal: Option<Refusal>,
+        /// Whether a cookie shows that the client has the address it claims to have.
+        known: bool,
     },
     /// There is none.
     Silent(Silence),
@@ -123,12 +132,26 @@ struct Verdict {
     zone: Option<usize>,
     listed: bool,
     subject: Subject,
+    refusal: Option<Refusal>,
 }
 
 impl Verdict {
     fn refusal(rcode: Rcode) -> Self {
-        Self { rcode, authoritative: false, zone: None, listed: false, subject: Subject::Zone }
+        let subject = Subject::Zone;
+        Self { rcode, authoritative: false, zone: None, listed: false, subject, refusal: None }
     }
+
+    /// `zone` does not answer, because of who asks.
+    fn refused(why: Refusal, zone: Option<usize>) -> Self {
+        Self { zone, refusal: Some(why), ..Self::refusal(Rcode::Refused) }
+    }
+}
+
+/// The query, as far as it was understood, for what becomes of it.
+#[derive(Clone, Copy, Default)]
+struct Understood {
+    qtype: Option<u16>,
+    known: bool,
 }
 
 /// Writes the reply to `query` into `out`, which is cleared first, or says why there is none. Nothing is allocated for
@@ -144,31 +167,62 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
     // What other opcodes carry is not read, and need not be to turn them down.
     if header.opcode() != OPCODE_QUERY {
         let rcode = opcode_refused(header.opcode());
-        return finish(Reply::bare(query, header, out), Verdict::refusal(rcode), None);
+        let mut reply = Reply::bare(query, header, out);
+        return finish(&mut reply, Verdict::refusal(rcode), Understood::default());
     }
-    let (question, edns) = match header.read_body(query) {
-        Ok(body) => body,
-        Err(Malformed) => {
-            let verdict = Verdict::refusal(Rcode::FormErr);
-            return finish(Reply::bare(query, header, out), verdict, None);
-        }
+    let mut question = Question::empty();
+    let edns = match header.read_body(query, &mut question) {
+        Ok(edns) => edns,
+        Err(Malformed) => return answer_without_question(zones, query, header, peer, now, out),
+    };
+    let (told, worth) = match &edns {
+        Some(edns) => zones.server().tell(&edns.asked, peer.address, now),
+        None => Default::default(),
     };
     let over_tcp = peer.transport == Transport::Tcp;
-    let mut reply = Reply::to(query, header, question.end, edns, over_tcp, out);
-    let verdict = match refused(&question, edns, peer.transport) {
-        Some(rcode) => Some(Verdict::refusal(rcode)),
+    let mut reply = Reply::to(query, header, question.end, edns.as_ref(), &told, over_tcp, out);
+    let verdict = match refused(&question, edns.as_ref(), peer.transport) {
+        Some(rcode) => Ok(Verdict::refusal(rcode)),
         None => look_up(zones, &question, peer.address, now, &mut reply),
     };
     match verdict {
-        Some(verdict) => finish(reply, verdict, Some(question.kind)),
-        None => {
+        Ok(verdict) => {
+            let understood = Understood { qtype: Some(question.kind), known: worth == Worth::Good };
+            finish(&mut reply, verdict, understood)
+        }
+        Err(why) => {
             out.clear();
-            Outcome::Silent(Silence::Client)
+            Outcome::Silent(Silence::Refused(why))
         }
     }
 }
 
-fn finish(reply: Reply<'_>, verdict: Verdict, qtype: Option<u16>) -> Outcome {
+/// A query without a question has no use but to get a cookie, or to have one checked (RFC 7873, section 5.4).
+#[cold]
+fn answer_without_question(
+    zones: &Zones,
+    query: &[u8],
+    header: Header,
+    peer: &Peer,
+    now: Timestamp,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    let reply = Reply::bare(query, header, out);
+    let told = header.read_without_question(query).map(|edns| {
+        let (told, worth) = zones.server().tell(&edns.asked, peer.address, now);
+        (edns, told, worth)
+    });
+    match told.filter(|(_, told, _)| told.cookie.is_some()) {
+        None => finish(&mut { reply }, Verdict::refusal(Rcode::FormErr), Understood::default()),
+        Some((edns, told, worth)) => {
+            let rcode = if worth == Worth::Bad { Rcode::BadCookie } else { Rcode::NoError };
+            let understood = Understood { qtype: None, known: worth == Worth::Good };
+            finish(&mut reply.with_edns(&edns, &told), Verdict::refusal(rcode), understood)
+        }
+    }
+}
+
+fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Outcome {
     Outcome::Replied {
         records: reply.records_begin(),
         truncated: reply.finish(verdict.rcode as u16, verdict.authoritative),
@@ -176,7 +230,9 @@ fn finish(reply: Reply<'_>, verdict: Verdict, qtype: Option<u16>) -> Outcome {
         zone: verdict.zone,
         listed: verdict.listed,
         subject: verdict.subject,
-        qtype,
+        qtype: understood.qtype,
+        refusal: verdict.refusal,
+        known: understood.known,
     }
 }
 
@@ -187,16 +243,14 @@ fn opcode_refused(opcode: u8) -> Rcode {
 }
 
 /// What is turned down whatever the name.
-fn refused(question: &Question, edns: Option<Edns>, transport: Transport) -> Option<Rcode> {
+fn refused(question: &Question, edns: Option<&Edns<'_>>, transport: Transport) -> Option<Rcode> {
     // RFC 6891, section 6.1.3.
     if edns.is_some_and(|edns| edns.version > 0) {
         return Some(Rcode::BadVers);
     }
-    // Class CH too: `version.bind` helps attackers only.
-    if !matches!(question.class, CLASS_IN | CLASS_ANY) {
-        return Some(Rcode::Refused);
-    }
     match (question.kind, transport) {
+        (TYPE_TXT, _) if question.class == chaos::CLASS => None,
+        _ if !matches!(question.class, CLASS_IN | CLASS_ANY) => Some(Rcode::Refused),
         // AXFR is not defined over UDP (RFC 5936, section 4.2).
         (TYPE_AXFR, Transport::Udp) => Some(Rcode::NotImp),
         (TYPE_AXFR | TYPE_IXFR, _) => Some(Rcode::Refused),
@@ -204,90 +258,110 @@ fn refused(question: &Question, edns: Option<Edns>, transport: Transport) -> Opt
     }
 }
 
-/// Adds the answer; `None`: the client gets silence.
+/// Adds the answer about the server itself, if there is one.
+fn chaos(zones: &Zones, question: &Question, reply: &mut Reply<'_>) -> Verdict {
+    let Some(name) = chaos::find(zones.server(), question) else {
+        return Verdict::refusal(Rcode::Refused);
+    };
+    reply.set_class(chaos::CLASS);
+    reply.answer(TYPE_TXT, 0, |out| write_text(out, |out| out.extend_from_slice(name)));
+    Verdict { authoritative: true, ..Verdict::refusal(Rcode::NoError) }
+}
+
+/// Adds the answer, unless the client gets silence.
 fn look_up(
     zones: &Zones,
     question: &Question,
     client: IpAddr,
     now: Timestamp,
     reply: &mut Reply<'_>,
-) -> Option<Verdict> {
+) -> Result<Verdict, Refusal> {
     let found = zones.find(question);
-    let zone = found.map(|(index, _)| &zones.zones()[index]);
-    let listed = match Admission::of([zones.acl(), zone.and_then(Zone::acl)], client) {
-        Admission::Silence => return None,
-        Admission::Refused => return Some(Verdict::refusal(Rcode::Refused)),
-        Admission::Admitted(listed) => listed,
+    let index = found.map(|(index, _)| index);
+    let zone = index.map(|index| &zones.zones()[index]);
+    let refused = |refused: Refused| {
+        if refused.silently { Err(refused.why) } else { Ok(Verdict::refused(refused.why, index)) }
     };
-    let Some((index, below)) = found else {
-        return Some(Verdict::refusal(Rcode::Refused));
+    let listed = match by_client([zones.server().clients.as_deref(), zone.and_then(Zone::acl)], client) {
+        Ok(listed) => listed,
+        Err(client) => return refused(client),
+    };
+    if question.class == chaos::CLASS {
+        return Ok(chaos(zones, question, reply));
+    }
+    let (Some((index, origin)), Some(zone)) = (found, zone) else {
+        return Ok(Verdict::refusal(Rcode::Refused));
+    };
+    let asked = match zone.keys() {
+        None => Below::new(zone, question, origin),
+        Some(keys) => match with_key(keys, zone, question, origin, zones, now) {
+            Ok(asked) => asked,
+            Err(key) => return refused(key),
+        },
     };
     let (list, sets) = (zones.lists().latest(index), zones.lists().sets(index));
-    let zone = &zones.zones()[index];
-    let (origin, sublist) =
-        (below, question.labels(below).next_back().and_then(|label| zone.sublists().number(label)));
-    let below = origin - usize::from(sublist.is_some());
-    let lookup = Lookup {
-        zone,
-        list: &list,
-        sets: &sets,
-        question,
-        origin,
-        sublist,
-        below,
-        reversed: read_reversed(question.labels(below)),
-        now,
-    };
+    let Below { labels: below, sublist, reversed } = asked;
+    let lookup = Lookup { zone, list: &list, sets: &sets, question, origin, sublist, below, reversed, now };
     if !lookup.has_data() {
-        return Some(Verdict { zone: Some(index), ..Verdict::refusal(Rcode::ServFail) });
+        return Ok(Verdict { zone: Some(index), ..Verdict::refusal(Rcode::ServFail) });
     }
     let found = lookup.find_for(listed, client, zones, reply);
     if !reply.has_answer() {
         lookup.deny(reply);
     }
-    Some(Verdict {
+    Ok(Verdict {
         rcode: if found == Found::Nothing { Rcode::NxDomain } else { Rcode::NoError },
         // An answer to class ANY is no authoritative one (RFC 1035, section 3.7.1).
         authoritative: question.class == CLASS_IN,
         zone: Some(index),
         listed: matches!(found, Found::Listed(_)),
         subject: lookup.subject(found),
+        refusal: None,
     })
 }
 
-/// What the lists of clients say of one.
-enum Admission<'a> {
-    /// It gets answers, in which this is listed.
-    Admitted(ListedFor<'a>),
-    Refused,
-    Silence,
+/// What stands before the origin, and before the key and the name of the sublist there.
+struct Below {
+    /// How many labels.
+    labels: usize,
+    /// The sublist that is asked alone.
+    sublist: Option<u16>,
+    /// What the labels mean as a reversed address.
+    reversed: Option<Reversed>,
 }
 
-/// What is listed for a client.
-#[derive(Clone, Copy)]
-enum ListedFor<'a> {
-    /// What the zone lists.
-    Zone,
-    /// Nothing.
-    Nobody,
-    /// Every address, with the records of this number.
-    Everybody(&'a Acl, u32),
-}
-
-impl<'a> Admission<'a> {
-    /// The first list that has something to say counts.
-    fn of(lists: [Option<&'a Acl>; 2], client: IpAddr) -> Self {
-        for acl in lists.into_iter().flatten() {
-            return match acl.action(client) {
-                Action::Pass => continue,
-                Action::Refuse => Self::Refused,
-                Action::Ignore => Self::Silence,
-                Action::Empty => Self::Admitted(ListedFor::Nobody),
-                Action::List(value) => Self::Admitted(ListedFor::Everybody(acl, value)),
-            };
-        }
-        Self::Admitted(ListedFor::Zone)
+impl Below {
+    /// Of the first `labels`, which stand before the origin or the key.
+    fn new(zone: &Zone, question: &Question, labels: usize) -> Self {
+        let last = question.labels(labels).next_back();
+        let sublist = last.and_then(|label| zone.sublists().number(label));
+        let labels = labels - usize::from(sublist.is_some());
+        Self { labels, sublist, reversed: read_reversed(question.labels(labels)) }
     }
+}
+
+/// What stands before the key, which counts as used where a listing could be the answer. The zone itself and the names that
+/// lead to a zone in it are there without a key: resolvers ask for them on their way (RFC 9156).
+fn with_key(
+    keys: &Keys,
+    zone: &Zone,
+    question: &Question,
+    origin: usize,
+    zones: &Zones,
+    now: Timestamp,
+) -> Result<Below, Refused> {
+    let Some(label) = question.labels(origin).next_back() else {
+        return Ok(Below::new(zone, question, origin));
+    };
+    if zones.is_between(question.name_from(0)) {
+        return Ok(Below::new(zone, question, origin));
+    }
+    let key = keys.find(label, now)?;
+    let below = Below::new(zone, question, origin - 1);
+    if !matches!(below.reversed, Some(Reversed::Partial { .. })) {
+        keys.spend(key, now)?;
+    }
+    Ok(below)
 }
 
 /// Whether a name exists, and as what.
@@ -314,7 +388,7 @@ struct Lookup<'a> {
     origin: usize,
     /// The sublist that is asked alone.
     sublist: Option<u16>,
-    /// How many labels the question has before the origin or the name of the sublist.
+    /// How many labels the question has before the origin, or before the key and the name of the sublist there.
     below: usize,
     /// What they mean as a reversed address.
     reversed: Option<Reversed>,
@@ -347,6 +421,10 @@ impl Lookup<'_> {
 
     /// Adds what answers the question of a client for whom this is listed.
     fn find_for(&self, listed: ListedFor<'_>, client: IpAddr, zones: &Zones, reply: &mut Reply<'_>) -> Found {
+        // The name of a key has nothing at it and everything below it.
+        if self.below == 0 && self.origin > usize::from(self.sublist.is_some()) {
+            return Found::Name;
+        }
         match (listed, self.reversed) {
             (ListedFor::Zone, _) => self.find(zones, reply).max(self.find_in_sets(true, reply)),
             (ListedFor::Everybody(acl, value), Some(Reversed::Address(_))) => {

@@ -45,7 +45,7 @@ pub enum Problem {
         sublist: String,
     },
     /// Which list of clients counts would be anybody's guess.
-    #[error("has two data sets of type acl: put all clients into one")]
+    #[error("has two lists of clients: put all clients into one data set of type acl, or into [[access]]")]
     AclTwice,
     /// More rules than are sensible.
     #[error("{0} publish rules: keep at most {most}", most = super::served::MOST_RULES)]
@@ -67,6 +67,23 @@ pub enum Problem {
         "the origin is too long to stand behind a reversed IPv6 address: use at most 189 characters, with the longest `name`"
     )]
     OriginTooLong,
+    /// And so does a key before the origin.
+    #[error("the origin is too long to stand behind a reversed IPv6 address and a key: make shorter keys")]
+    OriginTooLongForKeys,
+    /// Two keys under one name.
+    #[error("two keys are called `{0}`: rename one of the two")]
+    KeyNameTwice(Arc<str>),
+    /// Two owners of one key.
+    #[error("the keys `{name}` and `{other}` are the same: make another one for one of the two")]
+    KeyTwice {
+        /// The later one.
+        name: Arc<str>,
+        /// The earlier one.
+        other: Arc<str>,
+    },
+    /// A zone where another zone has a key.
+    #[error("stands where zone {0} has a key: make another key")]
+    InsideKey(Name),
     /// Two zones with the same origin.
     #[error("{} has the same origin: change one of the two", .0.display())]
     OriginTwice(PathBuf),

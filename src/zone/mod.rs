@@ -3,24 +3,37 @@
 //! The configuration gives each zone's [`Settings`]; [`Zone::new`] checks them, [`Zones`] holds all zones beside their
 //! lists, and [`answer()`] answers one query from them.
 
+mod admission;
 mod answer;
+mod chaos;
+mod cookie;
 mod error;
+mod keys;
 mod listed;
 mod name;
+mod options;
 mod query;
+mod rate;
 mod reply;
 mod served;
+mod server;
 mod settings;
 mod sublist;
 mod template;
 mod zones;
 
+pub use admission::Refusal;
 pub use answer::{Outcome, Peer, Rcode, Silence, Subject, Transport, answer};
+pub use cookie::{RANDOM_SECRETS, Secret, Secrets};
 pub use error::{Error, Problem};
+pub use keys::{HIGHEST_QUOTA, KeyCount, KeyLabel, KeyRules, KeySettings, ParseKeyError};
 pub use listed::{InSet, Listed};
 pub use name::{Name, ParseNameError};
+pub use rate::{HIGHEST_RATE, Rate, TIME_BITS, debt};
+pub use reply::truncate;
 pub use served::{MOST_NAME_SERVERS, Zone};
-pub use settings::{Publish, Settings, StaticList};
+pub use server::{Nsid, ParseNsidError, Server};
+pub use settings::{Admission, Publish, Settings, StaticList};
 pub use sublist::{ParseSublistError, Sublist};
 pub use template::{ParseTemplateError, Template, Values};
 pub use zones::Zones;

@@ -1,6 +1,7 @@
 //! Reads queries: header, the one question, and EDNS. Nothing here allocates.
 
 use super::name::{LONGEST_LABEL, LONGEST_NAME};
+use super::options::Asked;
 
 /// The size of a header (RFC 1035, section 4.1.1).
 pub(super) const HEADER: usize = 12;
@@ -38,12 +39,14 @@ pub(super) struct Question {
 
 /// What a client says by EDNS.
 #[derive(Clone, Copy)]
-pub(super) struct Edns {
+pub(super) struct Edns<'a> {
     /// The largest reply it takes over UDP.
     pub(super) size: u16,
     pub(super) version: u8,
     /// The flags, of which a reply repeats [`DNSSEC_OK`].
     pub(super) flags: u16,
+    /// Its options that mean something here.
+    pub(super) asked: Asked<'a>,
 }
 
 /// The packet is not what its header says, or nothing a query may be.
@@ -66,23 +69,34 @@ impl Header {
     }
 
     /// Reads what follows the header, up to the last octet.
-    pub(super) fn read_body(self, query: &[u8]) -> Result<(Question, Option<Edns>), Malformed> {
+    pub(super) fn read_body<'a>(
+        self,
+        query: &'a [u8],
+        question: &mut Question,
+    ) -> Result<Option<Edns<'a>>, Malformed> {
         // More than one question has no meaning (RFC 9619, section 4); none has no use.
         if self.counts[0] != 1 {
             return Err(Malformed);
         }
         let mut rest = Rest { packet: query, at: HEADER };
-        let question = rest.question()?;
+        rest.question(question)?;
         let edns = self.read_records(&mut rest)?;
         if rest.at != query.len() {
             return Err(Malformed);
         }
-        Ok((question, edns))
+        Ok(edns)
+    }
+
+    /// The EDNS of a query that has no question. Such a one may ask for a cookie (RFC 7873, section 5.4).
+    pub(super) fn read_without_question(self, query: &[u8]) -> Option<Edns<'_>> {
+        let mut rest = Rest { packet: query, at: HEADER };
+        let edns = self.read_records(&mut rest).ok()??;
+        (self.counts[0] == 0 && rest.at == query.len()).then_some(edns)
     }
 
     /// Walks over the records and finds EDNS among the additional ones. A query has no use for others, save IXFR for
     /// an SOA (RFC 1995, section 3) and TSIG, but they are no mistake.
-    fn read_records(self, rest: &mut Rest<'_>) -> Result<Option<Edns>, Malformed> {
+    fn read_records<'a>(self, rest: &mut Rest<'a>) -> Result<Option<Edns<'a>>, Malformed> {
         let mut edns = None;
         let [_, answers, authority, additional] = self.counts;
         for _ in 0..u32::from(answers) + u32::from(authority) {
@@ -102,6 +116,19 @@ impl Header {
 }
 
 impl Question {
+    /// To be read into: it is too large to be moved about.
+    pub(super) fn empty() -> Self {
+        Self {
+            name: [0; LONGEST_NAME],
+            length: 0,
+            starts: [0; MOST_LABELS],
+            labels: 0,
+            kind: 0,
+            class: 0,
+            end: 0,
+        }
+    }
+
     /// How many labels the name has, without the root's.
     pub(super) fn depth(&self) -> usize {
         self.labels
@@ -139,20 +166,24 @@ struct Record<'a> {
     data: &'a [u8],
 }
 
-impl Record<'_> {
-    /// What it says as OPT (RFC 6891, section 6.1.2 and 6.1.3). Options are walked over; none is understood here.
-    fn edns(&self) -> Result<Edns, Malformed> {
+impl<'a> Record<'a> {
+    /// What it says as OPT (RFC 6891, section 6.1.2 and 6.1.3). What options mean to other versions is not known.
+    fn edns(&self) -> Result<Edns<'a>, Malformed> {
         if !self.at_root {
             return Err(Malformed);
         }
+        let [_, version, flags @ ..] = self.ttl;
+        let mut asked = Asked::default();
         let mut options = Rest { packet: self.data, at: 0 };
         while options.at < self.data.len() {
-            options.word()?;
+            let code = options.word()?;
             let length = options.word()?;
-            options.take(usize::from(length))?;
+            let data = options.take(usize::from(length))?;
+            if version == 0 {
+                asked.add(code, data).ok_or(Malformed)?;
+            }
         }
-        let [_, version, flags @ ..] = self.ttl;
-        Ok(Edns { size: self.class, version, flags: u16::from_be_bytes(flags) })
+        Ok(Edns { size: self.class, version, flags: u16::from_be_bytes(flags), asked })
     }
 }
 
@@ -178,21 +209,12 @@ impl<'a> Rest<'a> {
         Ok(u16::from_be_bytes([octets[0], octets[1]]))
     }
 
-    fn question(&mut self) -> Result<Question, Malformed> {
-        let mut question = Question {
-            name: [0; LONGEST_NAME],
-            length: 0,
-            starts: [0; MOST_LABELS],
-            labels: 0,
-            kind: 0,
-            class: 0,
-            end: 0,
-        };
-        self.name(&mut question)?;
+    fn question(&mut self, question: &mut Question) -> Result<(), Malformed> {
+        self.name(question)?;
         question.kind = self.word()?;
         question.class = self.word()?;
         question.end = self.at;
-        Ok(question)
+        Ok(())
     }
 
     /// Reads the name of a question. A pointer has nothing to point to there, and other label types are obsolete

@@ -1,5 +1,6 @@
 //! Writes replies: the query's header and question, records behind them, EDNS last.
 
+use super::options::Told;
 use super::query::{DNSSEC_OK, Edns, HEADER, Header, TYPE_OPT};
 
 /// The largest reply to a client that says nothing of its size (RFC 1035, section 4.2.1).
@@ -14,7 +15,7 @@ const LARGEST_TCP: usize = 65_535;
 /// OPT without options.
 const OPT_SIZE: usize = 11;
 
-const CLASS_IN: u16 = 1;
+pub(super) const CLASS_IN: u16 = 1;
 
 const RESPONSE: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
@@ -26,7 +27,10 @@ const RECURSION_DESIRED: u16 = 0x0100;
 pub(super) struct Reply<'a> {
     out: &'a mut Vec<u8>,
     header: Header,
-    edns: Option<Edns>,
+    /// The flags of the query's OPT, and what goes into that of the reply.
+    opt: Option<(u16, &'a Told<'a>)>,
+    /// The class of its records.
+    class: u16,
     /// The octets that records and question may take.
     limit: usize,
     /// Where the question ends.
@@ -42,7 +46,12 @@ impl<'a> Reply<'a> {
     /// A reply with nothing but a header, for queries of which no more is understood.
     pub(super) fn bare(query: &[u8], header: Header, out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(&query[..HEADER]);
-        Self::new(header, None, PLAIN_UDP, HEADER, 0, out)
+        Self::new(header, HEADER, 0, PLAIN_UDP, out)
+    }
+
+    /// The same with EDNS, for queries without a question.
+    pub(super) fn with_edns(self, edns: &Edns<'_>, told: &'a Told<'a>) -> Self {
+        Self { opt: Some((edns.flags, told)), ..self }
     }
 
     /// A reply to the question that ends at `question`, which is repeated octet for octet.
@@ -50,25 +59,35 @@ impl<'a> Reply<'a> {
         query: &[u8],
         header: Header,
         question: usize,
-        edns: Option<Edns>,
+        edns: Option<&Edns<'_>>,
+        told: &'a Told<'a>,
         over_tcp: bool,
         out: &'a mut Vec<u8>,
     ) -> Self {
         out.extend_from_slice(&query[..question]);
         let room = if over_tcp { LARGEST_TCP } else { udp_size(edns) };
-        Self::new(header, edns, room - edns.map_or(0, |_| OPT_SIZE), question, 1, out)
+        let limit = room - edns.map_or(0, |_| OPT_SIZE + told.len());
+        let opt = edns.map(|edns| (edns.flags, told));
+        Self { opt, ..Self::new(header, question, 1, limit, out) }
     }
 
-    fn new(
-        header: Header,
-        edns: Option<Edns>,
-        limit: usize,
-        question: usize,
-        questions: u16,
-        out: &'a mut Vec<u8>,
-    ) -> Self {
-        let counts = [questions, 0, 0, 0];
-        Self { out, header, edns, limit, question, counts, ttl: u32::MAX, ttls_differ: false }
+    fn new(header: Header, question: usize, questions: u16, limit: usize, out: &'a mut Vec<u8>) -> Self {
+        Self {
+            out,
+            header,
+            opt: None,
+            class: CLASS_IN,
+            limit,
+            question,
+            counts: [questions, 0, 0, 0],
+            ttl: u32::MAX,
+            ttls_differ: false,
+        }
+    }
+
+    /// The records that are added from now on are of this class.
+    pub(super) fn set_class(&mut self, class: u16) {
+        self.class = class;
     }
 
     /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
@@ -108,7 +127,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Ends the reply; whether it had to be truncated. `rcode` has up to 12 bits, the upper ones for EDNS only.
-    pub(super) fn finish(mut self, rcode: u16, authoritative: bool) -> bool {
+    pub(super) fn finish(&mut self, rcode: u16, authoritative: bool) -> bool {
         let truncated = !self.fits();
         if truncated {
             // An answer without all its records is no answer (RFC 2181, section 9).
@@ -136,7 +155,7 @@ impl<'a> Reply<'a> {
         let out = &mut *self.out;
         out.extend_from_slice(&(0xc000 | owner).to_be_bytes());
         out.extend_from_slice(&kind.to_be_bytes());
-        out.extend_from_slice(&CLASS_IN.to_be_bytes());
+        out.extend_from_slice(&self.class.to_be_bytes());
         out.extend_from_slice(&ttl.to_be_bytes());
         out.extend_from_slice(&[0, 0]);
         let start = out.len();
@@ -147,11 +166,12 @@ impl<'a> Reply<'a> {
 
     /// Every query with OPT gets OPT back (RFC 6891, section 7), with the size that this server takes.
     fn write_edns(&mut self, rcode: u16) {
-        let Some(edns) = self.edns else { return };
+        let Some((flags, told)) = self.opt else { return };
         let size = LARGEST_UDP.to_be_bytes();
-        let flags = (edns.flags & DNSSEC_OK).to_be_bytes();
+        let flags = (flags & DNSSEC_OK).to_be_bytes();
         let [_, kind] = TYPE_OPT.to_be_bytes();
         let extended_rcode = (rcode >> 4) as u8;
+        let length = (told.len() as u16).to_be_bytes();
         self.out.extend_from_slice(&[
             0,
             0,
@@ -162,9 +182,10 @@ impl<'a> Reply<'a> {
             0,
             flags[0],
             flags[1],
-            0,
-            0,
+            length[0],
+            length[1],
         ]);
+        told.write(self.out);
         self.counts[3] = 1;
     }
 
@@ -184,8 +205,33 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// Takes everything out of a reply to a question but the question and EDNS, and says that it is truncated: who gets it
+/// comes again by TCP (RFC 7766, section 5).
+pub fn truncate(reply: &mut Vec<u8>) {
+    let question = question_end(reply);
+    let [answers, authority] = [6, 8].map(|at| u16::from_be_bytes([reply[at], reply[at + 1]]));
+    let count = usize::from(answers) + usize::from(authority);
+    let taken: usize = records(&reply[question..]).take(count).map(|data| RECORD_HEAD + data.len()).sum();
+    reply.drain(question..question + taken);
+    reply[6..10].fill(0);
+    reply[2] |= (TRUNCATED >> 8) as u8;
+}
+
+/// Where the question of a reply of ours ends, if it has one.
+fn question_end(reply: &[u8]) -> usize {
+    let mut at = HEADER;
+    if reply[4..6] == [0, 0] {
+        return at;
+    }
+    while reply[at] != 0 {
+        at += 1 + usize::from(reply[at]);
+    }
+    // The root, type and class.
+    at + 5
+}
+
 /// The client's size within bounds (RFC 6891, section 6.2.3 and 6.2.5).
-fn udp_size(edns: Option<Edns>) -> usize {
+fn udp_size(edns: Option<&Edns<'_>>) -> usize {
     edns.map_or(PLAIN_UDP, |edns| usize::from(edns.size.min(LARGEST_UDP)).max(PLAIN_UDP))
 }
 

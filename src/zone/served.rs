@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::Keys;
 use super::name::LONGEST_NAME;
 use super::sublist::Sublists;
-use super::{Error, Name, Problem, Publish, Settings, StaticList, Sublist};
+use super::{Error, KeyCount, Name, Problem, Publish, Settings, StaticList, Sublist};
 use crate::clock::Timestamp;
 use crate::dataset::Acl;
 use crate::list::{Listing, Rule};
@@ -42,22 +43,27 @@ pub struct Zone {
     soa_times: Vec<u8>,
     acl: Option<Arc<Acl>>,
     sublists: Sublists,
+    keys: Option<Keys>,
 }
 
 impl Zone {
     /// Checks the settings.
     pub fn new(settings: Settings) -> Result<Self, Error> {
-        check(&settings).map_err(|problem| Error {
+        let keys =
+            check(&settings).and_then(|()| settings.admission.keys.as_ref().map(Keys::new).transpose());
+        let keys = keys.map_err(|problem| Error {
             zone: settings.origin.clone(),
             file: settings.file.clone(),
             problem,
         })?;
+        let clients = &settings.admission.clients;
         let times = [settings.refresh, settings.retry, settings.expire, settings.negative_ttl];
         Ok(Self {
             shown: settings.origin.to_string().trim_end_matches('.').to_owned(),
             soa_names: [settings.primary.as_wire(), settings.contact.as_wire()].concat(),
             soa_times: times.into_iter().flat_map(|time| seconds(time).to_be_bytes()).collect(),
-            acl: None,
+            acl: (!clients.is_empty()).then(|| Arc::new(Acl::new(clients))),
+            keys,
             sublists: Sublists::new(&settings.publish, &settings.data_sets),
             settings,
         })
@@ -71,6 +77,23 @@ impl Zone {
     /// Who may ask.
     pub(super) fn acl(&self) -> Option<&Acl> {
         self.acl.as_deref()
+    }
+
+    /// The keys one of which every name must have.
+    pub(super) fn keys(&self) -> Option<&Keys> {
+        self.keys.as_ref()
+    }
+
+    /// What was counted of each key since the start.
+    pub fn key_counts(&self) -> Vec<KeyCount> {
+        self.keys.as_ref().map(Keys::counts).unwrap_or_default()
+    }
+
+    /// Goes on counting what is used of keys where `before` was.
+    pub(super) fn go_on_from(&mut self, before: &Self) {
+        if let (Some(keys), Some(before)) = (&mut self.keys, &before.keys) {
+            keys.go_on_from(before);
+        }
     }
 
     /// What it was made from.
@@ -163,9 +186,15 @@ fn check(settings: &Settings) -> Result<(), Problem> {
     if settings.origin.as_wire().len() + longest + REVERSED_IPV6 > LONGEST_NAME {
         return Err(Problem::OriginTooLong);
     }
+    let keys = settings.admission.keys.iter().flat_map(|rules| &rules.keys);
+    let key = keys.map(|key| key.label.wire_len()).max().unwrap_or(0);
+    if settings.origin.as_wire().len() + key + longest + REVERSED_IPV6 > LONGEST_NAME {
+        return Err(Problem::OriginTooLongForKeys);
+    }
     check_name_servers(&settings.name_servers)?;
     check_times(settings)?;
     check_data_sets(&settings.data_sets)?;
+    check_clients(settings)?;
     match settings.publish.len() {
         0 if settings.data_sets.iter().all(|set| set.settings.is_acl()) => Err(Problem::NothingPublished),
         count if count > MOST_RULES => Err(Problem::TooManyRules(count)),
@@ -203,10 +232,13 @@ fn check_times(settings: &Settings) -> Result<(), Problem> {
     }
 }
 
+fn check_clients(settings: &Settings) -> Result<(), Problem> {
+    let of_files = settings.data_sets.iter().filter(|set| set.settings.is_acl()).count();
+    let lists = of_files + usize::from(!settings.admission.clients.is_empty());
+    if lists > 1 { Err(Problem::AclTwice) } else { Ok(()) }
+}
+
 fn check_data_sets(sets: &[StaticList]) -> Result<(), Problem> {
-    if sets.iter().filter(|set| set.settings.is_acl()).count() > 1 {
-        return Err(Problem::AclTwice);
-    }
     for options in sets.iter().map(|set| &set.settings.options) {
         check_code(options.code)?;
         if options.default_ttl.is_some_and(|ttl| !(1..=LONGEST_TTL).contains(&ttl.into())) {

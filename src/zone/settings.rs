@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Name, Sublist, Template};
-use crate::dataset;
+use super::{KeyRules, Name, Sublist, Template};
+use crate::dataset::{self, Clients};
 use crate::ip::PrefixSet;
 
 /// Which jails are published with which code and text.
@@ -31,6 +31,15 @@ pub struct StaticList {
     pub allow_reserved: Option<PrefixSet>,
     /// Under which name inside the zone this is answered alone as well.
     pub sublist: Option<Sublist>,
+}
+
+/// Who may ask a zone; by default everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Admission {
+    /// What clients get, by the networks they are in.
+    pub clients: Vec<Clients>,
+    /// The keys one of which every name must have; `None`: names have none.
+    pub keys: Option<KeyRules>,
 }
 
 /// One DNS zone under which a list is published.
@@ -62,6 +71,8 @@ pub struct Settings {
     pub publish: Vec<Publish>,
     /// The data sets that are published beside it, or say who may ask.
     pub data_sets: Vec<StaticList>,
+    /// Who may ask.
+    pub admission: Admission,
     /// The file this was read from, for messages.
     pub file: PathBuf,
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Publish, Settings};
+use super::{Admission, Publish, Settings};
 
 /// A zone that publishes every jail as 127.0.0.2.
 pub(super) fn settings(origin: &str) -> Settings {
@@ -25,6 +25,7 @@ pub(super) fn settings(origin: &str) -> Settings {
             sublist: None,
         }],
         data_sets: Vec::new(),
+        admission: Admission::default(),
         file: format!("zones/{origin}.toml").into(),
     }
 }

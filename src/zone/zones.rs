@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::query::Question;
-use super::{Error, Name, Problem, Zone};
+use super::{Error, Name, Problem, Secrets, Server, Zone};
 use crate::dataset::Acl;
 use crate::ip::read_reversed;
 use crate::list::Lists;
@@ -21,7 +21,7 @@ pub struct Zones {
     depths: Vec<usize>,
     /// Names between a zone and one nested in it: they exist (RFC 4592, section 2.2.2).
     between: HashSet<Box<[u8]>>,
-    acl: Option<Arc<Acl>>,
+    server: Server,
 }
 
 impl Zones {
@@ -39,14 +39,14 @@ impl Zones {
             lists: Arc::new(Lists::new(zones.iter().map(Zone::rules))),
             by_origin,
             between,
-            acl: None,
+            server: Server::default(),
             zones,
         })
     }
 
     /// The same for the clients that `acl` admits, whatever they ask for.
     pub fn with_acl(self, acl: Option<Arc<Acl>>) -> Self {
-        Self { acl, ..self }
+        Self { server: Server { clients: acl, ..self.server }, ..self }
     }
 
     /// The same zones on the same lists, each for the clients that `acl` gives for it; where it gives none, for those of before.
@@ -58,9 +58,30 @@ impl Zones {
         Self { zones: zones.collect(), ..self.clone() }
     }
 
-    /// Who may ask.
-    pub(super) fn acl(&self) -> Option<&Acl> {
-        self.acl.as_deref()
+    /// The same on `server`.
+    pub fn with_server(self, server: Server) -> Self {
+        Self { server, ..self }
+    }
+
+    /// The same, going on where `before` was: what was used of keys is kept by zone and name, and cookies of a random
+    /// secret stay good.
+    pub fn going_on_from(mut self, before: &Self) -> Self {
+        for zone in &mut self.zones {
+            if let Some(before) = before.zones.iter().find(|before| before.origin() == zone.origin()) {
+                zone.go_on_from(before);
+            }
+        }
+        if let (Some(Secrets::Random(secrets)), Some(Secrets::Random(earlier))) =
+            (&mut self.server.cookies, &before.server.cookies)
+        {
+            *secrets = Arc::clone(earlier);
+        }
+        self
+    }
+
+    /// What holds for all zones.
+    pub(super) fn server(&self) -> &Server {
+        &self.server
     }
 
     /// The zones in the order in which they were given.
@@ -109,7 +130,8 @@ fn nested(zones: &[Zone]) -> impl Iterator<Item = (&Zone, &Zone)> {
     pairs.filter(|(inner, outer)| inner.origin().labels_below(outer.origin()).is_some())
 }
 
-/// Below a label that could be an octet or a nibble stand addresses, and a name in their midst would be both.
+/// Below a label that could be an octet or a nibble stand addresses, and below one that is a key as well: a name in their
+/// midst would be both.
 fn check_nested(inner: &Zone, outer: &Zone) -> Result<(), Error> {
     let below = inner.origin().labels_below(outer.origin()).unwrap_or_default();
     match below.last() {
@@ -119,6 +141,9 @@ fn check_nested(inner: &Zone, outer: &Zone) -> Result<(), Error> {
         Some(next) if outer.sublists().number(next).is_some() => {
             let (zone, sublist) = (outer.origin().clone(), String::from_utf8_lossy(next).into_owned());
             Err(error(inner, Problem::InsideSublist { zone, sublist }))
+        }
+        Some(next) if outer.keys().is_some_and(|keys| keys.has(next)) => {
+            Err(error(inner, Problem::InsideKey(outer.origin().clone())))
         }
         _ => Ok(()),
     }

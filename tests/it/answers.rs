@@ -9,13 +9,16 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use banzone::clock::Timestamp;
-use banzone::dataset::{self, Options, Source, test_points};
+use banzone::dataset::{self, Acl, Clients, Options, Source, Treatment, test_points};
 use banzone::ip::{Prefix, PrefixSet, write_reversed};
 use banzone::jail::{Allow, Ban, BanTable, Held, Origin};
 use banzone::list::{PublishedSet, Publisher};
-use banzone::zone::{Outcome, Peer, Publish, Rcode, Settings, StaticList, Transport, Zone, Zones, answer};
+use banzone::zone::{
+    Admission, KeySettings, Outcome, Peer, Publish, Rate, Rcode, Secret, Secrets, Server, Settings,
+    StaticList, Transport, Zone, Zones, answer,
+};
 use hickory_proto::op::Message;
-use hickory_proto::rr::{Record, RecordType};
+use hickory_proto::rr::{DNSClass, Record, RecordType};
 use proptest::prelude::*;
 
 /// When every script begins: 2026-11-22T08:04:12Z.
@@ -56,6 +59,9 @@ struct Script {
     allow: Vec<Allow>,
     /// Of each data set: the index of its zone, and its lines.
     entries: Vec<(usize, String)>,
+    /// What holds for all zones.
+    clients: Vec<Clients>,
+    server: Server,
     defined: Vec<(String, String)>,
     steps: Vec<Step>,
 }
@@ -64,6 +70,7 @@ struct Step {
     line: usize,
     question: String,
     packet: Vec<u8>,
+    client: IpAddr,
     transport: Transport,
     now: Timestamp,
     expected: Vec<String>,
@@ -114,9 +121,29 @@ impl Script {
                 let (name, meaning) = rest.split_once(' ').unwrap();
                 self.defined.push((name.to_owned(), meaning.trim().to_owned()));
             }
+            "access" => {
+                let clients = access(rest);
+                self.zones
+                    .last_mut()
+                    .map_or(&mut self.clients, |zone| &mut zone.admission.clients)
+                    .push(clients);
+            }
+            "key" => {
+                let key = key(rest);
+                self.last_zone().admission.keys.get_or_insert_default().keys.push(key);
+            }
+            "key_refusal" => {
+                self.last_zone().admission.keys.get_or_insert_default().silently = rest == "ignore";
+            }
+            "nsid" => self.server.nsid = Some(rest.parse().unwrap()),
+            "cookie_secret" => {
+                let octets: Vec<u8> = octets(rest).collect();
+                let newest = Secret::new(octets.try_into().unwrap());
+                self.server.cookies = Some(Secrets::Shared { newest, others: Vec::new() });
+            }
             "query" => self.steps.push(Step::query(line, rest)),
             "raw" => self.steps.push(Step::raw(line, rest)),
-            "reply" | "answer" | "authority" | "edns" | "size" => {
+            "reply" | "answer" | "authority" | "edns" | "option" | "size" => {
                 let meaning = |token: &str| {
                     let defined = self.defined.iter().find(|(name, _)| name == token);
                     defined.map_or_else(|| token.to_owned(), |(_, meaning)| meaning.clone())
@@ -135,7 +162,9 @@ impl Script {
 
     fn zones(&self) -> Zones {
         let zones = self.zones.iter().map(|settings| Zone::new(settings.clone()).unwrap());
-        let zones = Zones::new(zones.collect()).unwrap();
+        let clients = (!self.clients.is_empty()).then(|| Arc::new(Acl::new(&self.clients)));
+        let server = Server { clients, ..self.server.clone() };
+        let zones = Zones::new(zones.collect()).unwrap().with_server(server);
         let mut publisher = Publisher::new(Arc::clone(zones.lists()), SERIAL_BASE, PrefixSet::default());
         let mut bans = BanTable::default();
         for Ban { jail, prefix, since, until, count, .. } in &self.bans {
@@ -171,6 +200,7 @@ fn zone(written: &str) -> Settings {
         negative_ttl: Duration::from_secs(60),
         publish: Vec::new(),
         data_sets: Vec::new(),
+        admission: Admission::default(),
         file: format!("zones/{origin}toml").into(),
     };
     for (name, value) in words.map(|word| word.split_once('=').unwrap()) {
@@ -249,6 +279,49 @@ fn allow(prefix: &str) -> Allow {
     Allow { prefix: prefix.parse().unwrap(), note: String::new(), since: START, until: None }
 }
 
+/// `PREFIX,PREFIX... pass|refuse|ignore|empty|list [CODE TEXT]`
+fn access(written: &str) -> Clients {
+    let mut words = written.splitn(4, ' ');
+    let networks = words.next().unwrap().split(',').map(|prefix| prefix.parse().unwrap()).collect();
+    let treatment = match words.next().unwrap() {
+        "pass" => Treatment::Pass,
+        "refuse" => Treatment::Refuse,
+        "ignore" => Treatment::Ignore,
+        "empty" => Treatment::Empty,
+        "list" => Treatment::List {
+            code: words.next().unwrap().parse().unwrap(),
+            text: words.next().map(|text| text.parse().unwrap()),
+        },
+        other => panic!("unknown action {other}"),
+    };
+    Clients { networks, treatment }
+}
+
+/// `NAME LABEL [per_day=N] [per_second=N] [expires=S]`
+fn key(written: &str) -> KeySettings {
+    let mut words = written.split_whitespace();
+    let mut key = KeySettings {
+        name: words.next().unwrap().into(),
+        label: words.next().unwrap().parse().unwrap(),
+        per_second: None,
+        per_day: None,
+        expires: None,
+    };
+    for (option, value) in words.map(|word| word.split_once('=').unwrap()) {
+        let value: u32 = value.parse().unwrap();
+        match option {
+            "per_day" => key.per_day = Some(value.into()),
+            "per_second" => key.per_second = Some(Rate::new(value)),
+            "expires" => key.expires = Some(START + Duration::from_secs(value.into())),
+            _ => panic!("unknown option {option}"),
+        }
+    }
+    key
+}
+
+/// Who asks unless a script names another.
+const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 53));
+
 impl Step {
     /// `NAME TYPE [option...]`
     fn query(line: usize, written: &str) -> Self {
@@ -258,6 +331,7 @@ impl Step {
             line,
             question: written.to_owned(),
             packet: Vec::new(),
+            client: CLIENT,
             transport: Transport::Udp,
             now: START,
             expected: Vec::new(),
@@ -265,6 +339,7 @@ impl Step {
         for word in words {
             match word.split_once('=').unwrap_or((word, "")) {
                 ("tcp", _) => step.transport = Transport::Tcp,
+                ("from", address) => step.client = address.parse().unwrap(),
                 ("at", seconds) => step.now = START + Duration::from_secs_f64(seconds.parse().unwrap()),
                 (option, value) => query.set(option, value),
             }
@@ -286,6 +361,7 @@ impl Step {
             line,
             question: format!("raw {written}"),
             packet,
+            client: CLIENT,
             transport: Transport::Udp,
             now: START,
             expected: Vec::new(),
@@ -295,13 +371,19 @@ impl Step {
     /// What was answered, in the words of the script; of the size only if the script names it.
     fn run(&self, zones: &Zones) -> Vec<String> {
         let mut out = vec![0xff; 3];
-        let peer = Peer { address: "192.0.2.53".parse().unwrap(), transport: self.transport };
+        let peer = Peer { address: self.client, transport: self.transport };
         let outcome = answer(zones, &self.packet, &peer, self.now, &mut out);
-        let Outcome::Replied { rcode, listed, truncated, .. } = outcome else {
+        let Outcome::Replied { rcode, listed, truncated, refusal, known, .. } = outcome else {
             assert!(out.is_empty());
             return vec![format!("reply {outcome:?}")];
         };
         let mut given = describe(&self.packet, &out, rcode, listed);
+        if let Some(why) = refusal {
+            given[0].push_str(&format!(" for={why:?}"));
+        }
+        if known {
+            given[0].push_str(" known");
+        }
         assert_eq!(truncated, out[2] & 2 != 0, "{}", self.question);
         if self.expected.iter().any(|line| line.starts_with("size ")) {
             given.push(format!("size {}", out.len()));
@@ -395,18 +477,27 @@ fn describe(query: &[u8], reply: &[u8], rcode: Rcode, listed: bool) -> Vec<Strin
     assert_eq!(u16::from(message.metadata.response_code), rcode as u16);
     let mut lines = vec![header(query, reply, &message, rcode, listed)];
     for record in &message.answers {
+        // Class ANY stands for all there are, and IN is the one.
+        let class =
+            if message.queries[0].query_class() == DNSClass::CH { DNSClass::CH } else { DNSClass::IN };
+        assert_eq!(record.dns_class, class);
         assert!(record.name.eq_case(&message.queries[0].name), "{record}");
         lines.push(format!("answer {}", data(record)));
     }
     for record in &message.authorities {
+        assert_eq!(u16::from(record.dns_class), 1);
         lines.push(format!("authority {} {}", record.name.to_lowercase(), data(record)));
     }
     assert!(message.additionals.is_empty());
     if let Some(edns) = &message.edns {
         assert_eq!((edns.version(), edns.flags().z), (0, 0));
-        assert!(edns.options().options.is_empty());
         let dnssec = if edns.flags().dnssec_ok { " do" } else { "" };
         lines.push(format!("edns {}{dnssec}", edns.max_payload()));
+        for (code, option) in &edns.options().options {
+            let octets: Vec<u8> = option.try_into().unwrap();
+            let hex: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+            lines.push(format!("option {} {hex}", u16::from(*code)));
+        }
     }
     lines
 }
@@ -445,7 +536,6 @@ fn question_end(packet: &[u8]) -> usize {
 }
 
 fn data(record: &Record) -> String {
-    assert_eq!(u16::from(record.dns_class), 1);
     format!("{} {} {}", record.ttl, record.record_type(), record.data)
 }
 

@@ -10,7 +10,7 @@ use banzone::clock::Timestamp;
 use banzone::ip::PrefixSet;
 use banzone::jail::{BanTable, Held};
 use banzone::list::Publisher;
-use banzone::zone::{Outcome, Peer, Publish, Settings, Transport, Zone, Zones, answer};
+use banzone::zone::{Admission, Outcome, Peer, Publish, Settings, Transport, Zone, Zones, answer, truncate};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, NS, SOA, TXT};
 use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType};
@@ -93,6 +93,7 @@ pub fn check(query: &[u8], transport: Transport) -> bool {
             assert_eq!(u16::from(reply.metadata.response_code), rcode as u16);
             assert_eq!(reply.metadata.truncation, truncated);
             check_any(query, &out, &reply, transport);
+            check_truncated(&mut out, &reply);
             check_known(query, &reply, transport)
         }
     }
@@ -126,6 +127,14 @@ fn check_any(query: &[u8], out: &[u8], reply: &Message, transport: Transport) {
         _ => TCP,
     };
     assert!(out.len() <= most, "{} octets where {most} are allowed", out.len());
+}
+
+/// What is sent where there are too many replies keeps question and EDNS, and nothing else.
+fn check_truncated(out: &mut Vec<u8>, reply: &Message) {
+    truncate(out);
+    let short = read(out);
+    assert!(short.metadata.truncation && short.answers.is_empty() && short.authorities.is_empty());
+    assert_eq!((&short.queries, &short.edns), (&reply.queries, &reply.edns));
 }
 
 /// The length of a name that is not compressed, with type and class behind it.
@@ -196,6 +205,9 @@ impl Expected {
         if let Some(rcode) = rcode_of_opcode(query) {
             return bare(rcode);
         }
+        if has_malformed_cookie(query) {
+            return bare(ResponseCode::FormErr);
+        }
         let Some(expected) = refused(query, question, transport).map(Self::refusal).or_else(|| {
             let origin = zone_of(&question.name)?;
             Some(Self::in_zone(question, &origin))
@@ -246,6 +258,17 @@ fn rcode_of_opcode(query: &Message) -> Option<ResponseCode> {
         OpCode::Notify => Some(ResponseCode::Refused),
         _ => Some(ResponseCode::NotImp),
     }
+}
+
+/// Whether the first cookie has a length that none has (RFC 7873, section 5.2.2).
+fn has_malformed_cookie(query: &Message) -> bool {
+    let edns = query.edns.as_ref().filter(|edns| edns.version() == 0);
+    let mut options = edns.into_iter().flat_map(|edns| &edns.options().options);
+    let cookie = options.find(|(code, _)| u16::from(*code) == 10);
+    cookie.is_some_and(|(_, option)| {
+        let length = Vec::try_from(option).expect("an option that was read").len();
+        length != 8 && !(16..=40).contains(&length)
+    })
 }
 
 /// What is turned down whatever the name.
@@ -504,6 +527,7 @@ fn settings(origin: &str) -> Settings {
         negative_ttl: seconds(NEGATIVE_TTL),
         publish: publish.into(),
         data_sets: Vec::new(),
+        admission: Admission::default(),
         file: "zones/model.toml".into(),
     }
 }

@@ -79,6 +79,7 @@ fn zone(origin: &Name, parts: &[&Known], settings: &Settings) -> Result<Zone> {
         negative_ttl: span(soa.minimum),
         publish: Vec::new(),
         data_sets: parts.iter().map(|known| known.set.list.clone()).collect(),
+        admission: zone::Admission::default(),
         file: format!("the data files of {origin}").into(),
     })?;
     Ok(zone.with_acl(clients(parts)))

@@ -16,9 +16,9 @@ mod top;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::counters::{Dropped, Drops, Reply};
+use super::counters::{Dropped, Drops, Refusals, Reply};
 use super::{Peer, Transport};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -51,6 +51,10 @@ pub(super) struct Seen {
     /// Replies to questions that belong to no zone.
     outside: Shards<Counted>,
     drops: Shards<Drops>,
+    /// Queries that were refused because of who asks.
+    refusals: Shards<Refusals>,
+    /// Replies beyond a limit that were sent, answers cut short.
+    slipped: Shards<AtomicU64>,
     asked: Asked,
     top: Top,
     log: QueryLog,
@@ -72,8 +76,11 @@ impl Seen {
         let (rcode, zone, listed, qtype, subject, records) = match outcome {
             Outcome::Silent(Silence::Short) => return self.dropped(Dropped::Short),
             Outcome::Silent(Silence::Response) => return self.dropped(Dropped::Response),
-            Outcome::Silent(Silence::Client) => return self.dropped(Dropped::Client),
-            Outcome::Replied { rcode, zone, listed, qtype, subject, records, .. } => {
+            Outcome::Silent(Silence::Refused(why)) => return self.dropped((*why).into()),
+            Outcome::Replied { rcode, zone, listed, qtype, subject, records, refusal, .. } => {
+                if let Some(why) = refusal {
+                    self.refusals.own().count(*why);
+                }
                 (*rcode, *zone, *listed, qtype.unwrap_or(0), subject, *records)
             }
         };
@@ -105,6 +112,21 @@ impl Seen {
     /// Queries without a reply, by reason.
     pub(super) fn drops(&self) -> Vec<(&'static str, u64)> {
         Drops::sum(self.drops.iter())
+    }
+
+    /// Queries that were refused because of who asks, by reason.
+    pub(super) fn refusals(&self) -> Vec<(&'static str, u64)> {
+        Refusals::sum(self.refusals.iter())
+    }
+
+    /// Counts a reply beyond a limit that is sent.
+    pub(super) fn slip(&self) {
+        self.slipped.own().fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many of them there were.
+    pub(super) fn slipped(&self) -> u64 {
+        self.slipped.iter().map(|slipped| slipped.load(Ordering::Relaxed)).sum()
     }
 
     /// What was counted of questions that belong to no zone.

@@ -1,0 +1,62 @@
+//! The options of EDNS (RFC 6891, section 6.1.2) that mean something here: cookies and the server's name.
+
+use super::cookie::{BOTH, Cookie};
+
+/// RFC 5001.
+const NSID: u16 = 3;
+
+/// RFC 7873, section 4.
+const COOKIE: u16 = 10;
+
+/// Code and length of an option.
+const HEAD: usize = 4;
+
+/// What a query asks for by its options.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked<'a> {
+    pub(super) cookie: Option<Cookie<'a>>,
+    /// Which of the servers behind one address this is (RFC 5001).
+    pub(super) nsid: bool,
+}
+
+impl<'a> Asked<'a> {
+    /// Takes in an option; `None` if it is malformed. Of several cookies the first counts (RFC 7873, section 5.2).
+    pub(super) fn add(&mut self, code: u16, data: &'a [u8]) -> Option<()> {
+        match code {
+            COOKIE if self.cookie.is_none() => self.cookie = Some(Cookie::read(data)?),
+            NSID => self.nsid = true,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+/// What a reply says by its options.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told<'a> {
+    pub(super) cookie: Option<[u8; BOTH]>,
+    pub(super) nsid: Option<&'a [u8]>,
+}
+
+impl Told<'_> {
+    /// How many octets it takes.
+    pub(super) fn len(&self) -> usize {
+        self.cookie.map_or(0, |_| HEAD + BOTH) + self.nsid.map_or(0, |nsid| HEAD + nsid.len())
+    }
+
+    /// Appends the options.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        if let Some(cookie) = &self.cookie {
+            write(COOKIE, cookie, out);
+        }
+        if let Some(nsid) = self.nsid {
+            write(NSID, nsid, out);
+        }
+    }
+}
+
+fn write(code: u16, data: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&code.to_be_bytes());
+    out.extend_from_slice(&(data.len() as u16).to_be_bytes());
+    out.extend_from_slice(data);
+}
