@@ -57,6 +57,24 @@ impl Document {
         read(&Section::new(context, String::new(), self.place(0), Some(table.get_ref()), keys))
     }
 
+    /// Reads the document line by line. What is wrong with a line is taken down.
+    pub(super) fn lines<T>(
+        &self,
+        report: &Report,
+        read: impl Fn(&str) -> Result<Option<T>, String>,
+    ) -> Vec<T> {
+        let mut all = Vec::new();
+        for (line, text) in (1..).zip(self.text.lines()) {
+            match read(text) {
+                Ok(read) => all.extend(read),
+                Err(problem) => {
+                    report.add(&Place { file: Arc::clone(&self.file), line, column: 0 }, problem);
+                }
+            }
+        }
+        all
+    }
+
     /// Where the byte at `offset` stands.
     fn place(&self, offset: usize) -> Place {
         let before = self.text.get(..offset).unwrap_or(&self.text);

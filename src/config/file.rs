@@ -7,6 +7,7 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 use toml::de::DeValue;
 
+use super::admission::{Askers, Guard};
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::{Level, LogFormat};
@@ -27,9 +28,22 @@ pub mod keys {
     /// `[store]`
     pub const STORE: &[&str] = &["path", "spool", "evidence_retention", "history_retention"];
     /// `[dns]`
-    pub const DNS: &[&str] = &["listen", "threads", "count_addresses", "query_log"];
+    pub const DNS: &[&str] = &[
+        "listen",
+        "threads",
+        "count_addresses",
+        "query_log",
+        "nsid",
+        "cookie_secret",
+        "access",
+        "rate_limit",
+    ];
     /// `[dns.query_log]`
     pub const QUERY_LOG: &[&str] = &["path", "sample"];
+    /// `[dns.rate_limit]`
+    pub const RATE_LIMIT: &[&str] = &["responses_per_second", "errors_per_second", "slip", "exempt"];
+    /// `[[access]]` of a zone, `[[dns.access]]`
+    pub const ACCESS: &[&str] = &["clients", "action", "code", "text"];
     /// `[http]`
     pub const HTTP: &[&str] = &["listen"];
     /// `[control]`
@@ -97,7 +111,13 @@ pub mod keys {
         "negative_ttl",
         "publish",
         "dataset",
+        "access",
+        "key",
+        "key_files",
+        "key_refusal",
     ];
+    /// `[[key]]`
+    pub const KEY: &[&str] = &["name", "key", "queries_per_day", "queries_per_second", "expires"];
     /// `[[publish]]`
     pub const PUBLISH: &[&str] = &["jails", "code", "text", "name"];
     /// `[[dataset]]`
@@ -112,6 +132,8 @@ pub mod keys {
         ("[store]", STORE),
         ("[dns]", DNS),
         ("[dns.query_log]", QUERY_LOG),
+        ("[dns.rate_limit]", RATE_LIMIT),
+        ("[[access]]", ACCESS),
         ("[http]", HTTP),
         ("[control]", CONTROL),
         ("[daemon]", DAEMON),
@@ -123,6 +145,7 @@ pub mod keys {
         ("increment", INCREMENT),
         ("ignore_cache", IGNORE_CACHE),
         ("[[zone]]", ZONE),
+        ("[[key]]", KEY),
         ("[[publish]]", PUBLISH),
         ("[[dataset]]", DATASET),
         ("filters/NAME.toml", FILTER),
@@ -191,6 +214,7 @@ pub(super) struct Dns {
     pub threads: Option<usize>,
     pub count_addresses: Option<bool>,
     pub query_log: Option<QueryLog>,
+    pub guard: Guard,
 }
 
 impl Dns {
@@ -202,6 +226,7 @@ impl Dns {
             threads: narrow(section.number("threads", 1, MOST_THREADS)),
             count_addresses: section.get("count_addresses"),
             query_log: section.get("query_log"),
+            guard: Guard::read(section),
         }
     }
 }
@@ -460,6 +485,7 @@ pub(super) struct Zone {
     pub negative_ttl: Option<Duration>,
     pub publish: Vec<Publish>,
     pub data_sets: Vec<DataSet>,
+    pub askers: Askers,
     /// Where the section begins.
     pub place: Place,
     /// Whether all that is written could be read.
@@ -482,6 +508,7 @@ impl Zone {
             negative_ttl: section.get("negative_ttl"),
             publish: publish.iter().map(Publish::read).collect(),
             data_sets: data_sets.iter().map(DataSet::read).collect(),
+            askers: Askers::read(section),
             place: section.place().clone(),
             // The last field: all the others are read by now.
             is_read: section.is_right(),

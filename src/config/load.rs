@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
 use super::filter::Filters;
-use super::{Config, DEFAULT_SOCKET, Daemon, Log, fail2ban, file, jail, keys, zone};
+use super::{Config, DEFAULT_SOCKET, Daemon, Log, admission, fail2ban, file, jail, keys, zone};
 use crate::jail::MANUAL;
 use crate::{dns, http, store};
 
@@ -111,6 +111,8 @@ impl<'a> Loader<'a> {
             store: store_settings(path, &main.store),
             dns: dns_settings(&main.dns),
             seeing: seeing(path, &main.dns),
+            server: main.dns.guard.server(),
+            rate_limit: main.dns.guard.rate_limit.clone(),
             http,
             daemon: Daemon { user: main.user },
             log: Log {
@@ -203,6 +205,8 @@ impl<'a> Loader<'a> {
                 all.push(document.read(keys::ZONE, self.report, file::Zone::read));
             }
         }
+        let askers = all.iter_mut().map(|zone| &mut zone.askers);
+        self.files.borrow_mut().extend(admission::read_key_files(askers, self.report));
         all
     }
 

@@ -4,6 +4,7 @@
 //! stages) are two types: between them stand the defaults, the other files and all checks. A configuration that
 //! loads can be run.
 
+mod admission;
 mod dataset;
 mod document;
 pub mod duration;
@@ -47,6 +48,10 @@ pub struct Config {
     pub dns: crate::dns::Settings,
     /// What the DNS servers look at.
     pub seeing: crate::dns::Seeing,
+    /// For the answers of all zones.
+    pub server: crate::zone::Server,
+    /// How many replies a network gets.
+    pub rate_limit: Option<crate::dns::RateLimit>,
     /// For the HTTP server.
     pub http: crate::http::Settings,
     /// For the process itself.

@@ -10,10 +10,11 @@ use super::document::{Raw, Value};
 use super::duration;
 use super::encoding;
 use super::{Level, LogFormat};
+use crate::dataset::ClientText;
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula};
 use crate::source::Start;
-use crate::zone::{Name, Sublist, Template};
+use crate::zone::{KeyLabel, Name, Nsid, Sublist, Template};
 
 impl Value for String {
     fn read(raw: &Raw<'_>) -> Option<Self> {
@@ -98,6 +99,9 @@ from_string! {
     Name: "a domain name such as \"bl.example.\"",
     Template: "a text",
     Sublist: "a name such as \"sasl\"",
+    ClientText: "a text",
+    Nsid: "the name of a server such as \"ns1.example\"",
+    KeyLabel: "a key",
     Formula: "a formula such as \"ban.Time * (ban.Count + 1) * banFactor\"",
 }
 

@@ -83,7 +83,7 @@ fn settings(zone: &file::Zone, origin: &Name, report: &Report) -> Settings {
         negative_ttl: zone.negative_ttl.unwrap_or(NEGATIVE_TTL),
         publish: zone.publish.iter().map(publish).collect(),
         data_sets: dataset::lists(&zone.data_sets, report),
-        admission: zone::Admission::default(),
+        admission: zone.askers.settings(),
         file: zone.place.file.to_path_buf(),
         origin: origin.clone(),
     }

@@ -406,6 +406,7 @@ impl Loaded {
         let publisher = writer::publisher(&store, &zones, never, jails.bans().clone(), clock)?;
         let service = Arc::new(dns::Service::new(zones, clock.clone()));
         service.see(&config.seeing)?;
+        service.set_rate_limit(config.rate_limit.clone());
         let writer = Writer {
             store,
             publisher,

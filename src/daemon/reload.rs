@@ -15,12 +15,13 @@ use crate::clock::Timestamp;
 use crate::config::{self, Config};
 use crate::jail::{Readers, never_listed};
 use crate::store::Reader;
+use crate::zone::Zones;
 
 /// Reads the configuration again and puts it in force, or says in one line each why not.
 pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
     let path = daemon.path.clone();
-    let (now, data) = (daemon.clock.now(), lock(&daemon.data).clone());
-    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, &data, now)).await;
+    let (now, data, before) = (daemon.clock.now(), lock(&daemon.data).clone(), daemon.service.zones());
+    let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, &data, &before, now)).await;
     let prepared = prepared.map_err(|failed| vec![failed.to_string()])??;
     prepared.put_in_force(daemon).await.map_err(|failed| vec![failed])
 }
@@ -34,8 +35,13 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// `data` is what the data sets in service were read as.
-    fn read(path: &std::path::Path, data: &Data, now: Timestamp) -> Result<Self, Vec<String>> {
+    /// `data` is what the data sets in service were read as, `before` are the zones in service.
+    fn read(
+        path: &std::path::Path,
+        data: &Data,
+        before: &Zones,
+        now: Timestamp,
+    ) -> Result<Self, Vec<String>> {
         let lines = |errors: config::Errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
         let config = config::load(path).map_err(lines)?;
         let own = own_addresses();
@@ -50,8 +56,9 @@ impl Prepared {
             allow: config.allow.clone(),
             own: own.clone(),
         };
+        let zones = data_files::zones(&config, &data).map_err(|failed| one(&failed))?;
         let lists = writer::Reconfiguration {
-            zones: Arc::new(data_files::zones(&config, &data).map_err(|failed| one(&failed))?),
+            zones: Arc::new(zones.going_on_from(before)),
             never: never_listed(&config.jails, &config.allow, &own),
             store: config.store.clone(),
         };
@@ -65,6 +72,7 @@ impl Prepared {
         }
         warn_of_what_stays(&lock(&daemon.running), &config);
         republish(daemon, lists).await?;
+        daemon.service.set_rate_limit(config.rate_limit.clone());
         *lock(&daemon.data) = data;
         stop_sources(daemon, &config).await;
         // Before the jails that the rules are for.

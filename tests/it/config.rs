@@ -7,6 +7,7 @@ use std::time::Duration;
 use banzone::config::{self, Config};
 use banzone::jail::{BanTime, MANUAL};
 use banzone::source::Start;
+use banzone::zone::{Rate, Secrets};
 
 /// A zone and a jail with nothing wrong, to add errors to.
 const ZONE: &str = "origin = 'bl.example.'\nns = ['ns.example.']\n[[publish]]\njails = ['*']\n";
@@ -372,7 +373,9 @@ fn data_sets_have_a_known_type_and_files() {
     check_zone(&with(acl), &["zone `bl.example.`: publishes nothing: add a [[publish]] with"]);
     let both = format!("{ZONE}[[dataset]]\n{acl}\n");
     check_zone(&format!("{both}code = '127.0.0.9'"), &["z.toml:6:8: dataset.type: an acl says who may ask"]);
-    check_zone(&format!("{both}[[dataset]]\n{acl}"), &["zone `bl.example.`: has two data sets of type acl"]);
+    check_zone(&format!("{both}[[dataset]]\n{acl}"), &["zone `bl.example.`: has two lists of clients"]);
+    let access = "[[access]]\nclients = '192.0.2.1'\naction = 'pass'";
+    check_zone(&format!("{both}{access}"), &["zone `bl.example.`: has two lists of clients"]);
 }
 
 #[test]
@@ -423,6 +426,155 @@ fn a_question_belongs_to_one_zone() {
     for sound in [["x.bl.example.", "bl.example."], ["bl.example.", "xbl.example."]] {
         let config = load(&[("banzone.toml", &zones(&sound))]).unwrap();
         assert_eq!(config.zones.len(), 2);
+    }
+}
+
+#[test]
+fn a_network_of_clients_gets_one_thing() {
+    check_zone(
+        &format!("{ZONE}[[access]]\nclients = '192.0.2.0/24'\n[[access]]\naction = 'allow'"),
+        &[
+            "z.toml:5:1: access: `action` is missing: write action = \"refuse\"",
+            "z.toml:7:1: access: `clients` is missing: write clients = [\"192.0.2.0/24\"]",
+            "z.toml:8:10: access.action: `allow` is not one of \"pass\" \"refuse\"",
+        ],
+    );
+    check_zone(
+        &format!("{ZONE}[[access]]\nclients = ['::/0', '0.0.0.0/0', '::/0']\naction = 'empty'\ntext = 'x'"),
+        &[
+            "z.toml:5:1: access: ::/0 is named twice",
+            "z.toml:8:8: access.text: only action = \"list\" has one: remove it",
+        ],
+    );
+    let list = format!("{ZONE}[[access]]\nclients = '192.0.2.1'\naction = 'list'\n");
+    check_zone(&list, &["z.toml:5:1: access: `code` is missing: write code = \"127.0.0.9\""]);
+    check_zone(
+        &format!("{list}code = '127.0.0.1'\ntext = '$ip'"),
+        &[
+            "z.toml:8:8: access.code: 127.0.0.1 is outside 127.0.0.2 to 127.255.255.255",
+            "z.toml:9:8: access.text: use $client for the address of the client",
+        ],
+    );
+    check(
+        "[[dns.access]]\nclient = '192.0.2.1'\naction = 'ignore'",
+        &[
+            "banzone.toml:1:1: dns.access: `clients` is missing",
+            "banzone.toml:2:1: unknown key `dns.access.client`; did you mean `clients`?",
+        ],
+    );
+}
+
+#[test]
+fn limits_of_replies_limit_something() {
+    check(
+        "[dns.rate_limit]\nslip = 11",
+        &["banzone.toml:2:8: dns.rate_limit.slip: 11 is not between 0 and 10"],
+    );
+    check("[dns]\nrate_limit = {}", &["banzone.toml:2:14: dns.rate_limit: limits nothing: write"]);
+    check(
+        "[dns.rate_limit]\nresponses_per_second = 100001\nexempt = 'mx'",
+        &[
+            "responses_per_second: 100001 is not between 1 and 100000",
+            "exempt: `mx` is no address or network",
+        ],
+    );
+    let config =
+        load(&[("banzone.toml", "[dns.rate_limit]\nerrors_per_second = 5\nexempt = '192.0.2.0/24'")]);
+    let limit = config.unwrap().rate_limit.unwrap();
+    assert_eq!((limit.responses, limit.errors, limit.slip), (None, Some(Rate::new(5)), 2));
+    assert!(limit.exempt.contains("192.0.2.1".parse().unwrap()));
+}
+
+#[test]
+fn a_server_has_a_name_and_secrets_that_are_not_repeated() {
+    check("[dns]\nnsid = ''", &["banzone.toml:2:8: dns.nsid: `` has not 1 to 64 printable characters"]);
+    for wrong in [
+        "00112233445566778899aabbccddeef",
+        "00112233445566778899aabbccddeefg",
+        "+0112233445566778899aabbccddeeff",
+    ] {
+        let errors = load(&[("banzone.toml", &format!("[dns]\ncookie_secret = '{wrong}'"))]).unwrap_err();
+        assert!(errors.contains("dns.cookie_secret: this is not 32 hexadecimal digits"), "{errors}");
+        assert!(!errors.contains(wrong), "{errors}");
+    }
+    let two =
+        "[dns]\ncookie_secret = ['00112233445566778899aabbccddeeff', 'FF112233445566778899AABBCCDDEEFF']";
+    let config = load(&[("banzone.toml", two)]).unwrap();
+    assert!(matches!(config.server.cookies, Some(Secrets::Shared { ref others, .. }) if others.len() == 1));
+    assert!(!format!("{config:?}").to_lowercase().contains("aabbcc"));
+}
+
+/// A zone with a key.
+const KEYED: &str = "[[key]]\nname = 'one'\nkey = '0123456789abcdef'\n";
+
+#[test]
+fn keys_are_long_and_there_once() {
+    check_zone(
+        &format!("{ZONE}[[key]]\nname = 'one two'\nkey = 'tooshort'\nqueries_per_day = 0\nexpires = 'soon'"),
+        &[
+            "z.toml:6:8: key.name: the name of a key has 1 to 64 letters",
+            "z.toml:7:7: key.key: a key has 16 to 63 small letters and digits",
+            "z.toml:8:19: key.queries_per_day: 0 is not between 1 and 1000000000000",
+            "z.toml:9:11: key.expires: this is no date such as \"2027-01-31\"",
+        ],
+    );
+    check_zone(
+        &format!("{ZONE}{KEYED}{KEYED}"),
+        &["z.toml:1:10: zone `bl.example.`: two keys are called `one`: rename one of the two"],
+    );
+    check_zone(
+        &format!("{ZONE}{KEYED}{}", KEYED.replace("one", "two")),
+        &["z.toml:1:10: zone `bl.example.`: the keys `two` and `one` are the same"],
+    );
+    check_zone(
+        &ZONE.replace("[[publish]]", "key_refusal = 'ignore'\n[[publish]]"),
+        &["z.toml:3:15: key_refusal: the zone has no keys"],
+    );
+    let inner = ZONE.replace("bl.example", "0123456789abcdef.bl.example");
+    check_files(
+        &[
+            ("banzone.toml", "zones = ['z.toml', 'y.toml']"),
+            ("z.toml", &format!("{ZONE}{KEYED}")),
+            ("y.toml", &inner),
+        ],
+        &["y.toml:1:10: zone `0123456789abcdef.bl.example.`: stands where zone bl.example. has a key"],
+    );
+}
+
+#[test]
+fn keys_stand_in_files_too() {
+    let zone = ZONE.replace("[[publish]]", "key_files = 'keys.txt'\n[[publish]]");
+    let keys = |keys: &str| {
+        load(&[
+            ("banzone.toml", "zones = 'z.toml'"),
+            ("z.toml", &format!("{zone}{KEYED}")),
+            ("keys.txt", keys),
+        ])
+    };
+    let right = "# customers\n\n two fedcba9876543210 queries_per_day=10 expires=2027-01-31 # paid\n\
+                 three fedcba98765432100 queries_per_second=5\n";
+    let config = keys(right).unwrap();
+    let [zone] = &config.zones[..] else { panic!("one zone") };
+    let known = zone.admission.keys.as_ref().unwrap();
+    let names: Vec<&str> = known.keys.iter().map(|key| &*key.name).collect();
+    assert_eq!(names, ["one", "two", "three"]);
+    assert_eq!(known.keys[1].per_day, Some(10));
+    assert_eq!(known.keys[1].expires.unwrap().to_string(), "2027-01-31T00:00:00Z");
+    assert_eq!(known.keys[2].per_second, Some(Rate::new(5)));
+    assert!(config.files.iter().any(|file| file.ends_with("keys.txt")));
+    let wrong =
+        "two\ntwo FEDCBA9876543210\ntwo fedcba9876543210 quota=1\ntwo fedcba9876543210 queries_per_day=x\n";
+    let errors = keys(wrong).unwrap_err();
+    let expected = [
+        "keys.txt:1: a line is a name and a key: NAME KEY",
+        "keys.txt:2: a key has 16 to 63 small letters and digits",
+        "keys.txt:3: behind a name and a key stand",
+        "keys.txt:4: queries_per_day is a number between 1 and",
+    ];
+    assert_eq!(errors.lines().count(), expected.len(), "{errors}");
+    for (line, expected) in errors.lines().zip(expected) {
+        assert!(line.starts_with(expected), "{line}");
+        assert!(!line.to_lowercase().contains("fedcba"), "{line}");
     }
 }
 

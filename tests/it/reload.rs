@@ -1,9 +1,11 @@
 //! A new configuration for a running daemon: what it keeps, what it takes over, what it refuses.
 
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
@@ -166,5 +168,42 @@ fn what_takes_a_restart_is_told() {
     }
     assert_eq!(daemon.ask_name("2.0.0.127.other.example.", RecordType::A).codes.len(), 1);
     assert_eq!(env.get("/readyz").status, 200);
+    assert!(daemon.terminate().success());
+}
+
+/// A zone with one key, of whose questions two a day are answered.
+const KEYED: &str = "
+[[zone]]
+origin = 'keys.example.'
+ns = 'ns.keys.example.'
+key_files = 'keys.txt'
+[[zone.publish]]
+jails = '*'
+";
+
+#[test]
+fn keys_keep_what_was_used_of_them() {
+    let (old, new) = ("0123456789abcdef", "fedcba9876543210");
+    let env = Env::new(&format!("{SASL}{KEYED}"));
+    fs::write(env.path("keys.txt"), format!("acme {old} queries_per_day=2\n")).unwrap();
+    let daemon = env.start();
+    let rcode = |key: &str| daemon.ask_name(&format!("2.0.0.127.{key}.keys.example."), RecordType::A).rcode;
+    assert_eq!(rcode(new), ResponseCode::Refused);
+    assert_eq!(rcode(old), ResponseCode::NoError);
+    // The owner gets another key, and not another day.
+    fs::write(env.path("keys.txt"), format!("acme {new} queries_per_day=2\n")).unwrap();
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
+    assert_eq!(rcode(old), ResponseCode::Refused);
+    assert_eq!([rcode(new), rcode(new)], [ResponseCode::NoError, ResponseCode::Refused]);
+    let metrics = env.get("/metrics").body;
+    for figure in [
+        "banzone_dns_key_answered_total{zone=\"keys.example.\",key=\"acme\"} 2\n",
+        "banzone_dns_key_over_quota_total{zone=\"keys.example.\",key=\"acme\"} 1\n",
+        "banzone_dns_refused_total{reason=\"key\"} 2\n",
+        "banzone_dns_refused_total{reason=\"quota\"} 1\n",
+    ] {
+        assert!(metrics.contains(figure), "{figure}{metrics}");
+    }
+    assert!(![old, new].iter().any(|key| metrics.contains(key) || daemon.messages().contains(key)));
     assert!(daemon.terminate().success());
 }

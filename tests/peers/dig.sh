@@ -63,6 +63,31 @@ check "no EDNS is answered without EDNS" never_says "EDNS" ask +noedns "$banned"
 check "EDNS version 1 is refused" says "status: BADVERS" ask +edns=1 +noednsnegotiation "$banned" A
 check "with DO and a cookie" says "$answers_a" ask +dnssec +cookie "$banned" A
 
+# A cookie is good when it comes back with the client's part and the server's: dig checks it.
+check "a cookie over UDP" says "COOKIE: 0102030405060708010000[0-9a-f]{26} \(good\)" ask +cookie=0102030405060708 "$banned" A
+check "a cookie over TCP" says "COOKIE: 0102030405060708010000[0-9a-f]{26} \(good\)" ask +tcp +cookie=0102030405060708 "$banned" A
+check "a cookie of another server" says "$answers_a" ask +cookie=0102030405060708ffffffffffffffff "$banned" A
+check "a cookie without a question" says "status: NOERROR" ask +header-only +cookie=0102030405060708 .
+check "a wrong cookie without a question" says "status: BADCOOKIE" ask +header-only +nobadcookie +cookie=0102030405060708ffffffffffffffff .
+check "a cookie of a length that none has" says "status: FORMERR" ask +ednsopt=10:010203 +nocookie "$banned" A
+
+check "the name of the server by EDNS" says "NSID: .*ns1\.example" ask +nsid "$banned" A
+check "the name of the server by EDNS over TCP" says "NSID: .*ns1\.example" ask +tcp +nsid "$banned" A
+check "no name of the server for who does not ask" never_says "NSID" ask "$banned" A
+check "id.server" says "CH[[:space:]]+TXT[[:space:]]+\"ns1\.example\"" ask id.server CH TXT
+check "hostname.bind over TCP" says "CH[[:space:]]+TXT[[:space:]]+\"ns1\.example\"" ask +tcp hostname.bind CH TXT
+check "version.server is refused" says "status: REFUSED" ask version.server CH TXT
+
+key=4f1d0c9b8a7e6f5d4c3b2a1908f7e6d5
+check "a zone for clients elsewhere" says "status: REFUSED" ask 2.0.0.127.closed.example A
+check "the same from elsewhere" says "A[[:space:]]127\.0\.0\.2" ask6 2.0.0.127.closed.example A
+check "with a key" says "A[[:space:]]127\.0\.0\.2" ask "2.0.0.127.$key.keys.example" A
+check "with a key over TCP, in capitals" says "A[[:space:]]127\.0\.0\.2" ask +tcp "2.0.0.127.${key^^}.keys.example" A
+check "without a key" says "status: REFUSED" ask 2.0.0.127.keys.example A
+check "with another key" says "status: REFUSED" ask "2.0.0.127.${key/4f/4e}.keys.example" A
+check "the name of a key is there" says "status: NOERROR.*|^keys\.example\..*SOA" ask "$key.keys.example" NS
+check "the zone needs no key" says "^keys\.example\..*SOA" ask keys.example SOA
+
 check "SOA" says "$soa" ask bl.example SOA
 check "NS" says "NS[[:space:]]ns1\.example\." ask bl.example NS
 check "the zone has no address" no_data bl.example A
@@ -87,7 +112,7 @@ check "other zones are refused" says "status: REFUSED" ask example.org A
 check "version.bind does not tell a version" never_says "[[:space:]]TXT[[:space:]].*[0-9]\.[0-9]" ask version.bind CH TXT
 check "version.bind is answered all the same" says "flags: qr" ask version.bind CH TXT
 check "an operation we do not have is NOTIMP" says "opcode: STATUS, status: NOTIMP" ask +opcode=STATUS "$banned" A
-check "a query without a question is FORMERR" says "status: FORMERR" ask +header-only "$banned" A
+check "a query without a question and a cookie is FORMERR" says "status: FORMERR" ask +header-only +nocookie "$banned" A
 check "a transfer to anybody is refused" says "Transfer failed" ask bl.example AXFR
 
 finish

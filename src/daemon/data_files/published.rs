@@ -10,7 +10,7 @@ use crate::dataset::{Acl, DataSet, test_points};
 use crate::dns::Service;
 use crate::http::DataSetView;
 use crate::list::PublishedSet;
-use crate::zone::{self, Zone, Zones};
+use crate::zone::{self, Secret, Secrets, Server, Zone, Zones};
 
 /// The data sets of a configuration.
 pub(in crate::daemon) fn sets(config: &Config) -> impl Iterator<Item = Set> {
@@ -31,7 +31,15 @@ pub(in crate::daemon) fn zones(config: &Config, data: &Data) -> Result<Zones, zo
     });
     let zones = Zones::new(zones.collect::<Result<_, _>>()?)?;
     publish(&zones, data);
-    Ok(zones)
+    Ok(zones.with_server(server(config)))
+}
+
+/// What holds for all zones, with secrets for cookies if the configuration has none.
+fn server(config: &Config) -> Server {
+    let mut server = config.server.clone();
+    let random = || Arc::new(std::array::from_fn(|_| Secret::new(rand::random())));
+    server.cookies.get_or_insert_with(|| Secrets::Random(random()));
+    server
 }
 
 /// Has the service answer from `data` from now on.
