@@ -53,7 +53,7 @@ impl Args {
 /// Begins to write messages to standard error.
 pub(super) fn start_log(log: Log) -> Result<()> {
     let level = log.level.name();
-    let libraries = dns::LIBRARY_LOG_TARGETS.map(|target| format!("{target}=warn")).join(",");
+    let libraries = dns::LIBRARY_LOG_TARGETS.map(|target| format!("{target}=error")).join(",");
     let directives = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| format!("{level},{libraries}"));
     let filter = EnvFilter::try_new(directives)?;
     let colored = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -256,6 +256,7 @@ fn dns_settings(written: &file::Dns) -> dns::Settings {
     dns::Settings {
         listen: written.listen.clone().unwrap_or_else(everywhere),
         threads: written.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+        ..dns::Settings::default()
     }
 }
 

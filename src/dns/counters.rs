@@ -6,7 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::Transport;
 use crate::zone::Refusal;
 
-const TRANSPORTS: [&str; 2] = ["udp", "tcp"];
+const TRANSPORTS: [(Transport, &str); 5] = [
+    (Transport::Udp, "udp"),
+    (Transport::Tcp, "tcp"),
+    (Transport::Tls, "tls"),
+    (Transport::Https, "https"),
+    (Transport::Quic, "quic"),
+];
 
 /// Query types with a cell of their own; all others share the last.
 const QTYPES: [(u16, &str); 8] =
@@ -46,7 +52,7 @@ pub struct Replies([AtomicU64; CELLS]);
 /// A kind of reply by its labels, and how many there were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyCount {
-    /// `udp` or `tcp`.
+    /// `udp`, `tcp`, `tls`, `https` or `quic`.
     pub transport: &'static str,
     /// `A`, `TXT`, …, or `other`.
     pub qtype: &'static str,
@@ -81,11 +87,7 @@ impl Replies {
 
 /// Mixed radix: transport, type, code, listed.
 fn cell(reply: Reply) -> usize {
-    let transport = match reply.transport {
-        Transport::Udp => 0,
-        Transport::Tcp => 1,
-    };
-    let typed = transport * QTYPES.len() + known_or_last(&QTYPES, reply.qtype);
+    let typed = reply.transport as usize * QTYPES.len() + known_or_last(&QTYPES, reply.qtype);
     let coded = typed * RCODES.len() + known_or_last(&RCODES, reply.rcode);
     coded * 2 + usize::from(reply.listed)
 }
@@ -95,7 +97,7 @@ fn labelled(cell: usize, count: u64) -> ReplyCount {
     let coded = cell / 2;
     let typed = coded / RCODES.len();
     ReplyCount {
-        transport: TRANSPORTS[typed / QTYPES.len()],
+        transport: TRANSPORTS[typed / QTYPES.len()].1,
         qtype: QTYPES[typed % QTYPES.len()].1,
         rcode: RCODES[coded % RCODES.len()].1,
         listed: cell % 2 == 1,
@@ -133,6 +135,10 @@ pub enum Dropped {
     Unsent,
     /// The system could not receive.
     Unreceived,
+    /// It was a connection more than there may be, in all or of the client.
+    Connection,
+    /// It was a connection whose client did not agree on encryption.
+    Handshake,
 }
 
 impl From<Refusal> for Dropped {
@@ -146,7 +152,7 @@ impl From<Refusal> for Dropped {
 }
 
 /// Every reason with its label, in the order of the enum.
-const REASONS: [(Dropped, &str); 11] = [
+const REASONS: [(Dropped, &str); 13] = [
     (Dropped::Short, "short"),
     (Dropped::Response, "response"),
     (Dropped::Client, "client"),
@@ -158,6 +164,8 @@ const REASONS: [(Dropped, &str); 11] = [
     (Dropped::Panic, "panic"),
     (Dropped::Unsent, "unsent"),
     (Dropped::Unreceived, "unreceived"),
+    (Dropped::Connection, "connection"),
+    (Dropped::Handshake, "handshake"),
 ];
 
 /// Why a query is refused because of who asks, each with its label, in the order of the enum.
@@ -206,12 +214,12 @@ mod tests {
     fn every_kind_of_reply_has_its_own_cell() {
         let replies = Replies::default();
         let mut kinds = Vec::new();
-        for transport in [Transport::Udp, Transport::Tcp] {
+        for (transport, label) in TRANSPORTS {
             for (qtype, qtype_label) in QTYPES {
                 for (rcode, rcode_label) in RCODES {
                     for listed in [false, true] {
                         replies.count(Reply { transport, qtype, rcode, listed });
-                        kinds.push((transport, qtype_label, rcode_label, listed));
+                        kinds.push((label, qtype_label, rcode_label, listed));
                     }
                 }
             }
@@ -219,9 +227,15 @@ mod tests {
         let counted = Replies::sum([&replies].into_iter());
         assert_eq!(counted.len(), CELLS);
         for (counted, (transport, qtype, rcode, listed)) in counted.iter().zip(kinds) {
-            let label = TRANSPORTS[usize::from(transport == Transport::Tcp)];
-            let expected = ReplyCount { transport: label, qtype, rcode, listed, count: 1 };
+            let expected = ReplyCount { transport, qtype, rcode, listed, count: 1 };
             assert_eq!(*counted, expected);
+        }
+    }
+
+    #[test]
+    fn transports_stand_in_the_order_of_the_enum() {
+        for (index, (transport, _)) in TRANSPORTS.into_iter().enumerate() {
+            assert_eq!(transport as usize, index);
         }
     }
 

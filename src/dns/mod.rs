@@ -1,58 +1,73 @@
-//! Servers: carry queries in and answers out, over UDP and TCP. Bytes go to a [`Respond`], in service that is
-//! [`Service`] with the zones, and its bytes go back.
+//! Servers: carry queries in and answers out, over UDP, TCP, TLS, HTTPS and QUIC. Bytes go to a [`Respond`], in service
+//! that is [`Service`] with the zones, and its bytes go back.
 //!
-//! UDP is a loop of our own (`udp`), TCP is hickory-server's (`tcp`). hickory-server could do both, but over
-//! UDP it answers a malformed *response* with FORMERR, so that two servers whose address a stranger forges would
-//! answer each other for ever; it cannot choose the source address of a reply, which a machine with several
-//! addresses must; and it starts a task per query, where a loop needs no allocation.
+//! UDP is a loop of plain threads (`udp`): a task for each query, as the libraries have it, takes memory, which a loop
+//! does not; and a reply must leave from the address that the query came to. All else are connections (`streams`).
 //!
-//! [`bind`] needs privileges for port 53 and comes first; [`serve`] needs none.
+//! [`bind`] needs privileges for port 53 and comes first; [`serve`] needs none. What the encrypted transports show as
+//! their certificate is [`Sockets::certificates`]; none is there at first.
 
+mod certificate;
 mod counters;
 mod limits;
 mod probe;
 mod seen;
 mod service;
-mod tcp;
+mod streams;
 mod udp;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use crate::sys::udp::{Sharing, UdpSocket};
 
 pub use crate::zone::{Peer, Transport};
+pub use certificate::{Certificate, CertificateError, CertificateFile, Certificates};
 pub use counters::{Dropped, Drops, ReplyCount};
 pub use limits::RateLimit;
 pub use probe::probe;
 pub use seen::{QueryLogSettings, Ranked, Seeing, TopAddresses, ZoneCounts};
 pub use service::{Counts, Service};
+pub use streams::Limits;
 
-/// hickory-server and hickory-net log every query at level info under these targets: a log filter should let
-/// only their warnings through.
-pub const LIBRARY_LOG_TARGETS: [&str; 2] = ["hickory_server", "hickory_net"];
-
-/// TCP connections the kernel keeps until they are accepted.
-const BACKLOG: i32 = 1024;
+/// What logs what single clients do, under these targets: a log filter should let only errors through, as strangers could
+/// fill the log.
+pub const LIBRARY_LOG_TARGETS: [&str; 5] = ["quinn", "quinn_proto", "quinn_udp", "rustls", "h2"];
 
 /// How often port 0 is tried until one port is free for UDP and TCP alike.
 const PORT_ATTEMPTS: usize = 16;
 
 /// Where the servers listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Each address is served over UDP and TCP.
     pub listen: Vec<SocketAddr>,
     /// UDP threads for each address; 0 counts as 1. More than one share the port by `SO_REUSEPORT`.
     pub threads: usize,
+    /// Where there is encryption.
+    pub tls: Tls,
+    /// What connections may take.
+    pub limits: Limits,
+}
+
+/// Where DNS is served encrypted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// DNS over TLS (RFC 7858).
+    pub dot: Vec<SocketAddr>,
+    /// DNS over HTTPS (RFC 8484).
+    pub doh: Vec<SocketAddr>,
+    /// The path of its URL, such as `/dns-query`.
+    pub doh_path: String,
+    /// DNS over QUIC (RFC 9250).
+    pub doq: Vec<SocketAddr>,
 }
 
 /// Why DNS is not served.
@@ -66,7 +81,7 @@ pub enum Error {
     Bind {
         /// The address of the settings.
         address: SocketAddr,
-        /// UDP or TCP.
+        /// UDP, TCP, DoT, DoH or DoQ.
         transport: &'static str,
         /// What the system said.
         source: io::Error,
@@ -89,19 +104,19 @@ pub trait Respond: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct Sockets {
     udp: Vec<UdpSocket>,
-    tcp: Vec<TcpListener>,
+    streams: streams::Sockets,
 }
 
-/// Binds every address of `settings` for UDP and TCP; all of them or none.
+/// Binds every address of `settings`; all of them or none.
 pub fn bind(settings: &Settings) -> Result<Sockets, Error> {
     if settings.listen.is_empty() {
         return Err(Error::NoAddress);
     }
-    let mut sockets = Sockets::default();
+    let streams = streams::Sockets::bind(&settings.tls, &settings.limits)?;
+    let mut sockets = Sockets { udp: Vec::new(), streams };
     for &address in &settings.listen {
-        let (udp, tcp) = bind_pair(address, settings.threads.max(1))?;
+        let udp = bind_pair(address, settings.threads.max(1), &mut sockets.streams)?;
         sockets.udp.extend(udp);
-        sockets.tcp.push(tcp);
     }
     Ok(sockets)
 }
@@ -109,7 +124,17 @@ pub fn bind(settings: &Settings) -> Result<Sockets, Error> {
 impl Sockets {
     /// One address for each of [`Settings::listen`], with the real port where port 0 was asked for.
     pub fn local_addresses(&self) -> Vec<SocketAddr> {
-        self.tcp.iter().filter_map(|tcp| tcp.local_addr().ok()).collect()
+        self.streams.tcp_addresses()
+    }
+
+    /// The same for each address of [`Settings::tls`].
+    pub fn encrypted_addresses(&self) -> Vec<(Transport, SocketAddr)> {
+        self.streams.encrypted_addresses()
+    }
+
+    /// What clients of the encrypted transports are shown.
+    pub fn certificates(&self) -> Arc<Certificates> {
+        Arc::clone(&self.streams.certificates)
     }
 }
 
@@ -117,24 +142,21 @@ impl Sockets {
 #[derive(Debug)]
 pub struct Server {
     stop: Arc<AtomicBool>,
-    stop_tcp: watch::Sender<bool>,
+    stop_streams: watch::Sender<bool>,
     threads: Vec<thread::JoinHandle<()>>,
     tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
-/// Serves `sockets`: UDP on threads of its own, TCP on `runtime`.
+/// Serves `sockets`: UDP on threads of its own, the rest on `runtime`.
 pub fn serve<R: Respond>(sockets: Sockets, responder: &Arc<R>, runtime: &Handle) -> Result<Server, Error> {
-    let (stop_tcp, stopped) = watch::channel(false);
-    let mut server = Server { stop: Arc::default(), stop_tcp, threads: Vec::new(), tasks: Vec::new() };
+    let (stop_streams, stopped) = watch::channel(false);
+    let mut server = Server { stop: Arc::default(), stop_streams, threads: Vec::new(), tasks: Vec::new() };
     for (number, socket) in sockets.udp.into_iter().enumerate() {
         let stop = Arc::clone(&server.stop);
         let thread = udp::spawn(number, socket, Arc::clone(responder), stop).map_err(Error::Start)?;
         server.threads.push(thread);
     }
-    for listener in sockets.tcp {
-        let task = tcp::run(listener, Arc::clone(responder), stopped.clone());
-        server.tasks.push(runtime.spawn(task));
-    }
+    server.tasks = sockets.streams.serve(responder, runtime, &stopped).map_err(Error::Start)?;
     Ok(server)
 }
 
@@ -162,7 +184,7 @@ impl Server {
 
     fn tell_to_stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.stop_tcp.send_replace(true);
+        self.stop_streams.send_replace(true);
     }
 }
 
@@ -184,14 +206,19 @@ fn ask<R: Respond>(responder: &R, query: &[u8], peer: &Peer, reply: &mut Vec<u8>
     !reply.is_empty()
 }
 
-fn bind_pair(address: SocketAddr, threads: usize) -> Result<(Vec<UdpSocket>, TcpListener), Error> {
+/// Binds one port for UDP and TCP.
+fn bind_pair(
+    address: SocketAddr,
+    threads: usize,
+    streams: &mut streams::Sockets,
+) -> Result<Vec<UdpSocket>, Error> {
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
         let udp = bind_udp(address, threads)?;
-        match bind_tcp(udp[0].local_address()) {
-            Ok(tcp) => return Ok((udp, tcp)),
-            Err(source) if attempts == 0 => return Err(bind_error(address, "TCP", source)),
+        match streams.add_tcp(udp[0].local_address()) {
+            Ok(()) => return Ok(udp),
+            Err(source) if attempts == 0 => return Err(Error::binding(address, "TCP")(source)),
             Err(_) => {}
         }
     }
@@ -200,31 +227,20 @@ fn bind_pair(address: SocketAddr, threads: usize) -> Result<(Vec<UdpSocket>, Tcp
 /// One socket for each thread, all on one port.
 fn bind_udp(address: SocketAddr, threads: usize) -> Result<Vec<UdpSocket>, Error> {
     let sharing = if threads > 1 { Sharing::Shared } else { Sharing::Alone };
-    let failed = |source| bind_error(address, "UDP", source);
-    let first = UdpSocket::bind(address, sharing).map_err(failed)?;
+    let failed = Error::binding(address, "UDP");
+    let first = UdpSocket::bind(address, sharing).map_err(&failed)?;
     let address = first.local_address();
     let mut sockets = vec![first];
     for _ in 1..threads {
-        sockets.push(UdpSocket::bind(address, sharing).map_err(failed)?);
+        sockets.push(UdpSocket::bind(address, sharing).map_err(&failed)?);
     }
     Ok(sockets)
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+impl Error {
+    fn binding(address: SocketAddr, transport: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::Bind { address, transport, source }
     }
-    // A restart must not wait for the connections of its predecessor to be forgotten.
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
-}
-
-fn bind_error(address: SocketAddr, transport: &'static str, source: io::Error) -> Error {
-    Error::Bind { address, transport, source }
 }
 
 fn remedy(address: SocketAddr, source: &io::Error) -> String {
@@ -239,7 +255,7 @@ fn remedy(address: SocketAddr, source: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => {
             format!("this machine has no address {}: `ip address` shows those it has", address.ip())
         }
-        _ => "correct `dns.listen`".to_owned(),
+        _ => "correct the address in [dns]".to_owned(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, TXT};
 use hickory_proto::rr::{Name, RData, Record, RecordType};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::Runtime;
 
 use super::*;
@@ -36,7 +37,6 @@ impl Respond for Scripted {
                 message.metadata.response_code = ResponseCode::BADVERS;
                 message.set_edns(Edns::new());
             }
-            "garbage" => return reply.extend_from_slice(&[0xff; 14]),
             _ => listed(&mut message, peer),
         }
         reply.extend_from_slice(&message.to_vec().unwrap());
@@ -72,7 +72,7 @@ struct Fixture {
 impl Fixture {
     fn start(listen: &str, threads: usize) -> Self {
         let runtime = Runtime::new().unwrap();
-        let settings = Settings { listen: vec![listen.parse().unwrap()], threads };
+        let settings = Settings { listen: vec![listen.parse().unwrap()], threads, ..Settings::default() };
         let sockets = bind(&settings).unwrap();
         let address = sockets.local_addresses()[0];
         let responder = Arc::new(Scripted::default());
@@ -144,14 +144,6 @@ fn expected(query: &[u8], address: IpAddr, transport: Transport) -> Vec<u8> {
     reply
 }
 
-/// By TCP names may be compressed in another way; header, question and the spelling of all else are the same.
-fn assert_same(reply: &[u8], expected: &[u8]) {
-    let spelled = |message| Message::from_vec(message).unwrap().to_string();
-    assert_eq!(spelled(reply), spelled(expected));
-    let end_of_question = expected[12..].iter().position(|octet| *octet == 0).unwrap() + 17;
-    assert_eq!(reply[..end_of_question], expected[..end_of_question]);
-}
-
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[test]
@@ -162,7 +154,7 @@ fn the_same_reply_comes_over_udp_and_tcp() {
         let by_udp = expected(&query, LOOPBACK, Transport::Udp);
         assert_eq!(fixture.udp(&query), Some(by_udp), "{name}");
         let by_tcp = expected(&query, LOOPBACK, Transport::Tcp);
-        assert_same(&fixture.tcp(&query).unwrap(), &by_tcp);
+        assert_eq!(fixture.tcp(&query), Some(by_tcp), "{name}");
     }
 }
 
@@ -173,7 +165,7 @@ fn one_connection_carries_many_queries() {
     let query = query("listed.bl.example.");
     let reply = expected(&query, fixture.address.ip(), Transport::Tcp);
     for _ in 0..3 {
-        assert_same(&tcp(&mut stream, &query).unwrap(), &reply);
+        assert_eq!(tcp(&mut stream, &query).as_ref(), Some(&reply));
     }
     stream.shutdown(Shutdown::Write).unwrap();
 }
@@ -188,21 +180,10 @@ fn silence_stays_silence_and_the_connection_goes_on() {
 }
 
 #[test]
-fn bytes_that_are_no_dns_reach_the_responder_over_udp_only() {
+fn bytes_that_are_no_dns_reach_the_responder() {
     let fixture = Fixture::start("127.0.0.1:0", 1);
     assert_eq!(fixture.udp(b"x").as_deref(), Some(b"\0\0 not DNS".as_slice()));
-    let cut = &query("listed.bl.example.")[..20];
-    let reply = Message::from_vec(&fixture.tcp(cut).unwrap()).unwrap();
-    assert_eq!(reply.metadata.response_code, ResponseCode::FormErr);
-}
-
-#[test]
-fn a_reply_that_is_no_dns_becomes_servfail_over_tcp() {
-    let fixture = Fixture::start("127.0.0.1:0", 1);
-    let reply = fixture.tcp(&query("garbage.bl.example.")).unwrap();
-    let reply = Message::from_vec(&reply).unwrap();
-    assert_eq!(reply.metadata.response_code, ResponseCode::ServFail);
-    assert_eq!(reply.metadata.id, 0x1234);
+    assert_eq!(fixture.tcp(b"x").as_deref(), Some(b"\0\0 not DNS".as_slice()));
 }
 
 #[test]
@@ -249,11 +230,12 @@ fn several_threads_answer_on_one_port() {
 
 #[test]
 fn both_families_are_served_side_by_side() {
-    let first = bind(&Settings { listen: vec!["0.0.0.0:0".parse().unwrap()], threads: 1 });
+    let first =
+        bind(&Settings { listen: vec!["0.0.0.0:0".parse().unwrap()], threads: 1, ..Settings::default() });
     let first = first.unwrap();
     let port = first.local_addresses()[0].port();
     let second = SocketAddr::new(std::net::Ipv6Addr::UNSPECIFIED.into(), port);
-    let second = bind(&Settings { listen: vec![second], threads: 2 });
+    let second = bind(&Settings { listen: vec![second], threads: 2, ..Settings::default() });
     assert_eq!(second.unwrap().local_addresses()[0].port(), port);
 }
 
@@ -263,7 +245,7 @@ fn a_stopped_server_frees_its_port() {
     let idle = TcpStream::connect(fixture.address).unwrap();
     assert!(fixture.tcp(&query("listed.bl.example.")).is_some());
     fixture.stop();
-    let again = bind(&Settings { listen: vec![fixture.address], threads: 1 });
+    let again = bind(&Settings { listen: vec![fixture.address], threads: 1, ..Settings::default() });
     assert!(again.is_ok(), "{again:?}");
     drop(idle);
 }
@@ -272,7 +254,7 @@ fn a_stopped_server_frees_its_port() {
 fn errors_name_the_address_and_the_remedy() {
     let fixture = Fixture::start("127.0.0.1:0", 1);
     let check = |listen: Vec<SocketAddr>, parts: &[&str]| {
-        let message = bind(&Settings { listen, threads: 1 }).unwrap_err().to_string();
+        let message = bind(&Settings { listen, threads: 1, ..Settings::default() }).unwrap_err().to_string();
         for part in parts {
             assert!(message.contains(part), "{message}");
         }
@@ -281,7 +263,8 @@ fn errors_name_the_address_and_the_remedy() {
     let taken = fixture.address.to_string();
     check(vec![fixture.address], &[&taken, "another server", "ss -lunpt"]);
     check(vec!["192.0.2.1:0".parse().unwrap()], &["192.0.2.1:0", "ip address"]);
-    let denied = bind_error("192.0.2.1:53".parse().unwrap(), "UDP", io::ErrorKind::PermissionDenied.into());
+    let denied =
+        Error::binding("192.0.2.1:53".parse().unwrap(), "UDP")(io::ErrorKind::PermissionDenied.into());
     assert!(denied.to_string().contains("CAP_NET_BIND_SERVICE"));
 }
 

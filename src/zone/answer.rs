@@ -44,8 +44,14 @@ pub struct Peer {
 pub enum Transport {
     /// One datagram: 512 octets, with EDNS up to 1232.
     Udp,
-    /// A stream with a length before each message: 65535 octets.
+    /// A stream with a length before each message: 65535 octets, as with all that follow.
     Tcp,
+    /// The same, encrypted (RFC 7858).
+    Tls,
+    /// The body of an HTTP response (RFC 8484).
+    Https,
+    /// A QUIC stream for each query (RFC 9250).
+    Quic,
 }
 
 /// A response code (RFC 1035, section 4.1.1; RFC 6891, section 9).
@@ -179,7 +185,7 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
         Some(edns) => zones.server().tell(&edns.asked, peer.address, now),
         None => Default::default(),
     };
-    let over_tcp = peer.transport == Transport::Tcp;
+    let over_tcp = peer.transport != Transport::Udp;
     let mut reply = Reply::to(query, header, question.end, edns.as_ref(), &told, over_tcp, out);
     let verdict = match refused(&question, edns.as_ref(), peer.transport) {
         Some(rcode) => Ok(Verdict::refusal(rcode)),

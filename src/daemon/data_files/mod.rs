@@ -71,7 +71,8 @@ pub struct Set {
 
 /// Serves until SIGTERM or SIGINT.
 pub fn run(settings: &Settings) -> Result<()> {
-    let sockets = dns::bind(&dns::Settings { listen: settings.listen.clone(), threads: 1 })?;
+    let sockets =
+        dns::bind(&dns::Settings { listen: settings.listen.clone(), threads: 1, ..Default::default() })?;
     if let Some(path) = &settings.pid_file {
         write_pid(path)?;
     }
