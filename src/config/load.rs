@@ -2,21 +2,18 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf, absolute};
-use std::thread;
 use std::time::Duration;
 
 use super::document::Document;
 use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
 use super::filter::Filters;
-use super::{Config, DEFAULT_SOCKET, Daemon, Log, admission, fail2ban, file, jail, keys, zone};
+use super::{Config, DEFAULT_SOCKET, Daemon, Log, admission, dns, fail2ban, file, jail, keys, zone};
 use crate::jail::MANUAL;
-use crate::{dns, http, store};
+use crate::{http, store};
 
 const DEFAULT_DATABASE: &str = "/var/lib/banzone/banzone.db";
-const DNS_PORT: u16 = 53;
 /// What fits into `sockaddr_un` on Linux besides the closing zero (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 /// Long enough to answer a complaint, short enough for a promise about personal data.
@@ -109,8 +106,9 @@ impl<'a> Loader<'a> {
         Some(Config {
             spool: spool(path, &main.store),
             store: store_settings(path, &main.store),
-            dns: dns_settings(&main.dns),
-            seeing: seeing(path, &main.dns),
+            certificate: dns::certificate_files(&main.dns),
+            dns: dns::settings(&main.dns, self.report),
+            seeing: dns::seeing(path, &main.dns),
             server: main.dns.guard.server(),
             rate_limit: main.dns.guard.rate_limit.clone(),
             http,
@@ -244,29 +242,6 @@ fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
 fn spool(file: &Path, written: &file::Store) -> PathBuf {
     let beside = || store_settings(file, written).path.with_file_name("spool");
     written.spool.as_deref().map_or_else(beside, |spool| resolve_absolute(file, spool))
-}
-
-fn dns_settings(written: &file::Dns) -> dns::Settings {
-    let everywhere = || {
-        vec![
-            SocketAddr::from((Ipv4Addr::UNSPECIFIED, DNS_PORT)),
-            SocketAddr::from((Ipv6Addr::UNSPECIFIED, DNS_PORT)),
-        ]
-    };
-    dns::Settings {
-        listen: written.listen.clone().unwrap_or_else(everywhere),
-        threads: written.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
-        ..dns::Settings::default()
-    }
-}
-
-fn seeing(file: &Path, written: &file::Dns) -> dns::Seeing {
-    let query_log = written.query_log.as_ref().map(|log| dns::QueryLogSettings {
-        path: Some(resolve_absolute(file, &log.path)),
-        sample: log.sample.unwrap_or(1),
-        is_flushed: false,
-    });
-    dns::Seeing { count_addresses: written.count_addresses.unwrap_or(true), query_log }
 }
 
 fn http_settings(file: &Path, written: &file::Main) -> http::Settings {

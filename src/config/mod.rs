@@ -6,6 +6,7 @@
 
 mod admission;
 mod dataset;
+mod dns;
 mod document;
 pub mod duration;
 mod encoding;
@@ -21,6 +22,7 @@ mod zone;
 
 use std::path::PathBuf;
 
+pub use dns::CertificateFiles;
 pub use error::{At, Error, Errors, Place};
 pub use file::keys;
 pub use filter::Filters;
@@ -52,6 +54,8 @@ pub struct Config {
     pub server: crate::zone::Server,
     /// How many replies a network gets.
     pub rate_limit: Option<crate::dns::RateLimit>,
+    /// The certificate of their encrypted transports. It is read apart, by the user that the daemon becomes.
+    pub certificate: Option<CertificateFiles>,
     /// For the HTTP server.
     pub http: crate::http::Settings,
     /// For the process itself.

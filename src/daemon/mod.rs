@@ -10,6 +10,7 @@
 //! Every channel is bounded: when the database waits, the pipeline waits, and then the sources do; answers go on from
 //! what is published. A thread that ends unexpectedly ends the process with an error.
 
+mod certificate;
 mod costly;
 pub mod data_files;
 mod outside;
@@ -44,6 +45,7 @@ use crate::source::{self, Position};
 use crate::store::Store;
 use crate::sys::{addresses, control, limits, notify, privileges};
 
+use certificate::Renewal;
 use costly::Costly;
 use data_files::Data;
 use outside::Outside;
@@ -69,6 +71,8 @@ struct Heard {
 pub struct Reached {
     /// DNS, over UDP and TCP.
     pub dns: Vec<SocketAddr>,
+    /// DNS over TLS, HTTPS and QUIC.
+    pub encrypted: Vec<(dns::Transport, SocketAddr)>,
     /// Health and metrics.
     pub http: Option<SocketAddr>,
     /// The control socket.
@@ -152,6 +156,7 @@ struct Daemon {
     writer: JoinHandle<()>,
     dns: dns::Server,
     reached: Vec<SocketAddr>,
+    encrypted: Vec<(dns::Transport, SocketAddr)>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -159,13 +164,14 @@ impl Daemon {
     /// Starts everything in the order of the flow turned round: whoever is written to runs before whoever writes.
     fn start(path: &Path, config: Config, sockets: dns::Sockets, runtime: &Runtime) -> Result<Self> {
         let clock = Clock::System;
+        let certificate = Renewal::start(sockets.certificates(), config.certificate.clone())?;
         let Loaded { jails, readers, positions, data, writer } = Loaded::load(&config, &clock)?;
         let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
         let stopping = Arc::clone(&writer.stopping);
 
         let (to_writer, from_pipeline) = sync_channel(writer::QUEUE);
         let writer = spawn("writer", move || writer.run(&from_pipeline))?;
-        let reached = sockets.local_addresses();
+        let (reached, encrypted) = (sockets.local_addresses(), sockets.encrypted_addresses());
         let dns = dns::serve(sockets, &service, runtime.handle())?;
         let (to_pipeline, inputs) = sync_channel(pipeline::QUEUE);
         let outside = Outside::new(Box::new(outside::System), clock.clone(), to_pipeline.clone());
@@ -192,11 +198,12 @@ impl Daemon {
             outside,
             service,
             trouble,
+            certificate,
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),
         });
-        Ok(Self { steering, pipeline, writer, dns, reached, stopping })
+        Ok(Self { steering, pipeline, writer, dns, reached, encrypted, stopping })
     }
 
     /// Serves until told to stop or until a part is found dead, then lets what was read run through to the database.
@@ -210,13 +217,14 @@ impl Daemon {
         let (stop, stopped) = watch::channel(false);
         let reached = Reached {
             dns: self.reached.clone(),
+            encrypted: self.encrypted.clone(),
             http: http.as_ref().and_then(|listener| listener.local_addr().ok()),
             control: self.steering.control_path(),
         };
         let servers = serve_http(&self.steering, http, control, &stopped)?;
         tell("ready", notify::ready());
         tell("status", notify::status(&format!("answering on {:?}", reached.dns)));
-        info!(dns = ?reached.dns, http = ?reached.http, "answering");
+        info!(dns = ?reached.dns, http = ?reached.http, encrypted = ?reached.encrypted, "answering");
         ready(&reached, Arc::new(Arc::clone(&self.steering)));
         tokio::spawn(follow_data_files(Arc::clone(&self.steering)));
         let outcome = self.wait(signals).await;
@@ -233,6 +241,7 @@ impl Daemon {
     /// Waits for a reason to stop; reloads on SIGHUP.
     async fn wait(&self, mut signals: Signals) -> Result<()> {
         let mut look_around = tokio::time::interval(LOOK_AROUND);
+        let mut certificate = tokio::time::interval(certificate::LOOK);
         let mut watchdog =
             tokio::time::interval(notify::watchdog_interval().unwrap_or(Duration::from_secs(3600)));
         loop {
@@ -245,6 +254,7 @@ impl Daemon {
                     self.check_alive()?;
                     self.steering.tell_problems();
                 }
+                _ = certificate.tick() => drop(tokio::task::spawn_blocking(look_at_certificate(&self.steering))),
                 _ = watchdog.tick() => drop(tokio::task::spawn_blocking(feed_watchdog(self.reached.clone()))),
             }
         }
@@ -289,6 +299,11 @@ impl Daemon {
         let _ = std::fs::remove_file(control);
         info!("stopped");
     }
+}
+
+fn look_at_certificate(steering: &Arc<Steering>) -> impl FnOnce() + use<> {
+    let steering = Arc::clone(steering);
+    move || steering.certificate.look()
 }
 
 /// Tells the service manager that all is well, if DNS answers a query as strangers ask it; otherwise stays silent, and is

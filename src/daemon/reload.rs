@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
+use super::certificate;
 use super::data_files::{self, Data};
 use super::pipeline::{self, jails_by_source};
 use super::sources::{Running, stop_all};
@@ -13,6 +14,7 @@ use super::steering::{Steering, lock, send_when_free};
 use super::{own_addresses, writer};
 use crate::clock::Timestamp;
 use crate::config::{self, Config};
+use crate::dns::Certificate;
 use crate::jail::{Readers, never_listed};
 use crate::store::Reader;
 use crate::zone::Zones;
@@ -29,6 +31,7 @@ pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
 /// A configuration that can be put in force.
 struct Prepared {
     config: Config,
+    certificate: Option<Certificate>,
     data: Data,
     jails: pipeline::Reconfiguration,
     lists: writer::Reconfiguration,
@@ -44,6 +47,7 @@ impl Prepared {
     ) -> Result<Self, Vec<String>> {
         let lines = |errors: config::Errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
         let config = config::load(path).map_err(lines)?;
+        let certificate = certificate::read(config.certificate.as_ref()).map_err(lines)?;
         let own = own_addresses();
         let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
         let data = Data::load(data_files::sets(&config), data, now);
@@ -62,15 +66,16 @@ impl Prepared {
             never: never_listed(&config.jails, &config.allow, &own),
             store: config.store.clone(),
         };
-        Ok(Self { config, data, jails, lists })
+        Ok(Self { config, certificate, data, jails, lists })
     }
 
     async fn put_in_force(self, daemon: &Steering) -> Result<(), String> {
-        let Self { mut config, data, jails, lists } = self;
+        let Self { mut config, certificate, data, jails, lists } = self;
         for notice in &config.notices {
             info!("{notice}");
         }
         warn_of_what_stays(&lock(&daemon.running), &config);
+        daemon.certificate.put_in_force(config.certificate.clone(), certificate);
         republish(daemon, lists).await?;
         daemon.service.set_rate_limit(config.rate_limit.clone());
         *lock(&daemon.data) = data;
@@ -152,7 +157,7 @@ async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String>
 /// What can't change while the daemon runs.
 fn warn_of_what_stays(before: &Config, after: &Config) {
     let changed = [
-        ("[dns] listen or threads", before.dns != after.dns),
+        ("[dns] listen, threads, limits or addresses in [dns.tls]", before.dns != after.dns),
         ("[http] listen or [control] socket", before.http != after.http),
         ("[store] path or spool", (&before.store.path, &before.spool) != (&after.store.path, &after.spool)),
         ("[daemon] user", before.daemon != after.daemon),

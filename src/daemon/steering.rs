@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::certificate::Renewal;
 use super::data_files::{self, Data, Shrinking};
 use super::outside::Outside;
 use super::pipeline::Input;
@@ -39,6 +40,7 @@ pub(super) struct Steering {
     pub(super) outside: Arc<Outside>,
     pub(super) service: Arc<dns::Service>,
     pub(super) trouble: Arc<Trouble>,
+    pub(super) certificate: Renewal,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
     /// The data sets of the zones in service.
@@ -103,7 +105,8 @@ impl Steering {
         let views = data_files::views(&lock(&self.data), self.clock.now());
         let of_sets =
             views.into_iter().filter_map(|view| Some(format!("zone {}: {}", view.zone, view.problem?)));
-        lock(&self.sources).problems().into_iter().chain(of_sets).collect()
+        let of_certificate = self.certificate.problems(self.clock.now());
+        lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificate).collect()
     }
 
     /// Where the control socket is.
@@ -164,6 +167,10 @@ impl Control for Arc<Steering> {
 
     fn data_sets(&self) -> Vec<DataSetView> {
         data_files::views(&lock(&self.data), self.clock.now())
+    }
+
+    fn certificate_until(&self) -> Option<Timestamp> {
+        self.certificate.until()
     }
 
     fn database(&self) -> PathBuf {

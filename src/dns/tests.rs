@@ -71,8 +71,13 @@ struct Fixture {
 
 impl Fixture {
     fn start(listen: &str, threads: usize) -> Self {
+        Self::limited(listen, threads, Limits::default())
+    }
+
+    fn limited(listen: &str, threads: usize, limits: Limits) -> Self {
         let runtime = Runtime::new().unwrap();
-        let settings = Settings { listen: vec![listen.parse().unwrap()], threads, ..Settings::default() };
+        let settings =
+            Settings { listen: vec![listen.parse().unwrap()], threads, limits, ..Settings::default() };
         let sockets = bind(&settings).unwrap();
         let address = sockets.local_addresses()[0];
         let responder = Arc::new(Scripted::default());
@@ -121,8 +126,7 @@ fn udp(to: SocketAddr, query: &[u8]) -> Option<Vec<u8>> {
 fn tcp(stream: &mut TcpStream, query: &[u8]) -> Option<Vec<u8>> {
     let silent = query.windows(6).any(|name| name == b"silent" || name == b"\x05panic");
     stream.set_read_timeout(Some(if silent { UNEXPECTED } else { EXPECTED })).unwrap();
-    stream.write_all(&u16::try_from(query.len()).unwrap().to_be_bytes()).unwrap();
-    stream.write_all(query).unwrap();
+    stream.write_all(&framed(query)).unwrap();
     let mut length = [0; 2];
     stream.read_exact(&mut length).ok()?;
     let mut reply = vec![0; u16::from_be_bytes(length).into()];
@@ -168,6 +172,99 @@ fn one_connection_carries_many_queries() {
         assert_eq!(tcp(&mut stream, &query).as_ref(), Some(&reply));
     }
     stream.shutdown(Shutdown::Write).unwrap();
+}
+
+/// A query as it stands in a stream.
+fn framed(query: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(query.len()).unwrap();
+    [&length.to_be_bytes(), query].concat()
+}
+
+#[test]
+fn queries_sent_at_once_are_answered_in_turn_also_when_nothing_follows() {
+    let fixture = Fixture::start("127.0.0.1:0", 1);
+    let mut stream = TcpStream::connect(fixture.address).unwrap();
+    let queries: Vec<_> = (0..200).map(|number| query(&format!("listed.{number}.bl.example."))).collect();
+    let sent: Vec<u8> = queries.iter().flat_map(|query| framed(query)).collect();
+    stream.write_all(&sent).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    let replies = queries.iter().flat_map(|query| framed(&expected(query, LOOPBACK, Transport::Tcp)));
+    assert_eq!(received, replies.collect::<Vec<_>>());
+}
+
+/// Limits for clients that are waited for as short as possible.
+fn impatient() -> Limits {
+    Limits { idle_timeout: Duration::from_millis(50), ..Limits::default() }
+}
+
+#[test]
+fn whoever_takes_their_time_is_left_and_hinders_nobody() {
+    let fixture = Fixture::limited("127.0.0.1:0", 1, impatient());
+    let whole = framed(&query("listed.bl.example."));
+    for sent in [0, 1, 2, whole.len() - 1] {
+        let mut slow = TcpStream::connect(fixture.address).unwrap();
+        slow.write_all(&whole[..sent]).unwrap();
+        assert!(fixture.tcp(&query("listed.bl.example.")).is_some());
+        slow.set_read_timeout(Some(EXPECTED)).unwrap();
+        assert_eq!(slow.read(&mut [0]).unwrap(), 0, "{sent} octets of a query");
+    }
+}
+
+#[test]
+fn whoever_never_reads_is_left() {
+    let fixture = Fixture::limited("127.0.0.1:0", 1, impatient());
+    let mut stream = TcpStream::connect(fixture.address).unwrap();
+    stream.set_write_timeout(Some(EXPECTED)).unwrap();
+    let queries = framed(&query("listed.bl.example.")).repeat(1000);
+    let refused = loop {
+        if let Err(refused) = stream.write_all(&queries) {
+            break refused;
+        }
+    };
+    assert!(
+        matches!(refused.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe),
+        "{refused}"
+    );
+    assert_eq!(fixture.count("unsent"), 1);
+}
+
+#[test]
+fn a_query_too_long_ends_its_connection() {
+    let fixture = Fixture::start("127.0.0.1:0", 1);
+    assert!(fixture.tcp(&[b'x'; 4096]).is_some());
+    assert_eq!(fixture.tcp(&[b'x'; 4097]), None);
+    assert_eq!(fixture.count("oversized"), 1);
+}
+
+#[test]
+fn a_client_has_only_so_many_connections() {
+    let limits = Limits { connections_per_client: 2, ..Limits::default() };
+    let fixture = Fixture::limited("0.0.0.0:0", 1, limits);
+    let address = SocketAddr::new(LOOPBACK, fixture.address.port());
+    let query = query("listed.bl.example.");
+    // A connection has its place once it is answered.
+    let mut kept: Vec<_> = (0..2).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert!(kept.iter_mut().all(|stream| tcp(stream, &query).is_some()));
+    assert_eq!(try_tcp(TcpStream::connect(address).unwrap(), &query), None);
+    assert_eq!(fixture.count("connection"), 1);
+    let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    other.bind(&SocketAddr::from(([127, 0, 0, 2], 0)).into()).unwrap();
+    other.connect(&address.into()).unwrap();
+    assert!(try_tcp(other.into(), &query).is_some());
+    kept.pop();
+    let begin = std::time::Instant::now();
+    while try_tcp(TcpStream::connect(address).unwrap(), &query).is_none() {
+        assert!(begin.elapsed() < EXPECTED, "a place that is free again can be had");
+    }
+}
+
+/// Asks over a connection that may be broken off.
+fn try_tcp(mut stream: TcpStream, query: &[u8]) -> Option<()> {
+    stream.set_read_timeout(Some(EXPECTED)).unwrap();
+    stream.write_all(&framed(query)).ok()?;
+    stream.read_exact(&mut [0; 2]).ok()
 }
 
 #[test]

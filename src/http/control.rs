@@ -64,8 +64,8 @@ pub struct DataSetView {
 pub struct Health {
     /// Why not, one line each; empty is healthy.
     pub problems: Vec<String>,
-    /// What a person should look at although the daemon goes on, one line each: logs and
-    /// data sets that are missing or can't be read.
+    /// What a person should look at although the daemon goes on, one line each: logs and data sets that are missing or
+    /// can't be read, a certificate that can't be read or ends soon.
     pub warnings: Vec<String>,
 }
 
@@ -115,6 +115,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Whether all is well.
     fn health(&self) -> Health;
+
+    /// Until when the certificate of the encrypted DNS servers holds, if there is one.
+    fn certificate_until(&self) -> Option<Timestamp>;
 
     /// Where the database is, for look-ups beside the writer.
     fn database(&self) -> PathBuf;

@@ -106,12 +106,15 @@ impl Page {
         self.counter("dns_asked_without_room", uncounted, [(Vec::new(), counts.asked_without_room)]);
         self.counter("dns_log_lost", "Lines that the query log lacks", [(Vec::new(), counts.log_lost)]);
         let by_reason = |(reason, count): (&str, u64)| (vec![("reason", reason.to_owned())], count);
-        self.counter("dns_dropped", "Queries that got no answer", counts.dropped.into_iter().map(by_reason));
+        self.counter("dns_dropped", "Queries and connections that got no answer", counts.dropped.into_iter().map(by_reason));
         let refused = "Queries refused because of who asks";
         self.counter("dns_refused", refused, counts.refused.into_iter().map(by_reason));
         let slipped = "Answers cut short because the network of the client got too many";
         self.counter("dns_slipped", slipped, [(Vec::new(), counts.slipped)]);
         self.keys(&counts.keys);
+        let until = daemon.certificate_until().map(|until| u64::try_from(until.as_secs()).unwrap_or(0));
+        let help = "When the certificate of DNS over TLS, HTTPS and QUIC ends";
+        self.gauge("certificate_end_timestamp_seconds", help, until.map(|until| (Vec::new(), until)));
     }
 
     /// By the names of keys: the keys themselves are secrets.

@@ -157,6 +157,49 @@ fn what_the_system_cannot_do_is_refused() {
 }
 
 #[test]
+fn every_address_serves_one_thing() {
+    const FILES: &str = "certificate = 'c.pem'\nkey = 'k.pem'\n";
+    check(
+        "[dns]\nlisten = ['127.0.0.1:53', '[::1]:53', '127.0.0.1:53']",
+        &["banzone.toml:2:39: dns.listen: 127.0.0.1:53 is taken by dns.listen: choose another port"],
+    );
+    check(
+        &format!("[dns.tls]\n{FILES}dot = '127.0.0.1:853'\ndoh = '127.0.0.1:853'\ndoq = '127.0.0.1:853'"),
+        &["banzone.toml:5:7: dns.tls.doh: 127.0.0.1:853 is taken by dns.tls.dot: choose another port"],
+    );
+    check(
+        &format!("[dns]\nlisten = '127.0.0.1:53'\n[dns.tls]\n{FILES}doq = '127.0.0.1:53'"),
+        &["banzone.toml:6:7: dns.tls.doq: 127.0.0.1:53 is taken by dns.listen: choose another port"],
+    );
+}
+
+#[test]
+fn what_encrypts_has_a_certificate_and_an_address() {
+    check(
+        "[dns.tls]\ndot = '127.0.0.1:853'",
+        &[
+            "banzone.toml:1:1: dns.tls: `certificate` is missing: write certificate = ",
+            "banzone.toml:1:1: dns.tls: `key` is missing: write key = ",
+        ],
+    );
+    check(
+        "[dns.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'",
+        &["banzone.toml:1:1: dns.tls: nothing is served: write an address such as dot = "],
+    );
+    check(
+        "[dns.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\ndoh = '127.0.0.1:443'\ndoh_path = 'dns query'",
+        &["banzone.toml:5:12: dns.tls.doh_path: `dns query` is not the path of a URL: write one such as"],
+    );
+    check(
+        "[dns]\nidle_timeout = 0\nconnections = 0",
+        &[
+            "banzone.toml:2:16: dns.idle_timeout: write a duration from \"1s\" to \"10m\"",
+            "banzone.toml:3:15: dns.connections: 0 is not between 1 and 65535",
+        ],
+    );
+}
+
+#[test]
 fn networks_to_escalate_to_are_wider_than_what_is_counted() {
     let narrow = "banzone.toml:3:12: escalate.ipv6 = 64 is no wider than what is counted, ipv6_prefix = 64";
     check_jail("escalate = { ipv6 = 64 }\nipv6_prefix = 64", &[narrow]);
@@ -775,6 +818,7 @@ fn every_key_is_annotated_and_in_the_manual() {
                 let line = line.trim_start_matches(['#', ' ', '[']);
                 line.strip_prefix(key).is_some_and(|rest| rest.starts_with([' ', ']', '.']))
                     || line.contains(&format!("{key} = "))
+                    || line.ends_with(&format!(".{key}]"))
             };
             let in_filter_only = *section == "filters/NAME.toml" && *key != "failregex";
             assert!(

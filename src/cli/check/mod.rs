@@ -11,7 +11,8 @@ use super::global::complain;
 use super::{Exit, Global};
 use crate::clock::Clock;
 use crate::config::duration::show;
-use crate::config::{self, Config, Errors};
+use crate::config::{self, CertificateFiles, Config, Errors};
+use crate::dns::{self, Certificate};
 use crate::jail::{self, BanTime};
 use crate::list::EVERY_OTHER_JAIL;
 use crate::{store, zone};
@@ -31,11 +32,15 @@ impl Args {
             Ok(config) => config,
             Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
         };
+        let certificate = match config.certificate.as_ref().map(CertificateFiles::read).transpose() {
+            Ok(certificate) => certificate,
+            Err(error) => return show_errors(&error.into(), global, out).map(|()| Exit::Failed),
+        };
         if self.database {
             store::Reader::open(&config.store.path)?.check_integrity()?;
         }
         let sets = data_sets::read_all(&config, Clock::System.now());
-        show_config(&config, &sets, global, out)?;
+        show_config(&config, certificate.as_ref(), &sets, global, out)?;
         if self.database {
             global.note(&format!("{}: no errors in the database", config.store.path.display()));
         }
@@ -54,6 +59,7 @@ fn tell_unread(sets: &[Checked], global: &Global) -> Exit {
 
 fn show_config(
     config: &Config,
+    certificate: Option<&Certificate>,
     sets: &[Checked],
     global: &Global,
     out: &mut dyn Write,
@@ -61,10 +67,14 @@ fn show_config(
     let mut warnings = warnings(config);
     warnings.extend(sets.iter().flat_map(|set| set.warnings(Clock::System.now())));
     if global.json {
-        return global.json(&as_json(config, sets, &warnings), out);
+        return global.json(&as_json(config, certificate, sets, &warnings), out);
     }
     writeln!(out, "database  {}", config.store.path.display())?;
     writeln!(out, "dns       {}", list(&config.dns.listen))?;
+    show_tls(&config.dns.tls, out)?;
+    if let (Some(files), Some(certificate)) = (&config.certificate, certificate) {
+        writeln!(out, "tls       {} until {}", files.certificate().display(), certificate.until())?;
+    }
     if let Some(listen) = config.http.listen {
         writeln!(out, "http      {listen}")?;
     }
@@ -86,6 +96,16 @@ fn show_config(
     }
     if sets.iter().all(|set| set.error().is_none()) {
         global.note(&format!("{}: no errors in {} files", global.config.display(), config.files.len()));
+    }
+    Ok(())
+}
+
+fn show_tls(tls: &dns::Tls, out: &mut dyn Write) -> anyhow::Result<()> {
+    let doh: Vec<_> = tls.doh.iter().map(|address| format!("{address}{}", tls.doh_path)).collect();
+    for (name, addresses) in [("dot", list(&tls.dot)), ("doh", list(&doh)), ("doq", list(&tls.doq))] {
+        if !addresses.is_empty() {
+            writeln!(out, "{name}       {addresses}")?;
+        }
     }
     Ok(())
 }
@@ -188,7 +208,12 @@ fn list(items: &[impl ToString]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn as_json(config: &Config, sets: &[Checked], warnings: &[String]) -> Value {
+fn as_json(
+    config: &Config,
+    certificate: Option<&Certificate>,
+    sets: &[Checked],
+    warnings: &[String],
+) -> Value {
     let jail = |jail: &jail::Settings| {
         json!({
             "name": &*jail.name,
@@ -217,6 +242,12 @@ fn as_json(config: &Config, sets: &[Checked], warnings: &[String]) -> Value {
         "files": config.files,
         "store": { "path": config.store.path },
         "dns": { "listen": config.dns.listen, "threads": config.dns.threads },
+        "tls": certificate.map(|certificate| json!({
+            "dot": config.dns.tls.dot,
+            "doh": config.dns.tls.doh,
+            "doq": config.dns.tls.doq,
+            "until": certificate.until().to_string(),
+        })),
         "http": { "listen": config.http.listen },
         "control": { "socket": config.http.control },
         "jails": config.jails.iter().map(jail).collect::<Vec<_>>(),

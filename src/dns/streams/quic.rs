@@ -141,10 +141,11 @@ async fn answer<R: Respond>(
         let _ = sending.reset(INTERNAL_ERROR);
         return Ok(());
     }
-    let sent = sending.write_all(&framed).await.is_ok() && sending.finish().is_ok();
-    if !sent || sending.stopped().await.is_err() {
+    if sending.write_all(&framed).await.is_err() || sending.finish().is_err() {
         connection.responder.dropped(Dropped::Unsent);
     }
+    // A client that has read the reply may be gone before it says so.
+    let _ = sending.stopped().await;
     Ok(())
 }
 

@@ -1,0 +1,158 @@
+//! Keeps the certificate of the encrypted transports up to date: its files are read when the daemon starts, when it is
+//! told to reload, and now and then, as they are renewed without anybody telling. What cannot be read leaves the last
+//! good certificate in service.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::steering::lock;
+use crate::clock::Timestamp;
+use crate::config::{CertificateFiles, Errors};
+use crate::dns::{Certificate, Certificates};
+
+/// How often the files are looked at: a certificate is renewed days before its end.
+pub(super) const LOOK: Duration = Duration::from_secs(60);
+
+/// So long before its end a certificate should have been renewed: it is done a month before for those of 90 days, and
+/// two days before for those of six.
+const SOON: Duration = Duration::from_secs(36 * 3600);
+
+/// The certificate in service and where it comes from.
+pub(super) struct Renewal {
+    certificates: Arc<Certificates>,
+    files: Mutex<Option<CertificateFiles>>,
+    /// Why the files could not be read the last time.
+    trouble: Mutex<Option<String>>,
+}
+
+impl Renewal {
+    /// Puts the certificate of `files` in service for the first time.
+    pub(super) fn start(
+        certificates: Arc<Certificates>,
+        files: Option<CertificateFiles>,
+    ) -> Result<Self, Errors> {
+        let renewal = Self { certificates, files: Mutex::default(), trouble: Mutex::default() };
+        let certificate = read(files.as_ref())?;
+        renewal.put_in_force(files, certificate);
+        Ok(renewal)
+    }
+
+    /// Puts `certificate`, which was read from `files`, in service.
+    pub(super) fn put_in_force(&self, files: Option<CertificateFiles>, certificate: Option<Certificate>) {
+        if let (Some(files), Some(certificate)) = (&files, certificate) {
+            self.renew(files, certificate);
+        }
+        *lock(&self.files) = files;
+    }
+
+    /// Reads the files again, and puts in service what has changed. Blocks.
+    pub(super) fn look(&self) {
+        let Some(files) = lock(&self.files).clone() else { return };
+        match files.read() {
+            Ok(certificate) => self.renew(&files, certificate),
+            Err(error) => self.complain(error.to_string()),
+        }
+    }
+
+    fn renew(&self, files: &CertificateFiles, certificate: Certificate) {
+        *lock(&self.trouble) = None;
+        if self.certificates.get().is_some_and(|served| served.is_same(&certificate)) {
+            return;
+        }
+        info!(
+            "the certificate {} is in service, until {}",
+            files.certificate().display(),
+            certificate.until()
+        );
+        self.certificates.replace(certificate);
+    }
+
+    /// Says what is wrong once, not every time it is looked at.
+    fn complain(&self, trouble: String) {
+        let mut known = lock(&self.trouble);
+        if known.as_ref() != Some(&trouble) {
+            warn!("{trouble}; the certificate before stays in service");
+        }
+        *known = Some(trouble);
+    }
+
+    /// Until when the certificate in service holds.
+    pub(super) fn until(&self) -> Option<Timestamp> {
+        self.certificates.get().map(|certificate| certificate.until())
+    }
+
+    /// What a person should look at, one line each.
+    pub(super) fn problems(&self, now: Timestamp) -> Vec<String> {
+        let ending = self.until().filter(|until| *until < now + SOON);
+        let ending = ending.map(|until| format!("the certificate in service holds until {until}: renew it"));
+        lock(&self.trouble).clone().into_iter().chain(ending).collect()
+    }
+}
+
+/// The certificate of `files`, if there are any. Blocks.
+pub(super) fn read(files: Option<&CertificateFiles>) -> Result<Option<Certificate>, Errors> {
+    Ok(files.map(CertificateFiles::read).transpose()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+
+    /// Writes a new certificate and its key.
+    fn issue(folder: &Path) {
+        let issued = rcgen::generate_simple_self_signed(["ns.example".to_owned()]).unwrap();
+        fs::write(folder.join("c.pem"), issued.cert.pem()).unwrap();
+        fs::write(folder.join("k.pem"), issued.signing_key.serialize_pem()).unwrap();
+    }
+
+    fn start(folder: &Path) -> Renewal {
+        let config = folder.join("banzone.toml");
+        fs::write(&config, "[dns.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\ndot = '127.0.0.1:0'").unwrap();
+        let files = config::load(&config).unwrap().certificate;
+        Renewal::start(Arc::default(), files).unwrap()
+    }
+
+    #[test]
+    fn what_is_renewed_is_served_and_what_is_broken_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        issue(folder.path());
+        let renewal = start(folder.path());
+        let first = renewal.certificates.get().unwrap();
+        let serves_first = || renewal.certificates.get().unwrap().is_same(&first);
+        renewal.look();
+        assert!(serves_first());
+
+        let good = fs::read(folder.path().join("k.pem")).unwrap();
+        fs::write(folder.path().join("k.pem"), "half a ke").unwrap();
+        renewal.look();
+        assert!(serves_first());
+        let problems = renewal.problems(Timestamp::from_secs(0));
+        assert!(problems.len() == 1 && problems[0].contains("k.pem` holds no private key"), "{problems:?}");
+
+        issue(folder.path());
+        renewal.look();
+        assert!(!serves_first());
+        assert!(renewal.problems(Timestamp::from_secs(0)).is_empty());
+
+        fs::write(folder.path().join("k.pem"), good).unwrap();
+        renewal.look();
+        let problems = renewal.problems(Timestamp::from_secs(0));
+        assert!(problems[0].contains("does not belong to the certificate"), "{problems:?}");
+    }
+
+    #[test]
+    fn an_end_that_comes_near_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        issue(folder.path());
+        let renewal = start(folder.path());
+        let until = renewal.until().unwrap();
+        assert!(renewal.problems(until - SOON).is_empty());
+        assert!(renewal.problems(until)[0].contains("renew it"));
+    }
+}
