@@ -22,6 +22,7 @@ const SOON: Duration = Duration::from_secs(36 * 3600);
 /// The certificate in service and where it comes from.
 pub(super) struct Renewal {
     certificates: Arc<Certificates>,
+    /// Locked while they are read: what is older must not come in service behind what is newer.
     files: Mutex<Option<CertificateFiles>>,
     /// Why the files could not be read the last time.
     trouble: Mutex<Option<String>>,
@@ -41,17 +42,19 @@ impl Renewal {
 
     /// Puts `certificate`, which was read from `files`, in service.
     pub(super) fn put_in_force(&self, files: Option<CertificateFiles>, certificate: Option<Certificate>) {
+        let mut known = lock(&self.files);
         if let (Some(files), Some(certificate)) = (&files, certificate) {
             self.renew(files, certificate);
         }
-        *lock(&self.files) = files;
+        *known = files;
     }
 
     /// Reads the files again, and puts in service what has changed. Blocks.
     pub(super) fn look(&self) {
-        let Some(files) = lock(&self.files).clone() else { return };
+        let files = lock(&self.files);
+        let Some(files) = files.as_ref() else { return };
         match files.read() {
-            Ok(certificate) => self.renew(&files, certificate),
+            Ok(certificate) => self.renew(files, certificate),
             Err(error) => self.complain(error.to_string()),
         }
     }

@@ -167,7 +167,7 @@ impl Server {
         threads && self.tasks.iter().all(|task| !task.is_finished())
     }
 
-    /// Stops: the queries at hand are answered, the ports are free afterwards. Takes up to 250 ms.
+    /// Stops: the queries at hand are answered, the ports are free afterwards. Takes less than a second.
     pub async fn stop(mut self) {
         self.tell_to_stop();
         for task in self.tasks.drain(..) {

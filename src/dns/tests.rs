@@ -194,21 +194,24 @@ fn queries_sent_at_once_are_answered_in_turn_also_when_nothing_follows() {
     assert_eq!(received, replies.collect::<Vec<_>>());
 }
 
-/// Limits for clients that are waited for as short as possible.
+/// Limits under which nobody is waited for much longer than a busy machine takes.
 fn impatient() -> Limits {
-    Limits { idle_timeout: Duration::from_millis(50), ..Limits::default() }
+    Limits { idle_timeout: Duration::from_millis(500), ..Limits::default() }
 }
 
 #[test]
 fn whoever_takes_their_time_is_left_and_hinders_nobody() {
     let fixture = Fixture::limited("127.0.0.1:0", 1, impatient());
     let whole = framed(&query("listed.bl.example."));
-    for sent in [0, 1, 2, whole.len() - 1] {
+    let parts = [0, 1, 2, whole.len() - 1].map(|length| {
         let mut slow = TcpStream::connect(fixture.address).unwrap();
-        slow.write_all(&whole[..sent]).unwrap();
-        assert!(fixture.tcp(&query("listed.bl.example.")).is_some());
+        slow.write_all(&whole[..length]).unwrap();
+        slow
+    });
+    assert!(fixture.tcp(&query("listed.bl.example.")).is_some());
+    for mut slow in parts {
         slow.set_read_timeout(Some(EXPECTED)).unwrap();
-        assert_eq!(slow.read(&mut [0]).unwrap(), 0, "{sent} octets of a query");
+        assert_eq!(slow.read(&mut [0]).unwrap(), 0);
     }
 }
 

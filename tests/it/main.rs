@@ -6,6 +6,7 @@ mod answers;
 mod cli;
 mod config;
 mod datasets;
+mod encrypted;
 mod env;
 mod fail2ban;
 mod filters;
