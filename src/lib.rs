@@ -16,7 +16,7 @@
 //! * [`dataset`] reads static lists in rbldnsd's file formats.
 //! * [`list`] holds the published prefixes of each zone in memory, for readers that take no lock.
 //! * [`zone`] answers a DNS query from a list: bytes in, bytes out.
-//! * [`dns`] carries queries and answers over UDP and TCP.
+//! * [`dns`] carries queries and answers over UDP, TCP, TLS, HTTPS and QUIC.
 //!
 //! The vocabulary every stage may use is [`ip`] (prefixes and reversed names), [`clock`] (the only reader of the
 //! time) and [`sys`] (the only place for system calls). On top sit [`http`] (control API, health, metrics),

@@ -1,12 +1,15 @@
-//! `[dns]` as typed becomes the settings of the servers, and the files of their certificate.
+//! `[dns]`: what is typed there, and the settings of the servers and the files of their certificate that it becomes.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
+use super::admission::Guard;
+use super::document::{Raw, Section, Value};
 use super::error::{At, Error, Report};
-use super::file;
+use super::file::{keys, narrow};
 use super::load::resolve_absolute;
 use crate::dns::{Certificate, CertificateFile, Limits, QueryLogSettings, Seeing, Settings, Tls};
 
@@ -14,6 +17,103 @@ const PORT: u16 = 53;
 
 /// What everybody's examples have, for want of a standard.
 const DOH_PATH: &str = "/dns-query";
+
+/// `[dns]`
+pub(super) struct Dns {
+    pub listen: Option<Vec<At<SocketAddr>>>,
+    pub threads: Option<usize>,
+    pub count_addresses: Option<bool>,
+    pub query_log: Option<QueryLog>,
+    pub guard: Guard,
+    pub connections: Option<usize>,
+    pub connections_per_client: Option<usize>,
+    pub idle_timeout: Option<Duration>,
+    pub tls: Option<TypedTls>,
+}
+
+impl Dns {
+    pub(super) fn read(section: &Section<'_>) -> Self {
+        /// More threads than any machine has cores are a slip of the finger.
+        const MOST_THREADS: u64 = 1024;
+        /// No system has more ports for one client.
+        const MOST_CONNECTIONS: u64 = 65_535;
+        Self {
+            listen: section.some("listen", "[\"0.0.0.0:53\", \"[::]:53\"]"),
+            threads: narrow(section.number("threads", 1, MOST_THREADS)),
+            count_addresses: section.get("count_addresses"),
+            query_log: section.get("query_log"),
+            guard: Guard::read(section),
+            connections: narrow(section.number("connections", 1, MOST_CONNECTIONS)),
+            connections_per_client: narrow(section.number("connections_per_client", 1, MOST_CONNECTIONS)),
+            idle_timeout: section.get("idle_timeout").and_then(|time| patience(section, time)),
+            tls: section.raw("tls").and_then(|raw| raw.section(keys::TLS)).map(|tls| TypedTls::read(&tls)),
+        }
+    }
+}
+
+/// `[dns.query_log]`
+pub(super) struct QueryLog {
+    pub path: String,
+    pub sample: Option<u64>,
+}
+
+impl Value for QueryLog {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let section = raw.section(keys::QUERY_LOG)?;
+        let sample = section.number("sample", 1, u32::MAX.into());
+        Some(Self { path: section.require("path", "\"/var/log/banzone/queries.log\"")?, sample })
+    }
+}
+
+/// Less cuts off clients that are far away, and more keeps places for those that are gone.
+fn patience(section: &Section<'_>, time: Duration) -> Option<Duration> {
+    let sensible = Duration::from_secs(1)..=Duration::from_secs(600);
+    if sensible.contains(&time) {
+        return Some(time);
+    }
+    section.raw("idle_timeout")?.error("write a duration from \"1s\" to \"10m\"")
+}
+
+/// `[dns.tls]`
+pub(super) struct TypedTls {
+    pub certificate: Option<At<String>>,
+    pub key: Option<At<String>>,
+    pub dot: Vec<At<SocketAddr>>,
+    pub doh: Vec<At<SocketAddr>>,
+    pub doh_path: Option<String>,
+    pub doq: Vec<At<SocketAddr>>,
+}
+
+impl TypedTls {
+    fn read(section: &Section<'_>) -> Self {
+        let tls = Self {
+            certificate: section.require("certificate", "\"/etc/banzone/fullchain.pem\""),
+            key: section.require("key", "\"/etc/banzone/privkey.pem\""),
+            dot: section.get("dot").unwrap_or_default(),
+            doh: section.get("doh").unwrap_or_default(),
+            doh_path: section.get("doh_path").and_then(|path| url_path(section, path)),
+            doq: section.get("doq").unwrap_or_default(),
+        };
+        let listens = [&tls.dot, &tls.doh, &tls.doq].into_iter().any(|addresses| !addresses.is_empty());
+        if section.is_right() && !listens {
+            section.error(
+                "nothing is served: write an address such as dot = \"0.0.0.0:853\", or for doh or doq",
+            );
+        }
+        tls
+    }
+}
+
+/// The path of a URL as requests have it (RFC 3986, section 3.3).
+fn url_path(section: &Section<'_>, path: String) -> Option<String> {
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&octet);
+    if path.starts_with('/') && path.bytes().all(is_plain) {
+        return Some(path);
+    }
+    section
+        .raw("doh_path")?
+        .error(format!("`{path}` is not the path of a URL: write one such as \"/dns-query\""))
+}
 
 /// Where the certificate of the encrypted transports is, and where that is written.
 #[derive(Clone, Debug)]
@@ -41,7 +141,7 @@ impl CertificateFiles {
 }
 
 /// The files that `[dns.tls]` names.
-pub(super) fn certificate_files(written: &file::Dns) -> Option<CertificateFiles> {
+pub(super) fn certificate_files(written: &Dns) -> Option<CertificateFiles> {
     let tls = written.tls.as_ref()?;
     let path = |written: &At<String>| At {
         value: resolve_absolute(&written.place.file, &written.value),
@@ -50,7 +150,7 @@ pub(super) fn certificate_files(written: &file::Dns) -> Option<CertificateFiles>
     Some(CertificateFiles { certificate: path(tls.certificate.as_ref()?), key: path(tls.key.as_ref()?) })
 }
 
-pub(super) fn settings(written: &file::Dns, report: &Report) -> Settings {
+pub(super) fn settings(written: &Dns, report: &Report) -> Settings {
     check_addresses(written, report);
     let defaults = Limits::default();
     Settings {
@@ -65,7 +165,7 @@ pub(super) fn settings(written: &file::Dns, report: &Report) -> Settings {
     }
 }
 
-pub(super) fn seeing(file: &Path, written: &file::Dns) -> Seeing {
+pub(super) fn seeing(file: &Path, written: &Dns) -> Seeing {
     let query_log = written.query_log.as_ref().map(|log| QueryLogSettings {
         path: Some(resolve_absolute(file, &log.path)),
         sample: log.sample.unwrap_or(1),
@@ -82,7 +182,7 @@ fn addresses(written: &[At<SocketAddr>]) -> Vec<SocketAddr> {
     written.iter().map(|address| address.value).collect()
 }
 
-fn tls(written: &file::Tls) -> Tls {
+fn tls(written: &TypedTls) -> Tls {
     Tls {
         dot: addresses(&written.dot),
         doh: addresses(&written.doh),
@@ -92,7 +192,7 @@ fn tls(written: &file::Tls) -> Tls {
 }
 
 /// Checks that each address serves one thing over TCP and one over UDP.
-fn check_addresses(written: &file::Dns, report: &Report) {
+fn check_addresses(written: &Dns, report: &Report) {
     let listen = written.listen.as_deref().unwrap_or_default();
     let (dot, doh, doq) =
         written.tls.as_ref().map_or_else(Default::default, |tls| (&*tls.dot, &*tls.doh, &*tls.doq));

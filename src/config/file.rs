@@ -7,7 +7,8 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 use toml::de::DeValue;
 
-use super::admission::{Askers, Guard};
+use super::admission::Askers;
+use super::dns::Dns;
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::{Level, LogFormat};
@@ -215,103 +216,6 @@ impl Store {
     }
 }
 
-/// `[dns]`
-pub(super) struct Dns {
-    pub listen: Option<Vec<At<SocketAddr>>>,
-    pub threads: Option<usize>,
-    pub count_addresses: Option<bool>,
-    pub query_log: Option<QueryLog>,
-    pub guard: Guard,
-    pub connections: Option<usize>,
-    pub connections_per_client: Option<usize>,
-    pub idle_timeout: Option<Duration>,
-    pub tls: Option<Tls>,
-}
-
-impl Dns {
-    fn read(section: &Section<'_>) -> Self {
-        /// More threads than any machine has cores are a slip of the finger.
-        const MOST_THREADS: u64 = 1024;
-        /// No system has more ports for one client.
-        const MOST_CONNECTIONS: u64 = 65_535;
-        Self {
-            listen: section.some("listen", "[\"0.0.0.0:53\", \"[::]:53\"]"),
-            threads: narrow(section.number("threads", 1, MOST_THREADS)),
-            count_addresses: section.get("count_addresses"),
-            query_log: section.get("query_log"),
-            guard: Guard::read(section),
-            connections: narrow(section.number("connections", 1, MOST_CONNECTIONS)),
-            connections_per_client: narrow(section.number("connections_per_client", 1, MOST_CONNECTIONS)),
-            idle_timeout: section.get("idle_timeout").and_then(|time| patience(section, time)),
-            tls: section.raw("tls").and_then(|raw| raw.section(keys::TLS)).map(|tls| Tls::read(&tls)),
-        }
-    }
-}
-
-/// `[dns.query_log]`
-pub(super) struct QueryLog {
-    pub path: String,
-    pub sample: Option<u64>,
-}
-
-impl Value for QueryLog {
-    fn read(raw: &Raw<'_>) -> Option<Self> {
-        let section = raw.section(keys::QUERY_LOG)?;
-        let sample = section.number("sample", 1, u32::MAX.into());
-        Some(Self { path: section.require("path", "\"/var/log/banzone/queries.log\"")?, sample })
-    }
-}
-
-/// Less cuts off clients that are far away, and more keeps places for those that are gone.
-fn patience(section: &Section<'_>, time: Duration) -> Option<Duration> {
-    let sensible = Duration::from_secs(1)..=Duration::from_secs(600);
-    if sensible.contains(&time) {
-        return Some(time);
-    }
-    section.raw("idle_timeout")?.error("write a duration from \"1s\" to \"10m\"")
-}
-
-/// `[dns.tls]`
-pub(super) struct Tls {
-    pub certificate: Option<At<String>>,
-    pub key: Option<At<String>>,
-    pub dot: Vec<At<SocketAddr>>,
-    pub doh: Vec<At<SocketAddr>>,
-    pub doh_path: Option<String>,
-    pub doq: Vec<At<SocketAddr>>,
-}
-
-impl Tls {
-    fn read(section: &Section<'_>) -> Self {
-        let tls = Self {
-            certificate: section.require("certificate", "\"/etc/banzone/fullchain.pem\""),
-            key: section.require("key", "\"/etc/banzone/privkey.pem\""),
-            dot: section.get("dot").unwrap_or_default(),
-            doh: section.get("doh").unwrap_or_default(),
-            doh_path: section.get("doh_path").and_then(|path| url_path(section, path)),
-            doq: section.get("doq").unwrap_or_default(),
-        };
-        let listens = [&tls.dot, &tls.doh, &tls.doq].into_iter().any(|addresses| !addresses.is_empty());
-        if section.is_right() && !listens {
-            section.error(
-                "nothing is served: write an address such as dot = \"0.0.0.0:853\", or for doh or doq",
-            );
-        }
-        tls
-    }
-}
-
-/// The path of a URL as requests have it (RFC 3986, section 3.3).
-fn url_path(section: &Section<'_>, path: String) -> Option<String> {
-    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&octet);
-    if path.starts_with('/') && path.bytes().all(is_plain) {
-        return Some(path);
-    }
-    section
-        .raw("doh_path")?
-        .error(format!("`{path}` is not the path of a URL: write one such as \"/dns-query\""))
-}
-
 /// `[log]`
 pub(super) struct Log {
     pub level: Option<Level>,
@@ -370,7 +274,7 @@ impl Policy {
 }
 
 /// A number that was checked to be small enough.
-fn narrow<T: TryFrom<u64>>(number: Option<u64>) -> Option<T> {
+pub(super) fn narrow<T: TryFrom<u64>>(number: Option<u64>) -> Option<T> {
     number.and_then(|number| T::try_from(number).ok())
 }
 
