@@ -106,7 +106,11 @@ impl Page {
         self.counter("dns_asked_without_room", uncounted, [(Vec::new(), counts.asked_without_room)]);
         self.counter("dns_log_lost", "Lines that the query log lacks", [(Vec::new(), counts.log_lost)]);
         let by_reason = |(reason, count): (&str, u64)| (vec![("reason", reason.to_owned())], count);
-        self.counter("dns_dropped", "Queries and connections that got no answer", counts.dropped.into_iter().map(by_reason));
+        self.counter(
+            "dns_dropped",
+            "Queries and connections that got no answer",
+            counts.dropped.into_iter().map(by_reason),
+        );
         let refused = "Queries refused because of who asks";
         self.counter("dns_refused", refused, counts.refused.into_iter().map(by_reason));
         let slipped = "Answers cut short because the network of the client got too many";

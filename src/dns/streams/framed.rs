@@ -27,7 +27,7 @@ pub(super) async fn serve<R: Respond>(
             connection.responder.dropped(Dropped::Oversized);
             break;
         }
-        if !connection.ask(&query, &mut reply) {
+        if !connection.ask(&query, &mut reply).await {
             continue;
         }
         let sent = match frame(&reply, &mut framed) {

@@ -99,7 +99,7 @@ async fn respond<R: Respond>(
         None => return refusal(StatusCode::REQUEST_TIMEOUT),
     };
     let mut reply = Vec::new();
-    match connection.ask(&query, &mut reply) {
+    match connection.ask(&query, &mut reply).await {
         true => success(reply),
         false => refusal(StatusCode::BAD_REQUEST),
     }

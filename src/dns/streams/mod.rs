@@ -1,7 +1,7 @@
 //! DNS over streams: TCP (RFC 7766), TLS (RFC 7858), HTTPS (RFC 8484) and QUIC (RFC 9250). Connections come in; each has
-//! its queries answered by the [`Respond`] that answers UDP, with the same bytes.
+//! its queries answered by the [`Respond`] that answers UDP, by way of hickory-server (`requests`).
 //!
-//! The carriers are libraries' work: tokio, rustls, hyper and quinn. hickory-server serves all four as well, but takes
+//! The carriers are libraries' work: tokio, rustls, hyper and quinn. hickory-server would carry all four as well, but takes
 //! whole listeners and leaves nothing to decide about a connection: there is no limit on their number, neither in all
 //! nor for a client; one QUIC handshake at a time is waited for, so that one client that does not finish its own keeps
 //! all others out; nonsense over HTTPS gets no status and a line in the log, which strangers could fill. So the loops
@@ -14,6 +14,7 @@ mod connections;
 mod framed;
 mod https;
 mod quic;
+mod requests;
 mod sockets;
 
 use std::io;
@@ -29,7 +30,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::{Dropped, Peer, Respond, Transport, ask};
+use super::{Dropped, Peer, Respond, Transport};
 
 pub use connections::Limits;
 pub(super) use sockets::Sockets;
@@ -113,8 +114,8 @@ struct Connection<R> {
 
 impl<R: Respond> Connection<R> {
     /// The reply to `query`; nothing is silence.
-    fn ask(&self, query: &[u8], reply: &mut Vec<u8>) -> bool {
-        ask(&*self.responder, query, &self.peer, reply)
+    async fn ask(&self, query: &[u8], reply: &mut Vec<u8>) -> bool {
+        requests::answer(&self.responder, query, self.peer, reply).await
     }
 
     /// What the client is waited for, if it comes in time.

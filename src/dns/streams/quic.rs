@@ -137,7 +137,7 @@ async fn answer<R: Respond>(
     let received = receiving.read_to_end(PREFIX + LONGEST_QUERY).await.map_err(|_| Misuse)?;
     let query = unframed(&received).ok_or(Misuse)?;
     let (mut reply, mut framed) = (Vec::new(), Vec::new());
-    if !connection.ask(query, &mut reply) || !framed::frame(&reply, &mut framed) {
+    if !connection.ask(query, &mut reply).await || !framed::frame(&reply, &mut framed) {
         let _ = sending.reset(INTERNAL_ERROR);
         return Ok(());
     }
