@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use banzone::sys::udp::{self, Batch, Sharing};
+use banzone::sys::udp::{self, Batch};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -287,7 +287,7 @@ fn place(cores: u32) -> Result<()> {
 
 /// Sends back what comes.
 fn echo(address: SocketAddr) -> Result<()> {
-    let socket = udp::UdpSocket::bind(address, Sharing::Alone)?;
+    let socket = udp::UdpSocket::bind(address)?;
     let mut batch = Batch::new(512);
     loop {
         socket.receive(&mut batch)?;

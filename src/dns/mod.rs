@@ -26,7 +26,7 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
-use crate::sys::udp::{Sharing, UdpSocket};
+use crate::sys::udp::UdpSocket;
 
 pub use crate::zone::{Peer, Transport};
 pub use certificate::{Certificate, CertificateError, CertificateFile, Certificates};
@@ -215,26 +215,13 @@ fn bind_pair(
     let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
-        let udp = bind_udp(address, threads)?;
+        let udp = UdpSocket::bind_many(address, threads).map_err(Error::binding(address, "UDP"))?;
         match streams.add_tcp(udp[0].local_address()) {
             Ok(()) => return Ok(udp),
             Err(source) if attempts == 0 => return Err(Error::binding(address, "TCP")(source)),
             Err(_) => {}
         }
     }
-}
-
-/// One socket for each thread, all on one port.
-fn bind_udp(address: SocketAddr, threads: usize) -> Result<Vec<UdpSocket>, Error> {
-    let sharing = if threads > 1 { Sharing::Shared } else { Sharing::Alone };
-    let failed = Error::binding(address, "UDP");
-    let first = UdpSocket::bind(address, sharing).map_err(&failed)?;
-    let address = first.local_address();
-    let mut sockets = vec![first];
-    for _ in 1..threads {
-        sockets.push(UdpSocket::bind(address, sharing).map_err(&failed)?);
-    }
-    Ok(sockets)
 }
 
 impl Error {

@@ -35,31 +35,45 @@ pub struct UdpSocket {
     address: SocketAddr,
 }
 
-/// Whether other sockets may share the port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sharing {
-    /// Only this socket.
-    Alone,
-    /// All sockets of this user that ask for it (`SO_REUSEPORT`); the kernel spreads the peers over them.
-    Shared,
-}
-
 impl UdpSocket {
-    /// Binds `address`. An IPv6 socket takes no IPv4, so that `0.0.0.0` and `[::]` can both be bound.
-    pub fn bind(address: SocketAddr, sharing: Sharing) -> io::Result<Self> {
+    /// Binds `address`, which no other socket may have. An IPv6 socket takes no IPv4, so that `0.0.0.0` and `[::]` can both be
+    /// bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Self::open(address)?;
+        socket.bind(&address.into())?;
+        let address = bound_address(&socket)?;
+        Ok(Self { socket: socket.into(), address })
+    }
+
+    /// Binds `number` sockets to `address`, of which port 0 becomes one port; the kernel spreads the peers over them
+    /// (`SO_REUSEPORT`). The first lets others in only once it has the port to itself, or a second server on the same port would
+    /// start without an error and take a part of the queries.
+    pub fn bind_many(address: SocketAddr, number: usize) -> io::Result<Vec<Self>> {
+        let first = Self::bind(address)?;
+        let address = first.address;
+        let mut sockets = vec![first];
+        for _ in 1..number {
+            SockRef::from(&sockets[0].socket).set_reuse_port(true)?;
+            let socket = Self::open(address)?;
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())?;
+            sockets.push(Self { socket: socket.into(), address });
+        }
+        Ok(sockets)
+    }
+
+    /// A socket with all its options, not bound yet.
+    fn open(address: SocketAddr) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        socket.set_reuse_port(sharing == Sharing::Shared)?;
         if address.ip().is_unspecified() {
             tell_destinations(&socket, address)?;
         }
         enlarge_receive_buffer(&socket);
         ignore_path_mtu(&socket, address);
-        socket.bind(&address.into())?;
-        let address = bound_address(&socket)?;
-        Ok(Self { socket: socket.into(), address })
+        Ok(socket)
     }
 
     /// The address bound; with the real port where port 0 was asked for.
@@ -367,7 +381,7 @@ mod tests {
 
     /// Asks a server bound to `bound` at the address `asked`: who was seen to reply.
     fn replier(bound: &str, from: &str, asked: &str) -> IpAddr {
-        let server = UdpSocket::bind(bound.parse().unwrap(), Sharing::Alone).unwrap();
+        let server = UdpSocket::bind(bound.parse().unwrap()).unwrap();
         let asker = asker(from);
         let mut batch = Batch::new(64);
         let to = SocketAddr::new(asked.parse().unwrap(), server.local_address().port());
@@ -398,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_batch_takes_what_waits_and_each_reply_finds_its_asker() {
-        let server = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), Sharing::Alone).unwrap();
+        let server = UdpSocket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
         let askers: Vec<Plain> = (0..BATCH + 3).map(|_| asker("127.0.0.1:0")).collect();
         for (number, asker) in askers.iter().enumerate() {
             let last = u8::try_from(number % 3 + 1).unwrap();
@@ -420,7 +434,7 @@ mod tests {
 
     #[test]
     fn an_empty_reply_is_not_sent_and_a_failing_one_hinders_no_other() {
-        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), Sharing::Alone).unwrap();
+        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let asker = asker("127.0.0.1:0");
         for query in ["!", "huge", "first", "huge", "second"] {
             asker.send_to(query.as_bytes(), server.local_address()).unwrap();
@@ -444,19 +458,19 @@ mod tests {
     }
 
     #[test]
-    fn both_families_share_a_port_and_sharing_is_asked_for() {
-        let first = UdpSocket::bind("0.0.0.0:0".parse().unwrap(), Sharing::Shared).unwrap();
-        let again = first.local_address();
-        let both = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), again.port());
-        UdpSocket::bind(both, Sharing::Alone).unwrap();
-        UdpSocket::bind(again, Sharing::Shared).unwrap();
-        let refused = UdpSocket::bind(again, Sharing::Alone).unwrap_err();
+    fn the_sockets_of_a_server_share_a_port_with_each_other_and_with_no_other_server() {
+        let sockets = UdpSocket::bind_many("0.0.0.0:0".parse().unwrap(), 2).unwrap();
+        let address = sockets[0].local_address();
+        assert_eq!(sockets[1].local_address(), address);
+        let other_family = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), address.port());
+        UdpSocket::bind(other_family).unwrap();
+        let refused = UdpSocket::bind_many(address, 2).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
     fn a_datagram_beyond_the_buffer_is_marked_and_silence_times_out() {
-        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap(), Sharing::Alone).unwrap();
+        let server = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         server.set_receive_timeout(Duration::from_millis(20)).unwrap();
         let mut batch = Batch::new(8);
         let silence = server.receive(&mut batch).unwrap_err();
