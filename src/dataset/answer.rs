@@ -32,9 +32,9 @@ impl<'a> Asked<'a> {
         Self { now, ..self }
     }
 
-    /// The same by somebody who has shown a key.
-    pub fn with_key(self) -> Self {
-        Self { has_key: true, ..self }
+    /// The same by somebody who has shown a key, or not.
+    pub fn with_key(self, has_key: bool) -> Self {
+        Self { has_key, ..self }
     }
 
     /// When it is asked.

@@ -20,7 +20,7 @@ fn answer_to(set: &dyn DataSet, name: &str, has_key: bool) -> String {
     let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
     let labels: Vec<&[u8]> = labels.collect();
     let asked = Asked::new(&labels, read_reversed(labels.iter().copied())).at(NOW);
-    let asked = if has_key { asked.with_key() } else { asked };
+    let asked = asked.with_key(has_key);
     let mut records = Records::new();
     let found = set.find(&asked, &mut records);
     let shown: Vec<String> = records.iter().map(show).collect();

@@ -33,7 +33,7 @@ pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
     let (jails, exhausted) = seen.await?;
     let zones = daemon.dns().zones();
     let zone = |(index, zone): (usize, &crate::zone::Zone)| {
-        let list = zones.lists().latest(index);
+        let list = &zones.lists().latest(index).list;
         ZoneStatus { origin: zone.origin().to_string(), serial: list.serial(), listings: list.len() as u64 }
     };
     Ok(Json(Status {

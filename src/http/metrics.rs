@@ -160,9 +160,9 @@ impl Page {
         let latest = |index| zones.lists().latest(index);
         let origins =
             || zones.zones().iter().map(|zone| vec![("zone", zone.origin().to_string())]).enumerate();
-        let serials = origins().map(|(index, labels)| (labels, u64::from(latest(index).serial())));
+        let serials = origins().map(|(index, labels)| (labels, u64::from(latest(index).list.serial())));
         self.gauge("zone_serial", "The serial of the SOA record", serials);
-        let entries = origins().map(|(index, labels)| (labels, latest(index).len() as u64));
+        let entries = origins().map(|(index, labels)| (labels, latest(index).list.len() as u64));
         self.gauge("zone_entries", "Listings of the zone", entries);
     }
 

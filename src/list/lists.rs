@@ -11,20 +11,24 @@ pub struct Lists(Vec<OfZone>);
 
 struct OfZone {
     rules: Vec<Rule>,
-    current: ArcSwap<List>,
-    sets: ArcSwap<Sets>,
+    current: ArcSwap<Published>,
 }
 
-/// Data sets that a zone publishes beside its list.
-pub type Sets = Vec<PublishedSet>;
+/// What a zone publishes at some time.
+#[derive(Clone)]
+pub struct Published {
+    /// The bans.
+    pub list: List,
+    /// The data sets beside them.
+    pub sets: Arc<[PublishedSet]>,
+}
 
 impl Lists {
     /// One list for each zone with these publish rules; until the first [`Lists::publish`] it has the zone's test
     /// points and nothing else.
     pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
         let zones = zones.into_iter().map(|rules| OfZone {
-            current: ArcSwap::from_pointee(List::new(&rules)),
-            sets: ArcSwap::default(),
+            current: ArcSwap::from_pointee(Published { list: List::new(&rules), sets: Arc::default() }),
             rules,
         });
         Self(zones.collect())
@@ -40,24 +44,19 @@ impl Lists {
         self.0.is_empty()
     }
 
-    /// The latest version of the list of `zone`, an index under [`Lists::len`]. Hold it for one answer, not longer.
-    pub fn latest(&self, zone: usize) -> Guard<Arc<List>> {
+    /// What `zone`, an index under [`Lists::len`], publishes at present. Hold it for one answer, not longer.
+    pub fn latest(&self, zone: usize) -> Guard<Arc<Published>> {
         self.0[zone].current.load()
     }
 
     /// Makes `list` the latest version of the list of `zone`.
-    pub fn publish(&self, zone: usize, list: List) {
-        self.0[zone].current.store(Arc::new(list));
-    }
-
-    /// The data sets of `zone`, an index under [`Lists::len`]. Hold them for one answer, not longer.
-    pub fn sets(&self, zone: usize) -> Guard<Arc<Sets>> {
-        self.0[zone].sets.load()
+    pub fn publish(&self, zone: usize, list: &List) {
+        self.0[zone].current.rcu(|now| Published { list: list.clone(), sets: Arc::clone(&now.sets) });
     }
 
     /// Puts `sets` in the place of the data sets of `zone`.
-    pub fn publish_sets(&self, zone: usize, sets: Sets) {
-        self.0[zone].sets.store(Arc::new(sets));
+    pub fn publish_sets(&self, zone: usize, sets: &Arc<[PublishedSet]>) {
+        self.0[zone].current.rcu(|now| Published { list: now.list.clone(), sets: Arc::clone(sets) });
     }
 
     /// The publish rules of each zone.

@@ -10,7 +10,7 @@ mod publisher;
 mod rule;
 mod snapshot;
 
-pub use lists::{Lists, Sets};
+pub use lists::{Lists, Published};
 pub use published_set::PublishedSet;
 pub use publisher::Publisher;
 pub use rule::{EVERY_OTHER_JAIL, Rule};

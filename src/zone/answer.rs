@@ -14,7 +14,7 @@ use super::{Zone, Zones};
 use crate::clock::Timestamp;
 use crate::dataset::{Asked, Data, Records};
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
-use crate::list::{List, Listing, PublishedSet, Sets};
+use crate::list::{List, Listing, PublishedSet};
 
 const TYPE_A: u16 = 1;
 const TYPE_NS: u16 = 2;
@@ -305,9 +305,10 @@ fn look_up(
             Err(key) => return refused(key),
         },
     };
-    let (list, sets) = (zones.lists().latest(index), zones.lists().sets(index));
-    let Below { labels: below, sublist, reversed } = asked;
-    let lookup = Lookup { zone, list: &list, sets: &sets, question, origin, sublist, below, reversed, now };
+    let published = zones.lists().latest(index);
+    let (list, sets) = (&published.list, &*published.sets);
+    let Below { labels: below, sublist, reversed, has_key } = asked;
+    let lookup = Lookup { zone, list, sets, question, origin, sublist, below, reversed, has_key, now };
     if !lookup.has_data() {
         return Ok(Verdict { zone: Some(index), ..Verdict::refusal(Rcode::ServFail) });
     }
@@ -334,6 +335,8 @@ struct Below {
     sublist: Option<u16>,
     /// What the labels mean as a reversed address.
     reversed: Option<Reversed>,
+    /// Whether a key stands there that is known.
+    has_key: bool,
 }
 
 impl Below {
@@ -342,7 +345,7 @@ impl Below {
         let last = question.labels(labels).next_back();
         let sublist = last.and_then(|label| zone.sublists().number(label));
         let labels = labels - usize::from(sublist.is_some());
-        Self { labels, sublist, reversed: read_reversed(question.labels(labels)) }
+        Self { labels, sublist, reversed: read_reversed(question.labels(labels)), has_key: false }
     }
 }
 
@@ -367,7 +370,7 @@ fn with_key(
     if !matches!(below.reversed, Some(Reversed::Partial { .. })) {
         keys.spend(key, now)?;
     }
-    Ok(below)
+    Ok(Below { has_key: true, ..below })
 }
 
 /// Whether a name exists, and as what.
@@ -388,7 +391,7 @@ type Labels<'a> = SmallVec<[&'a [u8]; 32]>;
 struct Lookup<'a> {
     zone: &'a Zone,
     list: &'a List,
-    sets: &'a Sets,
+    sets: &'a [PublishedSet],
     question: &'a Question,
     /// How many labels the question has before the origin.
     origin: usize,
@@ -398,6 +401,8 @@ struct Lookup<'a> {
     below: usize,
     /// What they mean as a reversed address.
     reversed: Option<Reversed>,
+    /// Whether a key stands there that is known.
+    has_key: bool,
     now: Timestamp,
 }
 
@@ -487,7 +492,7 @@ impl Lookup<'_> {
             return Found::Nothing;
         }
         let labels: Labels<'_> = self.question.labels(self.below).collect();
-        let asked = Asked::new(&labels, self.reversed).at(self.now);
+        let asked = Asked::new(&labels, self.reversed).at(self.now).with_key(self.has_key);
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {

@@ -41,11 +41,11 @@ impl Zones {
         let reversed = read_reversed(labels.iter().copied());
         let mut found = Vec::new();
         for (index, zone) in self.zones().iter().enumerate() {
-            let (list, sets) = (self.lists().latest(index), self.lists().sets(index));
+            let published = self.lists().latest(index);
             let asked = Asked::new(labels, reversed).at(now);
-            for one in sets.iter().filter(|one| one.is_fresh(now)) {
+            for one in published.sets.iter().filter(|one| one.is_fresh(now)) {
                 let mut records = Records::new();
-                one.find(&list, &asked, &mut records);
+                one.find(&published.list, &asked, &mut records);
                 found.extend(in_set(zone.shown(), &one.title, &records));
             }
         }
@@ -56,8 +56,8 @@ impl Zones {
     pub fn listed(&self, address: IpAddr, now: Timestamp) -> Vec<Listed> {
         let mut found = Vec::new();
         for (index, zone) in self.zones().iter().enumerate() {
-            let list = self.lists().latest(index);
-            let listings = list.find(address, now);
+            let published = self.lists().latest(index);
+            let listings = published.list.find(address, now);
             found.extend(listings.iter().map(|listing| zone.listed(address, listing)));
         }
         found

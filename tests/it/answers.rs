@@ -176,7 +176,7 @@ impl Script {
             let entries = self.entries.iter().filter(|(of, _)| *of == index);
             let sets = zone.settings().data_sets.iter().zip(entries);
             let sets = sets.flat_map(|(list, (_, entries))| published(zone, list, entries));
-            zones.lists().publish_sets(index, sets.collect());
+            zones.lists().publish_sets(index, &sets.collect());
         }
         zones
     }

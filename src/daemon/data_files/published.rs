@@ -62,7 +62,7 @@ fn publish(zones: &Zones, data: &Data) {
                 .flatten()
                 .map(move |one| PublishedSet { sublist, ..one })
         });
-        zones.lists().publish_sets(index, sets.collect());
+        zones.lists().publish_sets(index, &sets.collect());
     }
 }
 

@@ -28,8 +28,9 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
     for (index, parts) in parts.iter().enumerate() {
         let mut list = List::new(&[]);
         list.set_serial(serial(parts));
-        zones.lists().publish(index, list);
-        zones.lists().publish_sets(index, parts.iter().filter_map(|known| published(known)).collect());
+        zones.lists().publish(index, &list);
+        let sets = parts.iter().filter_map(|known| published(known));
+        zones.lists().publish_sets(index, &sets.collect());
     }
     Ok(zones.with_acl(clients(&of_all(data)?)))
 }
