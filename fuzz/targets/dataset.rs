@@ -5,7 +5,7 @@
 #![no_main]
 
 use banzone::clock::Timestamp;
-use banzone::dataset::{self, Asked, Data, Options, Records, Source};
+use banzone::dataset::{self, Asked, Data, LabelBuf, Options, Records, Source};
 use banzone::ip::read_reversed;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,13 +18,13 @@ fuzz_target!(|input: &[u8]| {
     let Some((kind, rest)) = input.split_first() else { return };
     let mut parts = rest.splitn(2, |byte| *byte == 0);
     let source = Source { name: "file", bytes: parts.next().unwrap_or_default() };
-    let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+    let name = parts.next().unwrap_or_default();
     let _ = dataset::load_acl(&[source], &Options::default());
     let _ = dataset::load_keys(&[source], &Options::default());
     let kind = TYPES[usize::from(*kind) % TYPES.len()];
     let Ok(loaded) = dataset::load(kind, &[source], &Options::default(), NOW) else { return };
-    let labels: Vec<&[u8]> = name.split(|byte| *byte == b'.').filter(|label| !label.is_empty()).collect();
-    let asked = Asked::new(labels.iter().copied(), read_reversed(labels.iter().copied())).at(NOW);
+    let name: LabelBuf = name.split(|byte| *byte == b'.').filter(|label| !label.is_empty()).collect();
+    let asked = Asked::new(name.labels(), read_reversed(name.labels().iter())).at(NOW);
     let mut records = Records::new();
     let found = loaded.set.find(&asked, &mut records);
     assert!(found || records.is_empty(), "records of a name that is not there");

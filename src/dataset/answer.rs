@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use smallvec::SmallVec;
 
+use super::labels::Labels;
 use super::value::Text;
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
@@ -13,7 +14,7 @@ use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The labels in small letters, from left to right.
-    labels: &'a [&'a [u8]],
+    labels: Labels<'a>,
     /// What they mean as a reversed address.
     reversed: Option<Reversed>,
     now: Timestamp,
@@ -23,7 +24,7 @@ pub struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// These labels before the origin, in small letters and from left to right; none is the zone itself. `reversed` is what
     /// [`read_reversed`] says of them.
-    pub fn new(labels: &'a [&'a [u8]], reversed: Option<Reversed>) -> Self {
+    pub fn new(labels: Labels<'a>, reversed: Option<Reversed>) -> Self {
         Self { labels, reversed, now: Timestamp::default(), has_key: false }
     }
 
@@ -48,13 +49,13 @@ impl<'a> Asked<'a> {
     }
 
     /// Other labels, asked by the same at the same time.
-    fn of(&self, labels: &'a [&'a [u8]]) -> Self {
-        Self { labels, reversed: read_reversed(labels.iter().copied()), ..*self }
+    fn of(&self, labels: Labels<'a>) -> Self {
+        Self { labels, reversed: read_reversed(labels.iter()), ..*self }
     }
 
     /// The labels from left to right.
-    pub(super) fn labels(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + '_ {
-        self.labels.iter().copied()
+    pub(super) fn labels(&self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + use<'a> {
+        self.labels.iter()
     }
 
     /// Whether this is the zone itself.
@@ -65,8 +66,8 @@ impl<'a> Asked<'a> {
     /// The same name below the zone `inner` in this one, if it is there. `inner` are labels from left to right.
     pub(super) fn below(&self, inner: &[Box<[u8]>]) -> Option<Self> {
         let count = self.labels.len().checked_sub(inner.len())?;
-        let (labels, origin) = self.labels.split_at(count);
-        origin.iter().copied().eq(inner.iter().map(|label| &**label)).then(|| self.of(labels))
+        let is_inner = self.labels.behind(count).iter().eq(inner.iter().map(|label| &**label));
+        is_inner.then(|| self.of(self.labels.first(count)))
     }
 
     /// The address that the name stands for.
@@ -186,11 +187,12 @@ impl Write for Shown {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::LabelBuf;
 
     fn with_asked<T>(name: &str, look: impl FnOnce(&Asked<'_>) -> T) -> T {
-        let labels: Vec<&[u8]> =
-            name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes).collect();
-        look(&Asked::new(&labels, read_reversed(labels.iter().copied())))
+        let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
+        let name: LabelBuf = labels.collect();
+        look(&Asked::new(name.labels(), read_reversed(name.labels().iter())))
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Builder for Building {
         };
         let said = |is_said: bool| if is_said { vec![value] } else { Vec::new() };
         let entry = Entry { shown: labels.join(&b'.').into(), itself: said(itself), below: said(below) };
-        self.all.push((names::key(labels.iter()).into(), entry));
+        self.all.push(((*names::key(labels.iter())).into(), entry));
         self.count += 1;
         Ok(())
     }

@@ -43,7 +43,7 @@ impl Builder for Building {
         let (kind, data) = word(rest);
         let data = read_data(kind, data)?;
         let ttl = ttl.map(|ttl| reading.options.bounded(ttl));
-        self.0.push((names::key(labels.iter()).into(), vec![Kept { ttl, data }]));
+        self.0.push(((*names::key(labels.iter())).into(), vec![Kept { ttl, data }]));
         Ok(())
     }
 

@@ -1,16 +1,21 @@
 //! Names below a zone, in an order in which a name stands right before all names below it.
 
+use smallvec::SmallVec;
+
 use super::answer::Asked;
 
 /// A name in that order: its labels from right to left, each behind its length.
 pub(super) type Key = Box<[u8]>;
 
+/// The same of a name that is asked for, which few are too long for.
+type AskedKey = SmallVec<[u8; 128]>;
+
 /// The longest label (RFC 1035, section 2.3.4).
 const LONGEST_LABEL: usize = 63;
 
 /// The key of labels from left to right.
-pub(super) fn key(labels: impl DoubleEndedIterator<Item = impl AsRef<[u8]>>) -> Vec<u8> {
-    let mut key = Vec::new();
+pub(super) fn key(labels: impl DoubleEndedIterator<Item = impl AsRef<[u8]>>) -> AskedKey {
+    let mut key = AskedKey::new();
     for label in labels.rev() {
         let label = label.as_ref();
         key.push(u8::try_from(label.len()).unwrap_or(u8::MAX));

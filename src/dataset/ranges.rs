@@ -1,5 +1,10 @@
 //! Numbers in ranges that do not overlap, to find the range of one. Addresses are such numbers.
 
+use crate::sys::prefetch::prefetch;
+
+/// Octets of a line of the cache.
+const LINE: usize = 64;
+
 /// An address as a number.
 pub(super) trait Number: Copy + Ord + Send + Sync + std::fmt::Debug {
     /// The one behind it.
@@ -62,7 +67,12 @@ impl<N: Number> Ranges<N> {
 
     /// What is so at `number`.
     pub(super) fn get(&self, number: N) -> Option<Id> {
-        let (last, id) = self.ends[self.firsts.last_up_to(number)?];
+        let choice = self.firsts.last_choice(number)?;
+        // The end that counts is among these. Fetching them beside the last choice saves waiting twice, which is most of the time
+        // that a look-up among very many takes.
+        let ends = self.ends[choice * STEP..].iter().take(STEP);
+        ends.step_by(LINE / size_of::<(N, Id)>()).for_each(prefetch);
+        let (last, id) = self.ends[self.firsts.in_choice(choice, number)?];
         (number <= last).then_some(id)
     }
 
@@ -114,12 +124,23 @@ impl<N: Number> Steps<N> {
 
     /// The place of the last number that is not above `number`.
     fn last_up_to(&self, number: N) -> Option<usize> {
+        self.in_choice(self.last_choice(number)?, number)
+    }
+
+    /// The place of the last choice, among whose numbers is the last one that is not above `number`.
+    fn last_choice(&self, number: N) -> Option<usize> {
+        let (all, above) = self.levels.split_first()?;
         let mut place = 0;
-        for level in self.levels.iter().rev() {
-            // Those that stand there again lead to a place behind the last.
-            place = place.min(level.len().checked_sub(1)?);
-            place = place * STEP + level[place].up_to(number).checked_sub(1)?;
+        for level in above.iter().rev() {
+            place = place * STEP + level[place.min(level.len() - 1)].up_to(number).checked_sub(1)?;
         }
+        // Those that stand in a choice again lead to a place behind the last.
+        Some(place.min(all.len().checked_sub(1)?))
+    }
+
+    /// The place of the last number of a last choice that is not above `number`.
+    fn in_choice(&self, choice: usize, number: N) -> Option<usize> {
+        let place = choice * STEP + self.levels[0][choice].up_to(number).checked_sub(1)?;
         Some(place.min(self.count - 1))
     }
 }

@@ -16,10 +16,9 @@ fn answer(set: &dyn DataSet, name: &str) -> String {
 
 /// The same for somebody who has shown a key, or not.
 fn answer_to(set: &dyn DataSet, name: &str, has_key: bool) -> String {
-    let name = name.to_ascii_lowercase();
     let labels = name.split('.').filter(|label| !label.is_empty()).map(str::as_bytes);
-    let labels: Vec<&[u8]> = labels.collect();
-    let asked = Asked::new(&labels, read_reversed(labels.iter().copied())).at(NOW);
+    let name: LabelBuf = labels.collect();
+    let asked = Asked::new(name.labels(), read_reversed(name.labels().iter())).at(NOW);
     let asked = asked.with_key(has_key);
     let mut records = Records::new();
     let found = set.find(&asked, &mut records);

@@ -34,19 +34,28 @@ fn rule_of(rules: &[Rule], jail: &str) -> Option<u16> {
 
 /// The rule under which a zone publishes each jail of a table.
 #[derive(Debug, Default)]
-pub(super) struct Publishing(Vec<Option<u16>>);
+pub(super) struct Publishing {
+    rules: Vec<Option<u16>>,
+    is_any: bool,
+}
 
 impl Publishing {
     /// As `rules` say of `jails`; only those count that are taken.
     pub(super) fn new(rules: &[Rule], jails: &[JailOfTable], takes: &dyn Fn(&Rule) -> bool) -> Self {
         let rule_of =
             |jail: &JailOfTable| rule_of(rules, &jail.name).filter(|rule| takes(&rules[usize::from(*rule)]));
-        Self(jails.iter().map(rule_of).collect())
+        let rules: Vec<Option<u16>> = jails.iter().map(rule_of).collect();
+        Self { is_any: rules.iter().any(Option::is_some), rules }
     }
 
     /// Of how many jails it knows.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.rules.len()
+    }
+
+    /// Whether any of them is published.
+    pub(super) fn is_any(&self) -> bool {
+        self.is_any
     }
 
     /// The rule that publishes `jail`.
@@ -56,7 +65,7 @@ impl Publishing {
 
     /// The rule that publishes the jail of this number.
     pub(super) fn rule_at(&self, jail: usize) -> Option<u16> {
-        *self.0.get(jail)?
+        *self.rules.get(jail)?
     }
 }
 

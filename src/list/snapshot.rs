@@ -127,10 +127,10 @@ impl<'a> View<'a> {
     pub fn find(self, address: IpAddr, now: Timestamp) -> Listings<'a> {
         let host = Prefix::host(address);
         let mut found = Listings::new();
-        for (prefix, held) in self.list.bans.covering(host) {
-            if let Some(listing) = self.listing(prefix, held, now) {
-                found.push(listing);
-            }
+        // Zones of nothing but data sets publish no jail.
+        if self.part.publishing.is_any() {
+            let covering = self.list.bans.covering(host);
+            found.extend(covering.filter_map(|(prefix, held)| self.listing(prefix, held, now)));
         }
         if !found.is_empty() && self.list.allow.covers(host) {
             found.clear();

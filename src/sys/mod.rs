@@ -5,6 +5,7 @@ pub mod control;
 pub mod limits;
 pub mod names;
 pub mod notify;
+pub mod prefetch;
 pub mod privileges;
 pub mod udp;
 pub mod watch;

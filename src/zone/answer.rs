@@ -2,8 +2,6 @@
 
 use std::net::IpAddr;
 
-use smallvec::SmallVec;
-
 use super::admission::{ListedFor, Refusal, Refused, by_client};
 use super::chaos;
 use super::cookie::Worth;
@@ -342,10 +340,10 @@ struct Below {
 impl Below {
     /// Of the first `labels`, which stand before the origin or the key.
     fn new(zone: &Zone, question: &Question, labels: usize) -> Self {
-        let last = question.labels(labels).next_back();
+        let last = question.labels(labels).iter().next_back();
         let sublist = last.and_then(|label| zone.sublists().number(label));
         let labels = labels - usize::from(sublist.is_some());
-        Self { labels, sublist, reversed: read_reversed(question.labels(labels)), has_key: false }
+        Self { labels, sublist, reversed: read_reversed(question.labels(labels).iter()), has_key: false }
     }
 }
 
@@ -359,7 +357,7 @@ fn with_key(
     zones: &Zones,
     now: Timestamp,
 ) -> Result<Below, Refused> {
-    let Some(label) = question.labels(origin).next_back() else {
+    let Some(label) = question.labels(origin).iter().next_back() else {
         return Ok(Below::new(zone, question, origin));
     };
     if zones.is_between(question.name_from(0)) {
@@ -383,9 +381,6 @@ enum Found {
     /// An address or a name that is listed: by a data set, or by the listing of this prefix.
     Listed(Option<Prefix>),
 }
-
-/// Labels of a name. An IPv6 address has 32, others few.
-type Labels<'a> = SmallVec<[&'a [u8]; 32]>;
 
 /// A question inside a zone.
 struct Lookup<'a> {
@@ -491,8 +486,8 @@ impl Lookup<'_> {
         if sets.peek().is_none() {
             return Found::Nothing;
         }
-        let labels: Labels<'_> = self.question.labels(self.below).collect();
-        let asked = Asked::new(&labels, self.reversed).at(self.now).with_key(self.has_key);
+        let labels = self.question.labels(self.below);
+        let asked = Asked::new(labels, self.reversed).at(self.now).with_key(self.has_key);
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::template::Values;
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
-use crate::dataset::{Asked, Data, Records};
+use crate::dataset::{Asked, Data, LabelBuf, Records};
 use crate::ip::{Prefix, read_reversed};
 use crate::list::Listing;
 
@@ -38,11 +38,12 @@ pub struct InSet {
 impl Zones {
     /// What the data sets of all zones have at `now` for the name that has these labels before an origin.
     pub fn in_sets(&self, labels: &[&[u8]], now: Timestamp) -> Vec<InSet> {
-        let reversed = read_reversed(labels.iter().copied());
+        let name: LabelBuf = labels.iter().copied().collect();
+        let reversed = read_reversed(name.labels().iter());
         let mut found = Vec::new();
         for (index, zone) in self.zones().iter().enumerate() {
             let published = self.lists().latest(index);
-            let asked = Asked::new(labels, reversed).at(now);
+            let asked = Asked::new(name.labels(), reversed).at(now);
             for one in published.sets.iter().filter(|one| one.is_fresh(now)) {
                 let mut records = Records::new();
                 one.find(&published.list, &asked, &mut records);

@@ -2,9 +2,16 @@
 
 use super::name::{LONGEST_LABEL, LONGEST_NAME};
 use super::options::Asked;
+use crate::dataset::Labels;
 
 /// The size of a header (RFC 1035, section 4.1.1).
 pub(super) const HEADER: usize = 12;
+
+/// Octets that are made lower case at once.
+const BLOCK: usize = 16;
+
+/// A name of full length, and what is missing to whole blocks.
+const NAME_SPACE: usize = LONGEST_NAME.next_multiple_of(BLOCK);
 
 /// Labels of a name of full length, one octet each.
 const MOST_LABELS: usize = LONGEST_NAME / 2;
@@ -26,7 +33,7 @@ pub(super) struct Header {
 /// A question that was there in full.
 pub(super) struct Question {
     /// The name in wire form, lower case.
-    name: [u8; LONGEST_NAME],
+    name: [u8; NAME_SPACE],
     length: usize,
     /// Where each label's length octet is in `name`.
     starts: [u8; MOST_LABELS],
@@ -119,7 +126,7 @@ impl Question {
     /// To be read into: it is too large to be moved about.
     pub(super) fn empty() -> Self {
         Self {
-            name: [0; LONGEST_NAME],
+            name: [0; NAME_SPACE],
             length: 0,
             starts: [0; MOST_LABELS],
             labels: 0,
@@ -145,11 +152,8 @@ impl Question {
     }
 
     /// The first `count` labels.
-    pub(super) fn labels(&self, count: usize) -> impl DoubleEndedIterator<Item = &[u8]> + Clone {
-        self.starts[..count].iter().map(|start| {
-            let (length, rest) = self.name[usize::from(*start)..].split_first().expect("labels begin inside");
-            &rest[..usize::from(*length)]
-        })
+    pub(super) fn labels(&self, count: usize) -> Labels<'_> {
+        Labels::new(&self.name, &self.starts[..count])
     }
 
     fn start(&self, label: usize) -> usize {
@@ -220,25 +224,27 @@ impl<'a> Rest<'a> {
     /// Reads the name of a question. A pointer has nothing to point to there, and other label types are obsolete
     /// (RFC 6891, section 5), so that every octet over 63 is wrong.
     fn name(&mut self, question: &mut Question) -> Result<(), Malformed> {
-        let begin = self.at;
+        let packet = &self.packet[self.at..];
+        let mut at = 0;
         loop {
-            let start = self.at - begin;
-            let length = usize::from(self.octet()?);
-            if length > LONGEST_LABEL || start + 1 + length > LONGEST_NAME {
-                return Err(Malformed);
-            }
+            let length = usize::from(*packet.get(at).ok_or(Malformed)?);
             if length == 0 {
                 break;
             }
-            *question.starts.get_mut(question.labels).ok_or(Malformed)? = start as u8;
+            if length > LONGEST_LABEL {
+                return Err(Malformed);
+            }
+            *question.starts.get_mut(question.labels).ok_or(Malformed)? = at as u8;
             question.labels += 1;
-            self.take(length)?;
+            at += 1 + length;
         }
-        question.length = self.at - begin;
-        let name = &mut question.name[..question.length];
-        name.copy_from_slice(&self.packet[begin..self.at]);
+        let name = self.take(at + 1)?;
+        question.length = name.len();
+        question.name[..LONGEST_NAME].get_mut(..name.len()).ok_or(Malformed)?.copy_from_slice(name);
         // The lengths among them are too small to be letters.
-        name.make_ascii_lowercase();
+        for block in &mut question.name.as_chunks_mut::<BLOCK>().0[..name.len().div_ceil(BLOCK)] {
+            block.make_ascii_lowercase();
+        }
         Ok(())
     }
 

@@ -153,11 +153,12 @@ impl<'a> Reply<'a> {
 
     fn record(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let out = &mut *self.out;
-        out.extend_from_slice(&(0xc000 | owner).to_be_bytes());
-        out.extend_from_slice(&kind.to_be_bytes());
-        out.extend_from_slice(&self.class.to_be_bytes());
-        out.extend_from_slice(&ttl.to_be_bytes());
-        out.extend_from_slice(&[0, 0]);
+        let mut head = [0; RECORD_HEAD];
+        head[..2].copy_from_slice(&(0xc000 | owner).to_be_bytes());
+        head[2..4].copy_from_slice(&kind.to_be_bytes());
+        head[4..TTL_AT].copy_from_slice(&self.class.to_be_bytes());
+        head[TTL_AT..LENGTH_AT].copy_from_slice(&ttl.to_be_bytes());
+        out.extend_from_slice(&head);
         let start = out.len();
         write(out);
         let length = (out.len() - start) as u16;
@@ -198,9 +199,10 @@ impl<'a> Reply<'a> {
         if truncated {
             flags |= TRUNCATED;
         }
-        self.out[2..4].copy_from_slice(&flags.to_be_bytes());
-        for (at, count) in (4..HEADER).step_by(2).zip(self.counts) {
-            self.out[at..at + 2].copy_from_slice(&count.to_be_bytes());
+        let header: &mut [u8; HEADER] = self.out.first_chunk_mut().expect("a reply begins with a header");
+        header[2..4].copy_from_slice(&flags.to_be_bytes());
+        for (place, count) in header[4..].as_chunks_mut().0.iter_mut().zip(self.counts) {
+            *place = count.to_be_bytes();
         }
     }
 }

@@ -13,7 +13,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // A jail's settings name the sources it reads; the sources themselves stay out of sight.
     ("jail", &["filter", "source", "ip", "clock"]),
     ("store", &["jail", "source", "ip", "clock"]),
-    ("dataset", &["ip", "clock"]),
+    ("dataset", &["ip", "clock", "sys"]),
     ("list", &["store", "dataset", "ip", "clock"]),
     ("zone", &["list", "dataset", "ip", "clock"]),
     ("dns", &["zone", "list", "ip", "clock", "sys"]),
