@@ -80,6 +80,12 @@ impl DataSet for Addresses<u32> {
         asked.ipv4().is_some_and(|address| self.add(address.to_bits(), address.into(), asked, records))
     }
 
+    fn prefetch(&self, address: IpAddr) {
+        if let IpAddr::V4(address) = address {
+            self.ranges.prefetch(address.to_bits());
+        }
+    }
+
     fn has_below(&self, asked: &Asked<'_>) -> bool {
         asked.ipv4_networks().any(|(first, last)| self.ranges.any_within(first, last))
     }
@@ -94,6 +100,12 @@ impl DataSet for Addresses<u128> {
         match asked.address() {
             Some(address @ IpAddr::V6(ipv6)) => self.add(ipv6.to_bits(), address, asked, records),
             _ => false,
+        }
+    }
+
+    fn prefetch(&self, address: IpAddr) {
+        if let IpAddr::V6(address) = address {
+            self.ranges.prefetch(address.to_bits());
         }
     }
 

@@ -32,6 +32,7 @@ mod types;
 mod value;
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 
 pub use acl::{ACL, Acl, ClientText, Clients, ParseClientTextError, Treatment, load_acl};
 pub use aclkey::{Keys, load_keys};
@@ -49,6 +50,9 @@ pub use types::{is_type, type_names};
 pub trait DataSet: Send + Sync + Debug {
     /// Adds what it has for a name to `records`, and says whether it has the name at all, even without records.
     fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool;
+
+    /// Has what is looked at for `address` fetched from memory, if that takes long.
+    fn prefetch(&self, _address: IpAddr) {}
 
     /// Whether it has any name below the one that is asked for (RFC 4592, section 2.2.2). What is excluded does not count.
     fn has_below(&self, asked: &Asked<'_>) -> bool;

@@ -67,13 +67,17 @@ impl<N: Number> Ranges<N> {
 
     /// What is so at `number`.
     pub(super) fn get(&self, number: N) -> Option<Id> {
-        let choice = self.firsts.last_choice(number)?;
-        // The end that counts is among these. Fetching them beside the last choice saves waiting twice, which is most of the time
-        // that a look-up among very many takes.
+        let (last, id) = self.ends[self.firsts.last_up_to(number)?];
+        (number <= last).then_some(id)
+    }
+
+    /// Has what [`get`](Self::get) looks at last fetched from memory. Among very many ranges, waiting for that is most of the time
+    /// it takes; what is looked at before is little, and near.
+    pub(super) fn prefetch(&self, number: N) {
+        let Some(choice) = self.firsts.last_choice(number) else { return };
+        self.firsts.levels[0][choice].0.iter().step_by(LINE / size_of::<N>()).for_each(prefetch);
         let ends = self.ends[choice * STEP..].iter().take(STEP);
         ends.step_by(LINE / size_of::<(N, Id)>()).for_each(prefetch);
-        let (last, id) = self.ends[self.firsts.in_choice(choice, number)?];
-        (number <= last).then_some(id)
     }
 
     /// Whether anything is so from `first` to `last`.
@@ -124,7 +128,9 @@ impl<N: Number> Steps<N> {
 
     /// The place of the last number that is not above `number`.
     fn last_up_to(&self, number: N) -> Option<usize> {
-        self.in_choice(self.last_choice(number)?, number)
+        let choice = self.last_choice(number)?;
+        let place = choice * STEP + self.levels[0][choice].up_to(number).checked_sub(1)?;
+        Some(place.min(self.count - 1))
     }
 
     /// The place of the last choice, among whose numbers is the last one that is not above `number`.
@@ -136,12 +142,6 @@ impl<N: Number> Steps<N> {
         }
         // Those that stand in a choice again lead to a place behind the last.
         Some(place.min(all.len().checked_sub(1)?))
-    }
-
-    /// The place of the last number of a last choice that is not above `number`.
-    fn in_choice(&self, choice: usize, number: N) -> Option<usize> {
-        let place = choice * STEP + self.levels[0][choice].up_to(number).checked_sub(1)?;
-        Some(place.min(self.count - 1))
     }
 }
 

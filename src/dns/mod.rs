@@ -91,10 +91,28 @@ pub enum Error {
     Start(io::Error),
 }
 
+/// A query, who asks, and where the reply goes, which is empty at first.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The query.
+    pub query: &'a [u8],
+    /// Who asks.
+    pub peer: Peer,
+    /// The reply.
+    pub reply: &'a mut Vec<u8>,
+}
+
 /// What answers queries. Shared by all threads.
-pub trait Respond: Send + Sync + 'static {
+pub trait Respond: Send + Sync + Sized + 'static {
     /// Appends the reply to `query` to `reply`, which is empty; leaving it empty means silence.
     fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>);
+
+    /// Does the same for requests that have come together, and for each of them whatever becomes of the others.
+    fn respond_all(&self, requests: &mut [Request<'_>]) {
+        for Request { query, peer, reply } in requests {
+            ask(self, query, peer, reply);
+        }
+    }
 
     /// Counts a query that got no reply for a reason of the servers'.
     fn dropped(&self, reason: Dropped);
@@ -194,16 +212,19 @@ impl Drop for Server {
     }
 }
 
-/// Has `query` answered and says whether there is a reply. A panic is counted and ends in silence: the next
-/// query finds the server where the last one left it.
+/// Has `query` answered and says whether there is a reply.
 fn ask<R: Respond>(responder: &R, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) -> bool {
     reply.clear();
-    let asked = catch_unwind(AssertUnwindSafe(|| responder.respond(query, peer, reply)));
-    if asked.is_err() {
+    if guarded(responder, || responder.respond(query, peer, reply)).is_none() {
         reply.clear();
-        responder.dropped(Dropped::Panic);
     }
     !reply.is_empty()
+}
+
+/// Does `work`. A panic is counted and ends in `None`: the next query finds the server where the last one left it.
+fn guarded<R: Respond, T>(responder: &R, work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    done.inspect_err(|_| responder.dropped(Dropped::Panic)).ok()
 }
 
 /// Binds one port for UDP and TCP.

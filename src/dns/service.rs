@@ -4,15 +4,17 @@ use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use smallvec::SmallVec;
 
 use super::counters::Dropped;
 use super::limits::{Fate, RateLimit, RateLimits, is_answer};
 use super::seen::{Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
-use super::{Peer, Respond, Transport};
+use super::{Peer, Request, Respond, Transport, guarded};
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::zone::{KeyCount, Outcome, Zone, Zones, answer, truncate};
+use crate::sys::udp::BATCH;
+use crate::zone::{KeyCount, Outcome, Pending, Zone, Zones, answer_pending, truncate};
 
 /// Zones, a clock and counters: all that answering takes.
 pub struct Service {
@@ -120,6 +122,18 @@ impl Service {
         self.seen.top(limit)
     }
 
+    /// Answers a query that has been read with the zones of `served`.
+    fn answer(&self, served: &Served, pending: &Pending, now: Timestamp, request: &mut Request<'_>) {
+        let Request { query, peer, reply } = request;
+        let outcome = answer_pending(pending, &served.zones, query, peer, now, reply);
+        if let Some(limits) = &served.limits
+            && !self.limit(limits, &outcome, peer, now, reply)
+        {
+            return;
+        }
+        self.seen.note(&served.counted, &outcome, query, peer, reply, now);
+    }
+
     /// Cuts a reply short or takes it back where its network gets too many; whether it is sent.
     fn limit(
         &self,
@@ -156,14 +170,23 @@ impl Service {
 impl Respond for Service {
     fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) {
         let served = self.served.load();
+        let pending = Pending::read(&served.zones, query);
+        self.answer(&served, &pending, self.clock.now(), &mut Request { query, peer: *peer, reply });
+    }
+
+    /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.
+    fn respond_all(&self, requests: &mut [Request<'_>]) {
+        let served = self.served.load();
         let now = self.clock.now();
-        let outcome = answer(&served.zones, query, peer, now, reply);
-        if let Some(limits) = &served.limits
-            && !self.limit(limits, &outcome, peer, now, reply)
-        {
-            return;
+        let mut all = SmallVec::<[Option<Pending>; BATCH]>::new();
+        let read = |request: &Request<'_>| guarded(self, || Pending::read(&served.zones, request.query));
+        all.extend(requests.iter().map(read));
+        for (pending, request) in all.iter().zip(requests) {
+            let Some(pending) = pending else { continue };
+            if guarded(self, || self.answer(&served, pending, now, request)).is_none() {
+                request.reply.clear();
+            }
         }
-        self.seen.note(&served.counted, &outcome, query, peer, reply, now);
     }
 
     fn dropped(&self, reason: Dropped) {

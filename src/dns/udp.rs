@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{Dropped, Peer, Respond, Transport, ask};
-use crate::sys::udp::{Batch, Datagram, UdpSocket};
+use smallvec::SmallVec;
+
+use super::{Dropped, Peer, Request, Respond, Transport};
+use crate::sys::udp::{BATCH, Batch, Datagram, UdpSocket};
 
 /// A longer query has nothing to say to a blocklist: a name has at most 255 octets, and what EDNS adds is small.
 const LONGEST_QUERY: usize = 4096;
@@ -44,17 +46,24 @@ fn run<R: Respond>(socket: &UdpSocket, responder: &R, stop: &AtomicBool) {
 }
 
 fn exchange<R: Respond>(socket: &UdpSocket, responder: &R, batch: &mut Batch) {
-    for datagram in batch.filled_mut() {
-        if let Err(reason) = answer(responder, datagram) {
-            responder.dropped(reason);
-        }
-    }
+    answer(responder, batch);
     for _ in 0..socket.send(batch) {
         responder.dropped(Dropped::Unsent);
     }
 }
 
-fn answer<R: Respond>(responder: &R, datagram: &mut Datagram) -> Result<(), Dropped> {
+fn answer<R: Respond>(responder: &R, batch: &mut Batch) {
+    let mut requests = SmallVec::<[Request<'_>; BATCH]>::new();
+    for datagram in batch.filled_mut() {
+        match request(datagram) {
+            Ok(request) => requests.push(request),
+            Err(reason) => responder.dropped(reason),
+        }
+    }
+    responder.respond_all(&mut requests);
+}
+
+fn request(datagram: &mut Datagram) -> Result<Request<'_>, Dropped> {
     if datagram.is_truncated() {
         return Err(Dropped::Oversized);
     }
@@ -62,8 +71,7 @@ fn answer<R: Respond>(responder: &R, datagram: &mut Datagram) -> Result<(), Drop
     let sender = datagram.peer().filter(|peer| peer.port() != 0);
     let peer = Peer { address: sender.ok_or(Dropped::PortZero)?.ip(), transport: Transport::Udp };
     let (query, reply) = datagram.query_and_reply();
-    ask(responder, query, &peer, reply);
-    Ok(())
+    Ok(Request { query, peer, reply })
 }
 
 /// The wait was over, or a signal came.

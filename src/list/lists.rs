@@ -1,5 +1,6 @@
 //! Where readers find the latest version of each zone's list.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
@@ -21,6 +22,14 @@ pub struct Published {
     pub list: List,
     /// The data sets beside them.
     pub sets: Arc<[PublishedSet]>,
+}
+
+impl Published {
+    /// Has what is looked at first for `address` fetched from memory.
+    pub fn prefetch(&self, address: IpAddr) {
+        self.list.prefetch(address);
+        self.sets.iter().for_each(|published| published.set.prefetch(address));
+    }
 }
 
 impl Lists {

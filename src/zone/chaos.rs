@@ -2,7 +2,7 @@
 //! never, which helps attackers only.
 
 use super::Server;
-use super::answer::TYPE_TXT;
+use super::lookup::TYPE_TXT;
 use super::query::Question;
 
 /// RFC 1035, section 3.2.4.

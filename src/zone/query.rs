@@ -22,6 +22,9 @@ pub(super) const TYPE_OPT: u16 = 41;
 /// Set in OPT by who understands DNSSEC; a reply repeats it (RFC 3225, section 3).
 pub(super) const DNSSEC_OK: u16 = 0x8000;
 
+/// The opcode of a query (RFC 1035, section 4.1.1).
+pub(super) const OPCODE_QUERY: u8 = 0;
+
 /// A header that was there in full.
 #[derive(Clone, Copy)]
 pub(super) struct Header {
@@ -75,18 +78,22 @@ impl Header {
         ((self.flags >> 11) & 0xf) as u8
     }
 
-    /// Reads what follows the header, up to the last octet.
-    pub(super) fn read_body<'a>(
-        self,
-        query: &'a [u8],
-        question: &mut Question,
-    ) -> Result<Option<Edns<'a>>, Malformed> {
+    /// Reads the question.
+    pub(super) fn read_question(self, query: &[u8]) -> Result<Question, Malformed> {
         // More than one question has no meaning (RFC 9619, section 4); none has no use.
         if self.counts[0] != 1 {
             return Err(Malformed);
         }
-        let mut rest = Rest { packet: query, at: HEADER };
-        rest.question(question)?;
+        Rest { packet: query, at: HEADER }.question()
+    }
+
+    /// Reads what follows the question, up to the last octet.
+    pub(super) fn read_behind<'a>(
+        self,
+        query: &'a [u8],
+        question: &Question,
+    ) -> Result<Option<Edns<'a>>, Malformed> {
+        let mut rest = Rest { packet: query, at: question.end };
         let edns = self.read_records(&mut rest)?;
         if rest.at != query.len() {
             return Err(Malformed);
@@ -123,8 +130,7 @@ impl Header {
 }
 
 impl Question {
-    /// To be read into: it is too large to be moved about.
-    pub(super) fn empty() -> Self {
+    fn empty() -> Self {
         Self {
             name: [0; NAME_SPACE],
             length: 0,
@@ -213,12 +219,13 @@ impl<'a> Rest<'a> {
         Ok(u16::from_be_bytes([octets[0], octets[1]]))
     }
 
-    fn question(&mut self, question: &mut Question) -> Result<(), Malformed> {
-        self.name(question)?;
+    fn question(&mut self) -> Result<Question, Malformed> {
+        let mut question = Question::empty();
+        self.name(&mut question)?;
         question.kind = self.word()?;
         question.class = self.word()?;
         question.end = self.at;
-        Ok(())
+        Ok(question)
     }
 
     /// Reads the name of a question. A pointer has nothing to point to there, and other label types are obsolete

@@ -255,3 +255,11 @@ fn records(mut written: &[u8]) -> impl Iterator<Item = &[u8]> {
         Some(&record[RECORD_HEAD..])
     })
 }
+
+/// Writes one character-string: its length, then the text (RFC 1035, section 3.3).
+pub(super) fn write_text(out: &mut Vec<u8>, render: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    out.push(0);
+    render(out);
+    out[start] = (out.len() - start - 1) as u8;
+}

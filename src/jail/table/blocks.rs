@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::packed::{Head, Packed, SHORTEST};
+use crate::sys::prefetch::prefetch;
 
 /// All packed bans.
 #[derive(Clone)]
@@ -35,6 +36,13 @@ impl Blocks {
     pub(super) fn chunk(&self, high: u16) -> Option<&Chunk> {
         let [block, chunk] = high.to_be_bytes();
         self.0[usize::from(block)].as_ref()?[usize::from(chunk)].as_deref()
+    }
+
+    /// Has the chunk of the network whose first 16 bits are `high` fetched from memory.
+    pub(super) fn prefetch(&self, high: u16) {
+        if let Some(chunk) = self.chunk(high) {
+            prefetch(chunk);
+        }
     }
 
     /// All chunks from `first` to `last` that there are, with the first 16 bits of their network.
@@ -115,8 +123,9 @@ impl Chunk {
         let lengths = (SHORTEST..=length).rev().filter(|length| self.lengths & bit(*length) != 0);
         lengths.flat_map(move |length| {
             let network = low & mask(length);
-            let bans = self.bans[self.first(network)..].iter().zip(&self.lows[self.first(network)..]);
-            let here = bans.take_while(move |(_, low)| **low == network).map(|(ban, low)| (*low, *ban));
+            let start = self.first(network);
+            let bans = self.lows[start..].iter().zip(&self.bans[start..]);
+            let here = bans.take_while(move |(low, _)| **low == network).map(|(low, ban)| (*low, *ban));
             here.filter(move |(_, ban)| ban.head().length() == length)
         })
     }

@@ -1,0 +1,93 @@
+//! Queries that are read and not answered yet. While others are read, what the answer takes comes from memory, which takes
+//! longer than all the rest.
+
+use super::admission::Refused;
+use super::query::{Header, OPCODE_QUERY, Question};
+use super::{Zone, Zones};
+use crate::clock::Timestamp;
+use crate::ip::{Reversed, read_reversed};
+
+/// A query that is read as far as its question goes.
+pub struct Pending {
+    /// Its header, if it is long enough for one.
+    pub(super) header: Option<Header>,
+    /// Its question, if it is a query with one that can be read.
+    pub(super) question: Option<Question>,
+    /// The index of the zone the question belongs to, and how many labels it has before the origin.
+    pub(super) zone: Option<(usize, usize)>,
+    /// What they are, where no key stands among them.
+    pub(super) below: Option<Below>,
+}
+
+impl Pending {
+    /// Reads the question of `query`, and has fetched what `zones` have for it.
+    pub fn read(zones: &Zones, query: &[u8]) -> Self {
+        let header = Header::read(query);
+        let is_query = |header: &Header| !header.is_response() && header.opcode() == OPCODE_QUERY;
+        let question = header.filter(is_query).and_then(|header| header.read_question(query).ok());
+        let zone = question.as_ref().and_then(|question| zones.find(question));
+        let mut pending = Self { header, question, zone, below: None };
+        pending.look_below(zones);
+        pending
+    }
+
+    fn look_below(&mut self, zones: &Zones) {
+        let (Some(question), Some((index, origin))) = (&self.question, self.zone) else { return };
+        let zone = &zones.zones()[index];
+        if zone.keys().is_none() {
+            let below = self.below.insert(Below::new(zone, question, origin));
+            if let Some(Reversed::Address(address)) = below.reversed {
+                zones.lists().latest(index).prefetch(address);
+            }
+        }
+    }
+}
+
+/// What stands before the origin, and before the key and the name of the sublist there.
+#[derive(Clone, Copy)]
+pub(super) struct Below {
+    /// How many labels.
+    pub(super) labels: usize,
+    /// The sublist that is asked alone.
+    pub(super) sublist: Option<u16>,
+    /// What the labels mean as a reversed address.
+    pub(super) reversed: Option<Reversed>,
+    /// Whether a key stands there that is known.
+    pub(super) has_key: bool,
+}
+
+impl Below {
+    /// Of the first `labels`, which stand before the origin or the key.
+    fn new(zone: &Zone, question: &Question, labels: usize) -> Self {
+        let last = question.labels(labels).iter().next_back();
+        let sublist = last.and_then(|label| zone.sublists().number(label));
+        let labels = labels - usize::from(sublist.is_some());
+        Self { labels, sublist, reversed: read_reversed(question.labels(labels).iter()), has_key: false }
+    }
+}
+
+/// What stands before the key, which counts as used where a listing could be the answer. The zone itself and the names that
+/// lead to a zone in it are there without a key: resolvers ask for them on their way (RFC 9156).
+pub(super) fn with_key(
+    zone: &Zone,
+    question: &Question,
+    origin: usize,
+    zones: &Zones,
+    now: Timestamp,
+) -> Result<Below, Refused> {
+    let Some(keys) = zone.keys() else {
+        return Ok(Below::new(zone, question, origin));
+    };
+    let Some(label) = question.labels(origin).iter().next_back() else {
+        return Ok(Below::new(zone, question, origin));
+    };
+    if zones.is_between(question.name_from(0)) {
+        return Ok(Below::new(zone, question, origin));
+    }
+    let key = keys.find(label, now)?;
+    let below = Below::new(zone, question, origin - 1);
+    if !matches!(below.reversed, Some(Reversed::Partial { .. })) {
+        keys.spend(key, now)?;
+    }
+    Ok(Below { has_key: true, ..below })
+}
