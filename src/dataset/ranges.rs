@@ -138,9 +138,10 @@ impl<N: Number> Steps<N> {
         let (all, above) = self.levels.split_first()?;
         let mut place = 0;
         for level in above.iter().rev() {
-            place = place * STEP + level[place.min(level.len() - 1)].up_to(number).checked_sub(1)?;
+            // Those that stand in a choice again lead to a place behind the last.
+            place = place.min(level.len() - 1);
+            place = place * STEP + level[place].up_to(number).checked_sub(1)?;
         }
-        // Those that stand in a choice again lead to a place behind the last.
         Some(place.min(all.len().checked_sub(1)?))
     }
 }
@@ -278,6 +279,19 @@ mod tests {
             for number in 0..90 {
                 let expected = within(&fine, number).or_else(|| within(&coarse, number));
                 prop_assert_eq!(within(&all, number), expected, "{} in {:?}", number, all);
+            }
+        }
+    }
+
+    /// The number of ranges for which steps are just full, or one more is needed.
+    #[test]
+    fn every_one_of_many_ranges_is_found() {
+        for count in [1, 15, 16, 17, 255, 256, 257, 300, 4095, 4096, 4097, 5000] {
+            let range = |at| Range { first: 3 * at, last: 3 * at + 1, value: at };
+            let ranges = Ranges::new((0..count).map(range));
+            for number in 0..3 * count + 3 {
+                let expected = (number % 3 < 2 && number / 3 < count).then_some(number / 3);
+                assert_eq!(ranges.get(number), expected, "{number} of {count}");
             }
         }
     }

@@ -170,7 +170,8 @@ impl Service {
 impl Respond for Service {
     fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) {
         let served = self.served.load();
-        let pending = Pending::read(&served.zones, query);
+        let mut pending = Pending::default();
+        pending.read(&served.zones, query);
         self.answer(&served, &pending, self.clock.now(), &mut Request { query, peer: *peer, reply });
     }
 
@@ -178,11 +179,15 @@ impl Respond for Service {
     fn respond_all(&self, requests: &mut [Request<'_>]) {
         let served = self.served.load();
         let now = self.clock.now();
-        let mut all = SmallVec::<[Option<Pending>; BATCH]>::new();
-        let read = |request: &Request<'_>| guarded(self, || Pending::read(&served.zones, request.query));
-        all.extend(requests.iter().map(read));
+        let mut all = SmallVec::<[Pending; BATCH]>::new();
+        all.resize_with(requests.len(), Pending::default);
+        for (pending, request) in all.iter_mut().zip(&*requests) {
+            if guarded(self, || pending.read(&served.zones, request.query)).is_none() {
+                // As if nothing had come: there is no reply.
+                *pending = Pending::default();
+            }
+        }
         for (pending, request) in all.iter().zip(requests) {
-            let Some(pending) = pending else { continue };
             if guarded(self, || self.answer(&served, pending, now, request)).is_none() {
                 request.reply.clear();
             }

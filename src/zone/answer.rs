@@ -52,7 +52,9 @@ struct Understood {
 /// Writes the reply to `query` into `out`, which is cleared first, or says why there is none. Nothing is allocated for
 /// an address once `out` has grown to the size of a reply.
 pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mut Vec<u8>) -> Outcome {
-    answer_pending(&Pending::read(zones, query), zones, query, peer, now, out)
+    let mut pending = Pending::default();
+    pending.read(zones, query);
+    answer_pending(&pending, zones, query, peer, now, out)
 }
 
 /// The same where `query` has been read, with the same `zones`, as `pending`.

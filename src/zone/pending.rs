@@ -2,12 +2,13 @@
 //! longer than all the rest.
 
 use super::admission::Refused;
-use super::query::{Header, OPCODE_QUERY, Question};
+use super::query::{Header, Question};
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
 use crate::ip::{Reversed, read_reversed};
 
 /// A query that is read as far as its question goes.
+#[derive(Default)]
 pub struct Pending {
     /// Its header, if it is long enough for one.
     pub(super) header: Option<Header>,
@@ -20,15 +21,17 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Reads the question of `query`, and has fetched what `zones` have for it.
-    pub fn read(zones: &Zones, query: &[u8]) -> Self {
-        let header = Header::read(query);
-        let is_query = |header: &Header| !header.is_response() && header.opcode() == OPCODE_QUERY;
-        let question = header.filter(is_query).and_then(|header| header.read_question(query).ok());
-        let zone = question.as_ref().and_then(|question| zones.find(question));
-        let mut pending = Self { header, question, zone, below: None };
-        pending.look_below(zones);
-        pending
+    /// Reads the question of `query`, and has fetched what `zones` have for it; once.
+    pub fn read(&mut self, zones: &Zones, query: &[u8]) {
+        self.header = Header::read(query);
+        let Some(header) = self.header.filter(|header| header.asks()) else { return };
+        let question = self.question.insert(Question::empty());
+        if header.read_question(query, question).is_err() {
+            self.question = None;
+            return;
+        }
+        self.zone = zones.find(question);
+        self.look_below(zones);
     }
 
     fn look_below(&mut self, zones: &Zones) {

@@ -74,17 +74,22 @@ impl Header {
         self.flags & 0x8000 != 0
     }
 
+    /// Whether it is that of a query, and not of a response or of another kind of message.
+    pub(super) fn asks(self) -> bool {
+        !self.is_response() && self.opcode() == OPCODE_QUERY
+    }
+
     pub(super) fn opcode(self) -> u8 {
         ((self.flags >> 11) & 0xf) as u8
     }
 
-    /// Reads the question.
-    pub(super) fn read_question(self, query: &[u8]) -> Result<Question, Malformed> {
+    /// Reads the question into `question`, as it is too large to be moved about.
+    pub(super) fn read_question(self, query: &[u8], question: &mut Question) -> Result<(), Malformed> {
         // More than one question has no meaning (RFC 9619, section 4); none has no use.
         if self.counts[0] != 1 {
             return Err(Malformed);
         }
-        Rest { packet: query, at: HEADER }.question()
+        Rest { packet: query, at: HEADER }.question(question)
     }
 
     /// Reads what follows the question, up to the last octet.
@@ -130,7 +135,8 @@ impl Header {
 }
 
 impl Question {
-    fn empty() -> Self {
+    /// To be read into.
+    pub(super) fn empty() -> Self {
         Self {
             name: [0; NAME_SPACE],
             length: 0,
@@ -219,13 +225,12 @@ impl<'a> Rest<'a> {
         Ok(u16::from_be_bytes([octets[0], octets[1]]))
     }
 
-    fn question(&mut self) -> Result<Question, Malformed> {
-        let mut question = Question::empty();
-        self.name(&mut question)?;
+    fn question(&mut self, question: &mut Question) -> Result<(), Malformed> {
+        self.name(question)?;
         question.kind = self.word()?;
         question.class = self.word()?;
         question.end = self.at;
-        Ok(question)
+        Ok(())
     }
 
     /// Reads the name of a question. A pointer has nothing to point to there, and other label types are obsolete
