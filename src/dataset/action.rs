@@ -28,6 +28,10 @@ const ACTIONS: &[(&[u8], Action)] = &[
     (b"empty", Action::Empty),
 ];
 
+/// What is wrong with anything else.
+const UNKNOWN: &str = "it is none of :pass, :refuse, :ignore and :empty, and its code is neither an IPv4 address such as \
+                       127.0.0.2 nor a number from 1 to 255";
+
 impl Action {
     /// Reads what stands behind a client or a key; `default` if there is nothing.
     pub(super) fn read(text: &[u8], default: Self, reading: &mut Reading) -> Result<Self, Problem> {
@@ -36,12 +40,19 @@ impl Action {
             return Ok(default);
         }
         if let [b':' | b'=', word @ ..] = text
-            && let Some((_, action)) =
-                ACTIONS.iter().find(|(known, _)| word.trim_ascii().eq_ignore_ascii_case(known))
+            && let Some(action) = Self::named(word.trim_ascii_start())
         {
-            return Ok(*action);
+            return Ok(action);
         }
-        let written = Written::read(text, &reading.default)?;
+        let written = Written::read(text, &reading.default).map_err(|_| UNKNOWN)?;
         Ok(Self::List(reading.values.id(written)))
+    }
+
+    /// The action whose name `text` begins with; what stands behind it has no meaning.
+    fn named(text: &[u8]) -> Option<Self> {
+        let is_end = |byte: &u8| byte.is_ascii_whitespace() || *byte == b':';
+        let word = &text[..text.iter().position(is_end).unwrap_or(text.len())];
+        let found = ACTIONS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known));
+        found.map(|(_, action)| *action)
     }
 }

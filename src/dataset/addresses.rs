@@ -80,6 +80,10 @@ impl DataSet for Addresses<u32> {
         asked.ipv4().is_some_and(|address| self.add(address.to_bits(), address.into(), asked, records))
     }
 
+    fn could_have(&self, asked: &Asked<'_>) -> bool {
+        asked.ipv4().is_some()
+    }
+
     fn prefetch(&self, address: IpAddr) {
         if let IpAddr::V4(address) = address {
             self.ranges.prefetch(address.to_bits());
@@ -101,6 +105,10 @@ impl DataSet for Addresses<u128> {
             Some(address @ IpAddr::V6(ipv6)) => self.add(ipv6.to_bits(), address, asked, records),
             _ => false,
         }
+    }
+
+    fn could_have(&self, asked: &Asked<'_>) -> bool {
+        matches!(asked.address(), Some(IpAddr::V6(_)))
     }
 
     fn prefetch(&self, address: IpAddr) {

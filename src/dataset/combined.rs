@@ -104,6 +104,10 @@ impl DataSet for Combined {
         found
     }
 
+    fn could_have(&self, asked: &Asked<'_>) -> bool {
+        self.asked(asked).iter().any(|(set, asked)| set.could_have(asked))
+    }
+
     fn has_below(&self, asked: &Asked<'_>) -> bool {
         let leads = |origin: &Origin| {
             let count = origin.len().checked_sub(asked.labels().len());

@@ -102,6 +102,10 @@ impl DataSet for Domains {
         values.map(add).fold(false, |any, added| any | added)
     }
 
+    fn could_have(&self, asked: &Asked<'_>) -> bool {
+        !asked.is_apex()
+    }
+
     fn has_below(&self, asked: &Asked<'_>) -> bool {
         let top = names::key(asked.labels()).len();
         let lists = |said: &[Option<Id>]| !said.is_empty() && said.iter().all(Option::is_some);

@@ -96,6 +96,11 @@ impl DataSet for Generic {
         true
     }
 
+    /// Its records are no listings.
+    fn could_have(&self, _asked: &Asked<'_>) -> bool {
+        false
+    }
+
     fn has_below(&self, asked: &Asked<'_>) -> bool {
         let top = names::key(asked.labels()).len();
         self.names.within(asked).any(|(key, _)| key.len() > top)

@@ -1,6 +1,8 @@
 //! `ip4trie`: IPv4 networks inside of each other, and IPv6 networks among them. The longest that holds an address counts, and of
 //! equal ones the first. Entries may have a condition.
 
+use std::net::IpAddr;
+
 use super::addresses::Addresses;
 use super::answer::{Asked, Records};
 use super::builder::{Builder, Done, Problem, Reading};
@@ -58,6 +60,15 @@ struct Both {
 impl DataSet for Both {
     fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool {
         self.ipv4.find(asked, records) | self.ipv6.find(asked, records)
+    }
+
+    fn could_have(&self, asked: &Asked<'_>) -> bool {
+        self.ipv4.could_have(asked) || self.ipv6.could_have(asked)
+    }
+
+    fn prefetch(&self, address: IpAddr) {
+        self.ipv4.prefetch(address);
+        self.ipv6.prefetch(address);
     }
 
     fn has_below(&self, asked: &Asked<'_>) -> bool {

@@ -51,6 +51,9 @@ pub trait DataSet: Send + Sync + Debug {
     /// Adds what it has for a name to `records`, and says whether it has the name at all, even without records.
     fn find<'a>(&'a self, asked: &Asked<'a>, records: &mut Records<'a>) -> bool;
 
+    /// Whether it is a list that could have this name: one of addresses, or of names.
+    fn could_have(&self, asked: &Asked<'_>) -> bool;
+
     /// Has what is looked at for `address` fetched from memory, if that takes long.
     fn prefetch(&self, _address: IpAddr) {}
 

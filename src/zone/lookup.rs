@@ -1,6 +1,6 @@
 //! What a zone has for a question: its own records, what its list and its data sets say, and what it says where there is nothing.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::admission::ListedFor;
 use super::outcome::Subject;
@@ -48,13 +48,16 @@ impl Lookup<'_> {
     /// Whether there is anything to answer from. Where no bans are published and all data sets are too old or could not be
     /// read, saying that nothing is listed would be a lie: a resolver has to ask another server (RFC 2308, section 7.1).
     pub(super) fn has_data(&self) -> bool {
-        let publishes_bans = match self.below.sublist {
-            None => !self.zone.settings().publish.is_empty(),
-            Some(sublist) => self.zone.sublists().has_rules(sublist),
-        };
         let is_data =
             |one: &PublishedSet| !one.is_test && one.is_in(self.below.sublist) && one.is_fresh(self.now);
-        publishes_bans || self.sets.iter().any(is_data)
+        self.publishes_bans() || self.sets.iter().any(is_data)
+    }
+
+    fn publishes_bans(&self) -> bool {
+        match self.below.sublist {
+            None => !self.zone.settings().publish.is_empty(),
+            Some(sublist) => self.zone.sublists().has_rules(sublist),
+        }
     }
 
     /// What the question is about, of whose name this was found.
@@ -83,16 +86,31 @@ impl Lookup<'_> {
         }
         match (listed, self.below.reversed) {
             (ListedFor::Zone, _) => self.find(zones, reply).max(self.find_in_sets(true, reply)),
-            (ListedFor::Everybody(acl, value), Some(Reversed::Address(_))) => {
+            (ListedFor::Everybody(acl, value), _) if self.could_be_listed() => {
                 let mut records = Records::new();
                 acl.records(value, client, &mut records);
                 self.add_records(&records, reply);
                 Found::Listed(None)
             }
+            // Every address below is listed.
+            (ListedFor::Everybody(..), Some(Reversed::Partial { .. })) => Found::Name,
             _ if self.below.labels == 0 => self.find(zones, reply).max(self.find_in_sets(false, reply)),
             _ if zones.is_between(self.question.name_from(0)) => Found::Name,
             _ => self.find_in_sets(false, reply),
         }
+    }
+
+    /// Whether a list such as the zone has could have what is asked for. None has 127.0.0.1 (RFC 5782, section 5).
+    fn could_be_listed(&self) -> bool {
+        let address = match self.below.reversed {
+            Some(Reversed::Address(address)) => Some(address),
+            _ => None,
+        };
+        if self.below.labels == 0 || address == Some(Ipv4Addr::LOCALHOST.into()) {
+            return false;
+        }
+        let asked = Asked::new(self.question.labels(self.below.labels), self.below.reversed);
+        (address.is_some() && self.publishes_bans()) || self.sets.iter().any(|one| one.set.could_have(&asked))
     }
 
     /// Adds what answers the question.
