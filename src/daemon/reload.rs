@@ -38,10 +38,10 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// `data` is what the data sets in service were read as, `before` are the zones in service.
+    /// `served` is what the data sets in service were read as, `before` are the zones in service.
     fn read(
         path: &std::path::Path,
-        data: &Data,
+        served: &Data,
         before: &Zones,
         now: Timestamp,
     ) -> Result<Self, Vec<String>> {
@@ -50,8 +50,8 @@ impl Prepared {
         let certificate = certificate::read(config.certificate.as_ref()).map_err(lines)?;
         let own = own_addresses();
         let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
-        let data = Data::load(data_files::sets(&config), data, now);
-        if let Some(missing) = data.missing() {
+        let data = Data::load(data_files::sets(&config), served, now);
+        if let Some(missing) = data.missing(served) {
             return Err(vec![missing]);
         }
         let jails = pipeline::Reconfiguration {

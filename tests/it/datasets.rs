@@ -40,6 +40,15 @@ type = 'dnset'
 files = 'names'
 ";
 
+/// A zone without data sets.
+const OTHER: &str = "
+[[zone]]
+origin = 'other.example.'
+ns = 'ns.other.example.'
+[[zone.publish]]
+jails = '*'
+";
+
 fn write(env: &Env, name: &str, text: &str) {
     fs::write(env.path(name), text).unwrap();
 }
@@ -243,6 +252,13 @@ fn the_start_does_not_fail_for_a_file() {
     let rcode = |name: &str| daemon.ask_name(name, RecordType::A).rcode;
     assert_eq!(rcode("2.0.0.127.bl.example."), ResponseCode::Refused);
     assert_eq!(rcode("bad.example.dom.example."), ResponseCode::ServFail);
+    // Nor does a reload, unless it brings another one that is missing.
+    env.configure(&format!("{guarded}{NAMES}{}", NAMES.replace("dom", "new")));
+    assert_eq!(reload(&env), 422);
+    env.configure(&format!("{guarded}{NAMES}{OTHER}"));
+    assert_eq!(reload(&env), 200);
+    assert_eq!(rcode("2.0.0.127.other.example."), ResponseCode::NoError);
+    assert_eq!(rcode("2.0.0.127.bl.example."), ResponseCode::Refused);
     write(&env, "clients", "0/0 :pass\n");
     write(&env, "names", "bad.example\n");
     until("the files are found", || {

@@ -162,9 +162,10 @@ impl Data {
         self.0.iter().filter(|known| known.set.origin.as_ref() == origin).collect()
     }
 
-    /// What is wrong with a data set that was never read.
-    pub(in crate::daemon) fn missing(&self) -> Option<String> {
-        let mut missing = self.0.iter().filter(|known| known.read.is_none());
+    /// What is wrong with a data set that was never read and that `before` does not have: whoever adds one means it to be served.
+    pub(in crate::daemon) fn missing(&self, before: &Self) -> Option<String> {
+        let is_new = |known: &Known| before.0.iter().all(|other| other.set != known.set);
+        let mut missing = self.0.iter().filter(|known| known.read.is_none() && is_new(known));
         missing.find_map(|known| known.failure.as_ref()).map(|failure| failure.message.clone())
     }
 }

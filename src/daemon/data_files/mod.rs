@@ -82,8 +82,9 @@ pub fn run(settings: &Settings) -> Result<()> {
     let runtime =
         Runtime::new().context("no threads for the servers; the limit on threads may be too low")?;
     let signals = Signals::hear(&runtime)?;
-    let data = Data::load(settings.sets.clone(), &Data::default(), Clock::System.now());
-    if let Some(missing) = data.missing() {
+    let nothing = Data::default();
+    let data = Data::load(settings.sets.clone(), &nothing, Clock::System.now());
+    if let Some(missing) = data.missing(&nothing) {
         bail!(missing);
     }
     let service = Arc::new(Service::new(Arc::new(zones::zones(settings, &data)?), Clock::System));
