@@ -11,7 +11,7 @@ use super::builder::{Problem, Reading};
 use super::condition::Condition;
 use super::ip4;
 use super::ip6trie::network;
-use super::loading::{Error, Loaded, Source, read_lines};
+use super::loading::{Error, Findings, Loaded, Source, read_lines};
 use super::ranges::{Id, Range, Ranges, innermost};
 use super::syntax::Line;
 use super::value::{LONGEST_TEXT, Text, Value};
@@ -178,9 +178,9 @@ pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, 
         ipv6: Vec::new(),
         actions: Vec::new(),
     };
-    let (mut warnings, mut wrong) = (Vec::new(), 0);
+    let mut findings = Findings::default();
     for file in files {
-        read_lines(file, &mut warnings, &mut wrong, |line| building.line(line))?;
+        read_lines(file, &mut findings, |line| building.line(line))?;
         building.default = Action::Ignore;
         building.reading.end_file();
     }
@@ -192,7 +192,7 @@ pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, 
         actions: actions.into(),
         values: reading.finish(None).values,
     };
-    Ok(Loaded { set: acl, header: Header::default(), warnings, wrong })
+    Ok(Loaded { set: acl, header: Header::default(), findings })
 }
 
 /// A list of clients on its way from files.
@@ -251,13 +251,13 @@ impl Building {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Data;
+    use crate::dataset::{Data, Tally};
 
     #[test]
     fn the_longest_network_of_a_client_counts() {
         let text = b"192.0.2.0/24 :refuse\n192.0.2.7 :pass\n0/0 :empty\n2001:db8::/32\n:pass\n2001:db8::1\n198.51.100.0/24 :4:no, $\nx\n";
         let source = Source { name: "acl", bytes: text };
-        let Loaded { set: acl, wrong, warnings, .. } = load_acl(&[source], &Options::default()).unwrap();
+        let Loaded { set: acl, findings, .. } = load_acl(&[source], &Options::default()).unwrap();
         for (client, expected) in [
             ("192.0.2.1", Action::Refuse),
             ("192.0.2.7", Action::Pass),
@@ -270,7 +270,8 @@ mod tests {
         ] {
             assert_eq!(acl.action(client.parse().unwrap()), expected, "{client}");
         }
-        assert_eq!((wrong, warnings[0].line), (1, 8));
+        assert_eq!(findings.files, [Tally { entries: 6, wrong: 1 }]);
+        assert_eq!(findings.warnings[0].line, 8);
         let mut records = Records::new();
         acl.records(0, "198.51.100.9".parse().unwrap(), &mut records);
         assert_eq!(records.len(), 2);

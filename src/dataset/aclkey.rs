@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use super::action::Action;
 use super::answer::{Records, Subject};
 use super::builder::{Problem, Reading};
-use super::loading::{Error, Loaded, Source, read_lines};
+use super::loading::{Error, Findings, Loaded, Source, read_lines};
 use super::syntax::{Line, ends_key};
 use super::value::Value;
 use super::{Header, Options};
@@ -52,13 +52,13 @@ impl Keys {
 pub fn load_keys(files: &[Source<'_>], options: &Options) -> Result<Loaded<Keys>, Error> {
     let mut building =
         Building { reading: Reading::new(options), default: Action::Ignore, actions: HashMap::new() };
-    let (mut warnings, mut wrong) = (Vec::new(), 0);
+    let mut findings = Findings::default();
     for file in files {
-        read_lines(file, &mut warnings, &mut wrong, |line| building.line(line))?;
+        read_lines(file, &mut findings, |line| building.line(line))?;
     }
     let Building { reading, default, actions } = building;
     let keys = Keys { actions, default, values: reading.finish(None).values };
-    Ok(Loaded { set: keys, header: Header::default(), warnings, wrong })
+    Ok(Loaded { set: keys, header: Header::default(), findings })
 }
 
 /// A list of keys on its way from files.
@@ -105,7 +105,7 @@ mod tests {
     fn a_key_has_what_its_line_says() {
         let text = b"$NS 1d ns.example\n:refuse\nsecret :pass\nOther\nquiet :ignore\nlisted :4:no, $\nsecret :empty\na.b :pass\n";
         let source = Source { name: "keys", bytes: text };
-        let Loaded { set: keys, wrong, warnings, .. } = load_keys(&[source], &Options::default()).unwrap();
+        let Loaded { set: keys, findings, .. } = load_keys(&[source], &Options::default()).unwrap();
         for (key, expected) in [
             (Some("secret"), Action::Pass),
             (Some("other"), Action::Refuse),
@@ -116,7 +116,7 @@ mod tests {
         ] {
             assert_eq!(keys.action(key.map(str::as_bytes)), expected, "{key:?}");
         }
-        assert_eq!((keys.len(), wrong, warnings[0].line), (4, 1, 8));
+        assert_eq!((keys.len(), findings.wrong(), findings.warnings[0].line), (4, 1, 8));
         assert!(keys.has(b"quiet") && !keys.has(b"unknown"));
         let mut records = Records::new();
         keys.records(0, "192.0.2.1".parse().unwrap(), &mut records);

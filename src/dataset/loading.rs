@@ -34,10 +34,52 @@ pub struct Loaded<S = Box<dyn DataSet>> {
     pub set: S,
     /// What the files say of the zone.
     pub header: Header,
+    /// What was found in them, line by line.
+    pub findings: Findings,
+}
+
+impl<S> Loaded<S> {
+    /// The same, read from the same files, in another form.
+    pub fn map<T>(self, form: impl FnOnce(S) -> T) -> Loaded<T> {
+        Loaded { set: form(self.set), header: self.header, findings: self.findings }
+    }
+}
+
+/// What was found in files, line by line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Of each file, in their order.
+    pub files: Vec<Tally>,
     /// The first lines that are wrong.
     pub warnings: Vec<Warning>,
-    /// How many lines are wrong.
+}
+
+/// How many lines of a file are what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Lines that list or exclude something.
+    pub entries: usize,
+    /// Lines that were left out.
     pub wrong: usize,
+}
+
+impl Findings {
+    /// How many lines are wrong in all.
+    pub fn wrong(&self) -> usize {
+        self.files.iter().map(|file| file.wrong).sum()
+    }
+
+    /// How many lines are wrong that no warning tells of.
+    pub fn untold(&self) -> usize {
+        self.wrong() - self.warnings.len()
+    }
+
+    fn warn(&mut self, file: &Source<'_>, line: usize, problem: Problem) {
+        if self.warnings.len() < MOST_WARNINGS {
+            let problem = problem.into_owned();
+            self.warnings.push(Warning { file: file.name.to_owned(), line, problem });
+        }
+    }
 }
 
 /// A line that was left out.
@@ -89,30 +131,33 @@ pub fn load(kind: &str, files: &[Source<'_>], options: &Options, now: Timestamp)
         || Error::Type { kind: kind.to_owned(), known: type_names().collect::<Vec<_>>().join(", ") };
     let builder = builder(kind).ok_or_else(unknown)?;
     let mut loading = Loading { builder, reading: Reading::new(options), header: Header::default() };
-    let (mut warnings, mut wrong) = (Vec::new(), 0);
+    let mut findings = Findings::default();
     for file in files {
-        read_lines(file, &mut warnings, &mut wrong, |line| loading.line(line))?;
+        read_lines(file, &mut findings, |line| loading.line(line))?;
         loading.end_file(file, now)?;
     }
     let Loading { builder, reading, header } = loading;
     let ttl = header.ttl.or(options.default_ttl);
-    Ok(Loaded { set: builder.finish(reading.finish(ttl)), header, warnings, wrong })
+    Ok(Loaded { set: builder.finish(reading.finish(ttl)), header, findings })
 }
 
-/// Has every line of a file read, and takes down those that are wrong.
+/// Has every line of a file read, and counts them.
 pub(super) fn read_lines(
     file: &Source<'_>,
-    warnings: &mut Vec<Warning>,
-    wrong: &mut usize,
+    findings: &mut Findings,
     mut read: impl FnMut(Line<'_>) -> Result<(), Problem>,
 ) -> Result<(), Error> {
-    for (line, content) in lines(&unpacked(file)?) {
-        let Err(problem) = read(content) else { continue };
-        *wrong += 1;
-        if warnings.len() < MOST_WARNINGS {
-            warnings.push(Warning { file: file.name.to_owned(), line, problem: problem.into_owned() });
+    let mut tally = Tally::default();
+    for (number, line) in lines(&unpacked(file)?) {
+        match read(line) {
+            Ok(()) => tally.entries += usize::from(line.has_key()),
+            Err(problem) => {
+                tally.wrong += 1;
+                findings.warn(file, number, problem);
+            }
         }
     }
+    findings.files.push(tally);
     Ok(())
 }
 

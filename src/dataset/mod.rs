@@ -40,7 +40,7 @@ pub use action::Action;
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
 pub use labels::{LabelBuf, Labels};
-pub use loading::{Error, Loaded, Source, Warning, load};
+pub use loading::{Error, Findings, Loaded, Source, Tally, Warning, load};
 pub use settings::{Options, Settings};
 pub use syntax::seconds;
 pub use test_points::test_points;

@@ -11,6 +11,13 @@ pub(super) enum Line<'a> {
     Entry(&'a [u8]),
 }
 
+impl Line<'_> {
+    /// Whether it lists or excludes something: it is neither special nor what entries get behind which nothing stands.
+    pub(super) fn has_key(&self) -> bool {
+        matches!(self, Self::Entry([first, ..]) if !matches!(first, b':' | b'='))
+    }
+}
+
 /// The lines of `text` that say something, with their numbers.
 pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = (usize, Line<'_>)> {
     let lines = text.split(|byte| *byte == b'\n').enumerate();

@@ -52,8 +52,8 @@ fn loaded(kind: &str, text: &[u8]) -> Loaded {
 
 /// Loads a data set and asks it for names.
 fn check(kind: &str, text: &str, questions: &[(&str, &str)]) {
-    let Loaded { set, warnings, .. } = loaded(kind, text.as_bytes());
-    assert_eq!(warnings, [], "{kind}");
+    let Loaded { set, findings, .. } = loaded(kind, text.as_bytes());
+    assert_eq!(findings.warnings, [], "{kind}");
     for (name, expected) in questions {
         let name = name.parse::<IpAddr>().map_or_else(|_| (*name).to_owned(), write_reversed);
         assert_eq!(answer(&*set, &name), *expected, "{name} in {kind}");
@@ -208,8 +208,8 @@ mail.example me @ home
             ][..],
         ),
     ] {
-        let Loaded { set, warnings, .. } = loaded(kind, text.as_bytes());
-        assert_eq!(warnings, [], "{kind}");
+        let Loaded { set, findings, .. } = loaded(kind, text.as_bytes());
+        assert_eq!(findings.warnings, [], "{kind}");
         for (name, without, with) in questions {
             let name = name.parse::<IpAddr>().map_or_else(|_| (*name).to_owned(), write_reversed);
             let with = if with.is_empty() { without } else { with };
@@ -345,8 +345,8 @@ fn special_lines_mean_the_same_in_combined_data_sets() {
     for (kind, begin) in [("ip4set", ""), ("combined", "$DATASET ip4set @\n")] {
         let text = format!("{begin}{lines}");
         let source = Source { name: "file", bytes: text.as_bytes() };
-        let Loaded { set, wrong, .. } = load(kind, &[source], &options, NOW).unwrap();
-        assert_eq!((set.len(), wrong), (1, 1), "{kind}");
+        let Loaded { set, findings, .. } = load(kind, &[source], &options, NOW).unwrap();
+        assert_eq!((set.len(), findings.wrong()), (1, 1), "{kind}");
         assert_eq!(answer(&*set, "1.2.0.192"), "60 127.0.0.2", "{kind}");
     }
 }
@@ -354,12 +354,12 @@ fn special_lines_mean_the_same_in_combined_data_sets() {
 #[test]
 fn wrong_lines_are_left_out_and_told() {
     let text = b"192.0.2.1 good\r\n192.0.2.300 x\n$MAXRANGE4 /24\n192.0/16 large\n$WHAT x\n192.0.2.2 :300:\n192.0.2.9/24\n!\n\xff\n192.0.2.3 caf\xe9";
-    let Loaded { set, warnings, wrong, .. } = loaded("ip4set", text);
-    assert_eq!((set.len(), wrong), (2, 7));
-    let lines: Vec<usize> = warnings.iter().map(|warning| warning.line).collect();
+    let Loaded { set, findings, .. } = loaded("ip4set", text);
+    assert_eq!((set.len(), findings.wrong()), (2, 7));
+    let lines: Vec<usize> = findings.warnings.iter().map(|warning| warning.line).collect();
     assert_eq!(lines, [2, 4, 5, 6, 7]);
     assert_eq!(
-        warnings[1].to_string(),
+        findings.warnings[1].to_string(),
         "file:4: it has 65536 addresses, and $MAXRANGE4 allows 256; the line is left out"
     );
 }

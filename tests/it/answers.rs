@@ -244,7 +244,7 @@ fn published(zone: &Zone, list: &StaticList, entries: &str) -> Vec<PublishedSet>
     let StaticList { settings, allow_reserved, sublist } = list;
     let source = Source { name: "set", bytes: entries.as_bytes() };
     let loaded = dataset::load(&settings.kind, &[source], &settings.options, START).unwrap();
-    assert_eq!(loaded.warnings, []);
+    assert_eq!(loaded.findings.warnings, []);
     let one = |set, is_test| PublishedSet {
         set,
         title: "set".into(),

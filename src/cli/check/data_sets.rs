@@ -50,9 +50,10 @@ impl Checked {
     /// What is wrong in its files.
     pub(super) fn warnings(&self, now: Timestamp) -> Vec<String> {
         let Ok(read) = &self.read else { return Vec::new() };
-        let mut warnings: Vec<String> = read.warnings.iter().map(ToString::to_string).collect();
-        if read.wrong > warnings.len() {
-            warnings.push(format!("{}: {} more lines are wrong", self.title, read.wrong - warnings.len()));
+        let mut warnings: Vec<String> = read.findings.warnings.iter().map(ToString::to_string).collect();
+        match read.findings.untold() {
+            0 => {}
+            untold => warnings.push(format!("{}: {untold} more lines are wrong", self.title)),
         }
         if let Some(expires) = read.expires().filter(|expires| *expires <= now) {
             warnings.push(format!(
@@ -69,7 +70,7 @@ impl Checked {
             "set": self.title,
             "name": self.sublist,
             "entries": self.read.as_ref().ok().map(Read::entries),
-            "wrong_lines": self.read.as_ref().ok().map(|read| read.wrong),
+            "wrong_lines": self.read.as_ref().ok().map(|read| read.findings.wrong()),
             "error": self.error(),
         })
     }

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::Set;
 use crate::clock::Timestamp;
-use crate::dataset::{self, Acl, DataSet, Header, Loaded, Source, Warning};
+use crate::dataset::{self, Acl, DataSet, Findings, Header, Loaded, Source};
 use crate::zone::Name;
 
 /// A data set of so many entries that loses more than half of them at once is taken for a damaged one.
@@ -47,10 +47,8 @@ pub struct Read {
     at: Timestamp,
     pub(super) content: Content,
     pub(super) header: Header,
-    /// The first lines that are wrong.
-    pub warnings: Vec<Warning>,
-    /// How many lines are wrong.
-    pub wrong: usize,
+    /// What was found in its files.
+    pub findings: Findings,
 }
 
 /// What a data set is.
@@ -218,9 +216,10 @@ impl Known {
     }
 
     fn take(&mut self, read: Read) {
-        read.warnings.iter().for_each(|warning| warn!("{warning}"));
-        if read.wrong > read.warnings.len() {
-            warn!("{} more lines are wrong", read.wrong - read.warnings.len());
+        read.findings.warnings.iter().for_each(|warning| warn!("{warning}"));
+        match read.findings.untold() {
+            0 => {}
+            untold => warn!("{untold} more lines are wrong"),
         }
         info!("{}: {} entries", self.set.list.settings.title(), read.entries());
         self.read = Some(Arc::new(read));
@@ -288,20 +287,13 @@ pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Read, Unread
     let names: Vec<String> = settings.files.iter().map(|path| path.display().to_string()).collect();
     let sources = names.iter().zip(&contents).map(|(name, bytes)| Source { name, bytes });
     let sources: Vec<Source<'_>> = sources.collect();
-    if settings.is_acl() {
-        let Loaded { set, header, warnings, wrong } = dataset::load_acl(&sources, &settings.options)?;
-        return Ok(Read {
-            stamps,
-            at: now,
-            content: Content::Clients(Arc::new(set)),
-            header,
-            warnings,
-            wrong,
-        });
-    }
-    let Loaded { set, header, warnings, wrong } =
-        dataset::load(&settings.kind, &sources, &settings.options, now)?;
-    Ok(Read { stamps, at: now, content: Content::Set(set.into()), header, warnings, wrong })
+    let Loaded { set: content, header, findings } = if settings.is_acl() {
+        dataset::load_acl(&sources, &settings.options)?.map(|acl| Content::Clients(Arc::new(acl)))
+    } else {
+        let loaded = dataset::load(&settings.kind, &sources, &settings.options, now)?;
+        loaded.map(|set| Content::Set(set.into()))
+    };
+    Ok(Read { stamps, at: now, content, header, findings })
 }
 
 impl Read {
