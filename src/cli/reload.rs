@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
+use super::printable::printable;
 use super::{Exit, Global};
 use crate::http::api::Reloaded;
 
 /// Make the daemon read its configuration again
 ///
-/// If there is an error in it, the errors are shown and everything stays as it is.
+/// If there is an error in it, the errors are shown and everything stays as it is. Otherwise what needs a person is shown, such
+/// as data sets whose files are damaged.
 #[derive(clap::Args)]
 pub struct Args {}
 
@@ -19,6 +21,7 @@ impl Args {
             global.json(&reloaded, out)?;
         }
         global.note("the new configuration is in force");
+        reloaded.warnings.iter().for_each(|warning| global.note(&printable(&format!("warning: {warning}"))));
         Ok(Exit::Done)
     }
 }

@@ -397,8 +397,13 @@ pub struct DaemonSettings {
 }
 
 /// The new configuration is in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reloaded {}
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// What a person should look at all the same, one line each, as under `/readyz`: data sets that are not what their files
+    /// say, logs that are missing.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
 
 /// The new configuration is refused, the old one stays in force: a [`Problem`] with every error found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -208,7 +208,7 @@ pub(super) async fn disallow(
 /// `POST /api/v1/reload`
 pub(super) async fn reload(State(daemon): Daemon) -> Answer<Reloaded> {
     daemon.reload().await.map_err(Refused::not_reloaded)?;
-    Ok(Json(Reloaded {}))
+    Ok(Json(Reloaded { warnings: daemon.health().warnings }))
 }
 
 /// An entry of the allowlist as the API shows it.

@@ -393,7 +393,9 @@ fn orders_go_over_the_socket() {
         "",
         "no longer allowed",
     );
-    check_asks(&["reload"], ("POST /api/v1/reload", Value::Null), (200, json!({})), 0, "", "is in force");
+    let said = "the new configuration is in force\nwarning: zone z.: no\\x1b file\n";
+    let warned = json!({"warnings": ["zone z.: no\u{1b} file"]});
+    check_asks(&["reload"], ("POST /api/v1/reload", Value::Null), (200, warned), 0, "", said);
 }
 
 #[test]

@@ -61,6 +61,12 @@ fn addresses(last: u8) -> String {
     })
 }
 
+fn is_any_stale(env: &Env) -> bool {
+    let metrics = env.get("/metrics").body;
+    let mut stale = metrics.lines().filter(|line| line.starts_with("banzone_dataset_stale{"));
+    stale.any(|line| line.ends_with(" 1"))
+}
+
 fn reload(env: &Env) -> u16 {
     env.request("POST", "/api/v1/reload", "").status
 }
@@ -154,12 +160,7 @@ fn files_are_followed_and_good_data_is_kept() {
     env.configure(&format!("{BOTH}{NAMES}"));
     let daemon = env.start();
     assert!(daemon.lists("198.51.100.1") && !daemon.lists("198.51.100.2"));
-    let stale = || {
-        env.get("/metrics")
-            .body
-            .lines()
-            .any(|line| line.starts_with("banzone_dataset_stale{") && line.ends_with(" 1"))
-    };
+    let stale = || is_any_stale(&env);
     assert!(!stale());
     // By another file in its place, as rsync does it.
     write(&env, "new", &addresses(200));
@@ -178,10 +179,13 @@ fn files_are_followed_and_good_data_is_kept() {
     let metrics = env.get("/metrics").body;
     let failed = metrics.lines().filter(|line| line.starts_with("banzone_dataset_failed_loads_total{"));
     assert_eq!(failed.filter(|line| line.ends_with(" 1")).count(), 1, "{metrics}");
-    let refused = |times| daemon.messages().matches("entries where there were").count() == times;
     let ready = env.get("/readyz");
     assert_eq!(ready.status, 200);
-    assert!(ready.body.contains("warning: zone bl.example.: ip4trie "), "{}", ready.body);
+    assert!(
+        ready.body.contains("warning: zone bl.example.: ") && ready.body.contains("/drop has 20 "),
+        "{}",
+        ready.body
+    );
     fs::remove_file(env.path("drop")).unwrap();
     until("the file is missed", || daemon.messages().contains("cannot read"));
     // Damaged: it begins as gzip does, and is none.
@@ -190,13 +194,58 @@ fn files_are_followed_and_good_data_is_kept() {
     fs::rename(env.path("new"), env.path("drop")).unwrap();
     until("the damage is found", || daemon.messages().contains("it cannot be unpacked"));
     write(&env, "drop", "no addresses\n");
-    until("the garbage is refused", || daemon.messages().contains("has 0 entries where there were 200"));
-    assert!(refused(2) && daemon.lists("198.51.100.199"));
+    until("the garbage is refused", || daemon.messages().contains("has 1 wrong lines and 0 right ones"));
+    assert_eq!(daemon.messages().matches("entries where there were").count(), 1);
+    assert!(daemon.lists("198.51.100.199"));
 
     // Somebody says that it is right so.
     write(&env, "drop", &addresses(3));
     assert_eq!(reload(&env), 200);
     assert!(!daemon.lists("198.51.100.199") && daemon.lists("198.51.100.3") && !stale());
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn small_files_are_kept_from_damage_too() {
+    let env = Env::new("");
+    write(&env, "drop", "198.51.100.1\n");
+    write(&env, "more", "198.51.100.2\n");
+    env.configure(&BOTH.replace("'drop'\ncode", "['drop', 'more']\ncode"));
+    let daemon = env.start();
+    let keeps_both = || {
+        let is_kept = daemon.lists("198.51.100.1") && daemon.lists("198.51.100.2");
+        assert!(is_kept && is_any_stale(&env), "{}", daemon.messages());
+    };
+    let reloaded = || {
+        let (is_done, _, messages) = run(&env, &["reload"]);
+        assert!(is_done && messages.contains("in force"), "{messages}");
+        messages
+    };
+    assert!(!is_any_stale(&env) && !reloaded().contains("warning: "));
+
+    // One file that is empty, or has a head and nothing more: whether that is right so is for a person to say.
+    for head in ["", ":5:$ is bad\n"] {
+        write(&env, "more", head);
+        until("the empty file is refused", || is_any_stale(&env));
+        assert!(daemon.messages().contains("/more has 0 entries where there were 1"));
+        keeps_both();
+        assert!(!reloaded().contains("warning: "));
+        assert!(!is_any_stale(&env) && daemon.lists("198.51.100.1") && !daemon.lists("198.51.100.2"));
+        write(&env, "more", "198.51.100.2\n");
+        until("the file is taken", || daemon.lists("198.51.100.2"));
+    }
+
+    // What is no list at all does not become one by a reload.
+    write(&env, "drop", "<html>\n198.51.100.7\n</html>\n");
+    let garbled = "/drop has 2 wrong lines and 1 right ones";
+    until("the garbage is refused", || daemon.messages().contains(garbled));
+    keeps_both();
+    let messages = reloaded();
+    assert!(messages.contains("warning: zone bl.example.: ") && messages.contains(garbled), "{messages}");
+    keeps_both();
+    fs::remove_file(env.path("drop")).unwrap();
+    assert!(reloaded().contains("/drop: No such file"));
+    keeps_both();
     assert!(daemon.terminate().success());
 }
 

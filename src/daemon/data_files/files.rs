@@ -10,13 +10,13 @@ use tracing::{error, info, warn};
 
 use super::Set;
 use crate::clock::Timestamp;
-use crate::dataset::{self, Acl, DataSet, Findings, Header, Loaded, Source};
+use crate::dataset::{self, Acl, DataSet, Findings, Header, Loaded, Source, Tally};
 use crate::zone::Name;
 
-/// A data set of so many entries that loses more than half of them at once is taken for a damaged one.
+/// A file of so many entries that loses more than half of them at once is taken for a damaged one.
 const LARGE: usize = 100;
 
-/// Whether a data set may suddenly become much smaller.
+/// Whether a file may suddenly become much smaller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::daemon) enum Shrinking {
     /// Somebody says that the files are as they should be.
@@ -80,13 +80,19 @@ pub enum Unread {
     /// It may be half written.
     #[error("{0} changed while it was read")]
     Changed(String),
+    /// It is damaged, or something else.
+    #[error("{} has {} wrong lines and {} right ones, unlike before; correct it", path.display(), after.wrong, after.entries)]
+    Garbled {
+        /// The file.
+        path: PathBuf,
+        /// What is in it.
+        after: Tally,
+    },
     /// It may be damaged.
-    #[error(
-        "{title} has {after} entries where there were {before}; a reload (SIGHUP) has it served all the same"
-    )]
+    #[error("{} has {after} entries where there were {before}; a reload (SIGHUP) has it served all the same", path.display())]
     Shrunk {
-        /// The data set.
-        title: String,
+        /// The file.
+        path: PathBuf,
         /// How many entries it had.
         before: usize,
         /// How many it has.
@@ -103,7 +109,7 @@ impl Unread {
         match self {
             Self::Unreadable { .. } | Self::Changed(_) => Some(now),
             Self::Content(dataset::Error::Future { created, .. }) => Some(*created),
-            Self::Content(_) | Self::Shrunk { .. } => None,
+            Self::Content(_) | Self::Garbled { .. } | Self::Shrunk { .. } => None,
         }
     }
 }
@@ -182,7 +188,7 @@ impl Known {
         }
         match read(&self.set.list.settings, now).and_then(|read| self.check(read, shrinking)) {
             Ok(read) => self.take(read),
-            Err(unread) => self.fail(&unread, stamps, now),
+            Err(unread) => self.fail(&unread, stamps, shrinking, now),
         }
         self.failure.is_none()
     }
@@ -208,9 +214,9 @@ impl Known {
         if stamps(settings) != read.stamps {
             return Err(Unread::Changed(settings.title()));
         }
-        let (before, after) = (known.entries(), read.entries());
-        if shrinking == Shrinking::Refused && before >= LARGE && after < before / 2 {
-            return Err(Unread::Shrunk { title: settings.title(), before, after });
+        let tallies = known.findings.files.iter().zip(&read.findings.files);
+        for (path, (before, after)) in settings.files.iter().zip(tallies) {
+            check_file(path, *before, *after, shrinking)?;
         }
         Ok(read)
     }
@@ -227,10 +233,12 @@ impl Known {
         self.is_told_old = false;
     }
 
-    fn fail(&mut self, unread: &Unread, tried: Vec<Option<Stamp>>, now: Timestamp) {
+    fn fail(&mut self, unread: &Unread, tried: Vec<Option<Stamp>>, shrinking: Shrinking, now: Timestamp) {
         let message = unread.to_string();
         self.failures += 1;
-        if self.failure.as_ref().is_none_or(|failure| failure.message != message) {
+        let is_news = self.failure.as_ref().is_none_or(|failure| failure.message != message);
+        // Whoever has it read now looks into the log now.
+        if is_news || shrinking == Shrinking::Allowed {
             match self.read {
                 Some(_) => warn!("what was read before is served on: {message}"),
                 None => error!("a data set is not served: {message}"),
@@ -276,6 +284,21 @@ impl Known {
     pub(in crate::daemon) fn loaded(&self) -> Option<Timestamp> {
         self.read.as_ref().map(|read| read.at)
     }
+}
+
+/// Whether what is in a file now can take the place of what was in it `before`.
+fn check_file(path: &Path, before: Tally, after: Tally, shrinking: Shrinking) -> Result<(), Unread> {
+    let is_garbled = |tally: Tally| tally.wrong > tally.entries;
+    if is_garbled(after) && !is_garbled(before) {
+        return Err(Unread::Garbled { path: path.to_owned(), after });
+    }
+    // A small file may lose most of its entries on one day, but hardly all.
+    let least = if before.entries >= LARGE { before.entries / 2 } else { before.entries.min(1) };
+    if shrinking == Shrinking::Refused && after.entries < least {
+        let (before, after) = (before.entries, after.entries);
+        return Err(Unread::Shrunk { path: path.to_owned(), before, after });
+    }
+    Ok(())
 }
 
 /// Reads a data set.
