@@ -13,7 +13,7 @@ pub(super) struct Part {
 }
 
 /// The parts of a list.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Parts {
     pub(super) whole: Part,
     sublists: Vec<Part>,

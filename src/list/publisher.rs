@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::part::Parts;
 use super::{List, Lists};
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet};
@@ -16,8 +15,6 @@ pub struct Publisher {
     versions: Vec<List>,
     /// The bans in force.
     bans: BanTable,
-    /// Under which rules each zone publishes the jails of `bans`.
-    parts: Vec<Arc<Parts>>,
     /// The allowlist and when each entry ends.
     allow: BTreeMap<Prefix, Option<Timestamp>>,
     /// What the configuration allows.
@@ -30,8 +27,7 @@ impl Publisher {
     /// number of the last change; `never` is what no list ever holds, whatever the allowlist says.
     pub fn new(lists: Arc<Lists>, base: u32, never: PrefixSet) -> Self {
         let versions: Vec<List> = lists.rules().map(List::new).collect();
-        let parts = versions.iter().map(|_| Arc::default()).collect();
-        Self { lists, versions, bans: BanTable::default(), parts, never, allow: BTreeMap::new(), base }
+        Self { lists, versions, bans: BanTable::default(), never, allow: BTreeMap::new(), base }
     }
 
     /// The bans in force as they were published last.
@@ -86,23 +82,12 @@ impl Publisher {
     }
 
     fn publish(&mut self, number: u64) {
-        self.learn_jails();
         // Serials count in 32 bits and wrap (RFC 1982).
         let serial = self.base.wrapping_add(number as u32);
-        for (zone, list) in self.versions.iter_mut().enumerate() {
-            list.set_bans(self.bans.clone(), Arc::clone(&self.parts[zone]));
+        for (zone, (list, rules)) in self.versions.iter_mut().zip(self.lists.rules()).enumerate() {
+            list.set_bans(self.bans.clone(), rules);
             list.set_serial(serial);
             self.lists.publish(zone, list);
-        }
-    }
-
-    /// Looks up the rules of jails that are new.
-    fn learn_jails(&mut self) {
-        let jails = self.bans.jails();
-        for (parts, rules) in self.parts.iter_mut().zip(self.lists.rules()) {
-            if parts.whole.publishing.len() != jails.len() {
-                *parts = Arc::new(Parts::new(rules, jails));
-            }
         }
     }
 }
@@ -183,6 +168,8 @@ mod tests {
     #[test]
     fn test_points_stand_and_loopback_is_never_listed() {
         let (mut publisher, lists) = publisher();
+        publisher.start(BanTable::default(), [], 1, NOW);
+        check(&lists, "127.0.0.2", NOW, [&[0], &[0]]);
         publisher.start(bans(&[("127.0.0.0/8", "imap", None)]), [allow("0.0.0.0/0", None)], 1, NOW);
         check(&lists, "127.0.0.2", NOW, [&[0], &[0]]);
         check(&lists, "::ffff:127.0.0.2", NOW, [&[0], &[0]]);

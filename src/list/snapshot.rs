@@ -61,11 +61,6 @@ impl List {
         self.view(None).find(address, now)
     }
 
-    /// Whether any address inside `prefix` is listed at `now`: [`View::any_within`] of all that the zone publishes.
-    pub fn any_within(&self, prefix: Prefix, now: Timestamp) -> bool {
-        self.view(None).any_within(prefix, now)
-    }
-
     /// Has what is looked at first for `address` fetched from memory.
     pub(super) fn prefetch(&self, address: IpAddr) {
         self.bans.prefetch(Prefix::host(address));
@@ -81,9 +76,13 @@ impl List {
         self.allow.contains(address)
     }
 
-    /// Goes on with `bans`, of which it lists those that `parts` say.
-    pub(super) fn set_bans(&mut self, bans: BanTable, parts: Arc<Parts>) {
-        (self.bans, self.parts) = (bans, parts);
+    /// Goes on with `bans`, a later version of the same table; `rules` are those that the list was made for.
+    pub(super) fn set_bans(&mut self, bans: BanTable, rules: &[Rule]) {
+        // A table only ever gets jails, so that their number tells whether all are known.
+        if self.parts.whole.publishing.len() != bans.jails().len() {
+            self.parts = Arc::new(Parts::new(rules, bans.jails()));
+        }
+        self.bans = bans;
     }
 
     /// Replaces the allowlist, whose addresses are never found. 127.0.0.1 is always on it.
