@@ -86,9 +86,7 @@ impl Bans {
         for (place, end) in self.table.ends() {
             self.ends.add(place, end);
         }
-        for (jail, escalate) in self.escalate.clone() {
-            self.set_escalate(jail, Some(escalate));
-        }
+        self.count_crowds();
     }
 
     /// Takes over what was kept of an offender. What a ban in force counts itself is no less.
@@ -127,13 +125,7 @@ impl Bans {
         }
     }
 
-    /// Ends a ban by itself or by order; its offender is remembered.
-    pub fn remove(&mut self, jail: JailId, prefix: Prefix) -> Option<Active> {
-        let held = self.table.remove(prefix, jail)?;
-        self.gone(prefix, held);
-        Some(held.active())
-    }
-
+    /// A ban has ended by itself or by order; its offender is remembered.
     fn gone(&mut self, prefix: Prefix, held: Held) {
         if let Some(network) = self.network_above(held.jail, prefix) {
             self.leave_crowd(held.jail, network);
@@ -177,7 +169,9 @@ impl Bans {
         };
         freed.sort();
         for (jail, prefix) in &freed {
-            self.remove(*jail, *prefix);
+            if let Some(held) = self.table.remove(*prefix, *jail) {
+                self.gone(*prefix, held);
+            }
         }
         freed
     }
@@ -208,18 +202,26 @@ impl Bans {
         ended
     }
 
-    /// Says which networks `jail` lists whole, and counts its bans in force anew.
-    pub fn set_escalate(&mut self, jail: JailId, escalate: Option<Escalate>) {
-        self.crowds.retain(|(counted, _), _| *counted != jail);
-        let Some(escalate) = escalate else {
-            self.escalate.remove(&jail);
-            return;
-        };
-        self.escalate.insert(jail, escalate);
-        let hosts = self.table.iter().filter(|(_, held)| held.jail == jail);
-        for network in hosts.filter_map(|(prefix, _)| network_above(prefix, escalate)) {
-            *self.crowds.entry((jail, network)).or_default() += 1;
+    /// Says which jails list which networks whole; the others list none.
+    pub fn set_escalate(&mut self, escalate: HashMap<JailId, Escalate>) {
+        if self.escalate != escalate {
+            self.escalate = escalate;
+            self.count_crowds();
         }
+    }
+
+    /// Counts the bans in force inside each network anew.
+    fn count_crowds(&mut self) {
+        let mut crowds = HashMap::default();
+        // Millions of bans are gone through only for somebody.
+        if !self.escalate.is_empty() {
+            for (prefix, held) in self.table.iter() {
+                if let Some(network) = self.network_above(held.jail, prefix) {
+                    *crowds.entry((held.jail, network)).or_default() += 1;
+                }
+            }
+        }
+        self.crowds = crowds;
     }
 
     /// The network around `prefix` that has become due to be listed whole by `jail`.
@@ -230,7 +232,9 @@ impl Bans {
     }
 
     fn network_above(&self, jail: JailId, prefix: Prefix) -> Option<Prefix> {
-        network_above(prefix, *self.escalate.get(&jail)?)
+        let escalate = self.escalate.get(&jail)?;
+        let network = prefix.widen(escalate.ipv4, escalate.ipv6);
+        (network != prefix).then_some(network)
     }
 
     /// What is remembered of the bans of `prefix` by `jail`, the one in force among them.
@@ -281,11 +285,6 @@ impl Bans {
         let forget = |key| self.offenders.get(&key)?.forget;
         self.forgets.first_due(now, forget).map(|(_, key)| key)
     }
-}
-
-fn network_above(prefix: Prefix, escalate: Escalate) -> Option<Prefix> {
-    let network = prefix.widen(escalate.ipv4, escalate.ipv6);
-    (network != prefix).then_some(network)
 }
 
 /// When something ends next in each place of the table, or earlier.
@@ -346,7 +345,7 @@ mod tests {
     #[test]
     fn a_crowd_makes_a_network_due() {
         let (mut bans, jail) = bans();
-        bans.set_escalate(jail, Some(Escalate { hosts: 2, ipv4: 24, ipv6: 48 }));
+        bans.set_escalate([(jail, Escalate { hosts: 2, ipv4: 24, ipv6: 48 })].into_iter().collect());
         bans.begin(prefix("192.0.2.1"), held(jail, Some(100)));
         bans.prolong(jail, prefix("192.0.2.1"), Some(at(200)));
         assert_eq!(bans.escalated(jail, prefix("192.0.2.1")), None, "one host counts once");
@@ -362,6 +361,33 @@ mod tests {
             None,
             "a network is not part of its own crowd"
         );
+    }
+
+    #[test]
+    fn crowds_are_counted_anew() {
+        let (mut bans, jail) = bans();
+        let other = bans.jail(&"imap".into());
+        for (host, jail) in [("192.0.2.1", jail), ("192.0.2.2", jail), ("192.0.2.3", other)] {
+            bans.begin(prefix(host), held(jail, None));
+        }
+        let due = |bans: &Bans| [jail, other].map(|jail| bans.escalated(jail, prefix("192.0.2.1")).is_some());
+        let two = Escalate { hosts: 2, ipv4: 24, ipv6: 48 };
+        for (escalate, expected) in [
+            (vec![], [false; 2]),
+            (vec![(jail, two), (other, two)], [true, false]),
+            (vec![(other, Escalate { hosts: 1, ..two })], [false, true]),
+            (vec![(jail, Escalate { ipv4: 31, ..two })], [false; 2]),
+        ] {
+            bans.set_escalate(escalate.into_iter().collect());
+            assert_eq!(due(&bans), expected);
+        }
+        bans.set_escalate([(jail, two)].into_iter().collect());
+        let filling = bans.start_filling();
+        bans.fill(filling);
+        bans.free(Some(jail), Some(prefix("192.0.2.2")));
+        assert_eq!(due(&bans), [false; 2]);
+        bans.begin(prefix("192.0.2.4"), held(jail, None));
+        assert_eq!(due(&bans), [true, false]);
     }
 
     #[test]

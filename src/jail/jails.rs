@@ -89,15 +89,16 @@ impl Jails {
         self.own = own;
         let counting = settings.iter().filter(|settings| settings.counts_bans);
         self.counting_bans = counting.map(|settings| Arc::clone(&settings.name)).collect();
+        let mut escalating = HashMap::default();
         for settings in settings {
             let name = Arc::clone(&settings.name);
             let learned = self.learned.get(&name).cloned();
             let jail = self.jail_or_new(&name);
-            let (id, escalate) = (jail.id, settings.escalate);
+            escalating.extend(settings.escalate.map(|escalate| (jail.id, escalate)));
             jail.configure(settings);
             jail.spare(learned.as_ref());
-            self.bans.set_escalate(id, escalate);
         }
+        self.bans.set_escalate(escalating);
     }
 
     /// Where the jail `name` stands among all of them, or where it would.
