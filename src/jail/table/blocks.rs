@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::packed::{Head, Packed, SHORTEST};
+use crate::clock::Timestamp;
 use crate::sys::prefetch::prefetch;
 
 /// All packed bans.
@@ -140,6 +141,11 @@ impl Chunk {
     /// Every ban in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, Packed)> {
         self.lows.iter().copied().zip(self.bans.iter().copied())
+    }
+
+    /// When the first of its bans ends.
+    pub(super) fn next_end(&self) -> Option<Timestamp> {
+        self.bans.iter().filter_map(|ban| ban.held().until).min()
     }
 
     /// Where the bans of `low` begin, or would.

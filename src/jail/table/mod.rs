@@ -7,14 +7,15 @@ mod blocks;
 mod filling;
 mod packed;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use imbl::OrdMap;
+use ipnet::IpNet;
 
-use self::blocks::Blocks;
+use self::blocks::{Blocks, Chunk};
 pub use self::filling::Filling;
 use self::packed::{Head, Packed, SHORTEST};
 use super::Active;
@@ -300,7 +301,10 @@ impl BanTable {
 
     /// When the next ban of a place ends.
     pub fn next_end(&self, place: Prefix) -> Option<Timestamp> {
-        self.of_place(place).filter_map(|(_, held)| held.until).min()
+        // A start asks for millions of bans, whose prefixes would take longer than all the rest.
+        let packed = self.chunk_of(place).and_then(|(_, chunk)| chunk.next_end());
+        let whole = self.whole_of(place).filter_map(|(_, held)| held.until).min();
+        packed.into_iter().chain(whole).min()
     }
 
     /// Takes the bans of a place away that are over at `now`.
@@ -311,9 +315,8 @@ impl BanTable {
             *self.counter(*prefix, held.jail) -= 1;
             self.remove_whole(*prefix, held.jail);
         }
-        if let Some(Place { high, .. }) = Place::of(place)
-            && self.packed.chunk(high).is_some()
-            && !ended.is_empty()
+        if !ended.is_empty()
+            && let Some((high, _)) = self.chunk_of(place)
         {
             self.packed.edit(high, |chunk| chunk.retain(|ban| ban.held().in_force(now)));
         }
@@ -321,24 +324,34 @@ impl BanTable {
     }
 
     fn of_place(&self, place: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
+        let packed = self
+            .chunk_of(place)
+            .into_iter()
+            .flat_map(|(high, chunk)| chunk.iter().map(move |(low, ban)| unpack(high, low, ban)));
+        packed.chain(self.whole_of(place))
+    }
+
+    /// The packed bans of a place of many.
+    fn chunk_of(&self, place: Prefix) -> Option<(u16, &Chunk)> {
+        let Place { high, .. } = Place::of(place)?;
+        Some((high, self.packed.chunk(high)?))
+    }
+
+    fn whole_of(&self, place: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
         // What is wider than a place of many has one to itself.
-        let alone = Place::of(place).is_none();
-        let packed = (!alone).then(|| self.within_packed(place));
-        let whole = self.within_whole(place).take_while(move |(prefix, _)| !alone || *prefix == place);
-        packed.into_iter().flatten().chain(whole)
+        let is_alone = Place::of(place).is_none();
+        self.within_whole(place).take_while(move |(prefix, _)| !is_alone || *prefix == place)
     }
 
     /// Every place with the time at which something ends there next.
     pub fn ends(&self) -> impl Iterator<Item = (Prefix, Timestamp)> {
-        let packed = self.packed.chunks(0, u16::MAX).filter_map(|(high, chunk)| {
-            let (first, ban) = chunk.iter().next()?;
-            let next = chunk.iter().filter_map(|(_, ban)| ban.held().until).min()?;
-            Some((Self::place_of(unpack(high, first, ban).0), next))
-        });
-        let whole = self.whole.iter().flat_map(|(prefix, held)| {
-            held.iter().filter_map(|held| Some((Self::place_of(*prefix), held.until?)))
-        });
-        packed.chain(whole)
+        self.places().into_iter().filter_map(|place| Some((place, self.next_end(place)?)))
+    }
+
+    /// Every place where anybody is banned.
+    fn places(&self) -> BTreeSet<Prefix> {
+        let packed = self.packed.chunks(0, u16::MAX).map(|(high, _)| network_of(high, 0, SHORTEST));
+        packed.chain(self.whole.keys().map(|prefix| Self::place_of(*prefix))).collect()
     }
 }
 
@@ -348,18 +361,20 @@ fn pack(prefix: Prefix, held: &Held) -> Option<(Place, Packed)> {
 }
 
 fn unpack(high: u16, low: u16, ban: Packed) -> (Prefix, Held) {
+    (network_of(high, low, ban.head().length()), ban.held())
+}
+
+fn network_of(high: u16, low: u16, length: u8) -> Prefix {
     let network = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    let prefix = Prefix::new(network.into(), ban.head().length()).expect("packed lengths are those of IPv4");
-    (prefix, ban.held())
+    Prefix::new(network.into(), length).expect("packed lengths are those of IPv4")
 }
 
 /// The first and the last address of an IPv4 prefix.
 fn ipv4_bounds(prefix: Prefix) -> Option<(u32, u32)> {
-    let IpAddr::V4(network) = prefix.address() else {
-        return None;
-    };
-    let first = network.to_bits();
-    Some((first, first | u32::MAX.checked_shr(prefix.len().into()).unwrap_or(0)))
+    match prefix.net() {
+        IpNet::V4(net) => Some((net.network().to_bits(), net.broadcast().to_bits())),
+        IpNet::V6(_) => None,
+    }
 }
 
 #[cfg(test)]
