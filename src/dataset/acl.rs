@@ -128,29 +128,23 @@ impl Acl {
 
     /// Of a network that stands there twice, the first counts.
     pub fn new(clients: &[Clients]) -> Self {
-        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
         let mut values = Vec::new();
         let actions = clients.iter().map(|clients| clients.treatment.action(&mut values)).collect();
+        let mut networks = Networks::default();
         for (id, clients) in (0..).zip(clients) {
-            for network in &clients.networks {
-                match network.net() {
-                    IpNet::V4(net) => {
-                        let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
-                        ipv4.push(Range { first, last, value: Some(id) });
-                    }
-                    IpNet::V6(net) => {
-                        let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
-                        ipv6.push(Range { first, last, value: Some(id) });
-                    }
-                }
-            }
+            clients.networks.iter().for_each(|network| networks.push(*network, id));
         }
+        Self::of(networks, actions, values.into())
+    }
+
+    fn of(networks: Networks, actions: Box<[Action]>, values: Box<[Value]>) -> Self {
+        let Networks { ipv4, ipv6 } = networks;
         Self {
             count: ipv4.len() + ipv6.len(),
             ipv4: Ranges::new(innermost(ipv4)),
             ipv6: Ranges::new(innermost(ipv6)),
             actions,
-            values: values.into(),
+            values,
         }
     }
 
@@ -169,13 +163,35 @@ impl Acl {
     }
 }
 
+/// Networks of clients, each with the number of an action.
+#[derive(Default)]
+struct Networks {
+    ipv4: Vec<Range<u32, Option<Id>>>,
+    ipv6: Vec<Range<u128, Option<Id>>>,
+}
+
+impl Networks {
+    fn push(&mut self, network: Prefix, action: Id) {
+        let value = Some(action);
+        match network.net() {
+            IpNet::V4(net) => {
+                let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+                self.ipv4.push(Range { first, last, value });
+            }
+            IpNet::V6(net) => {
+                let (first, last) = (net.network().to_bits(), net.broadcast().to_bits());
+                self.ipv6.push(Range { first, last, value });
+            }
+        }
+    }
+}
+
 /// Reads the files of a list of clients.
 pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, Error> {
     let mut building = Building {
         reading: Reading::new(options),
         default: Action::Ignore,
-        ipv4: Vec::new(),
-        ipv6: Vec::new(),
+        networks: Networks::default(),
         actions: Vec::new(),
     };
     let mut findings = Findings::default();
@@ -184,14 +200,8 @@ pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, 
         building.default = Action::Ignore;
         building.reading.end_file();
     }
-    let Building { reading, ipv4, ipv6, actions, .. } = building;
-    let acl = Acl {
-        count: ipv4.len() + ipv6.len(),
-        ipv4: Ranges::new(innermost(ipv4)),
-        ipv6: Ranges::new(innermost(ipv6)),
-        actions: actions.into(),
-        values: reading.finish(None).values,
-    };
+    let Building { reading, networks, actions, .. } = building;
+    let acl = Acl::of(networks, actions.into(), reading.finish(None).values);
     Ok(Loaded { set: acl, header: Header::default(), findings })
 }
 
@@ -200,8 +210,7 @@ struct Building {
     reading: Reading,
     /// What clients get for whom nothing else is said.
     default: Action,
-    ipv4: Vec<Range<u32, Option<Id>>>,
-    ipv6: Vec<Range<u128, Option<Id>>>,
+    networks: Networks,
     actions: Vec<Action>,
 }
 
@@ -221,12 +230,12 @@ impl Building {
         match ip4::key(entry, clear_host_bits) {
             Ok((key, rest)) => {
                 let value = Some(self.action(rest)?);
-                self.ipv4.push(Range { first: key.first, last: key.last, value });
+                self.networks.ipv4.push(Range { first: key.first, last: key.last, value });
             }
             Err(_) => {
                 let (network, rest) = network(entry, clear_host_bits)?;
                 let value = Some(self.action(rest)?);
-                self.ipv6.push(Range { first: network.first, last: network.last, value });
+                self.networks.ipv6.push(Range { first: network.first, last: network.last, value });
             }
         }
         Ok(())
