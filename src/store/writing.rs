@@ -262,24 +262,24 @@ impl Writing<'_> {
     }
 
     fn offender(&self, jail: i64, prefix: Prefix, offender: Offender) -> rusqlite::Result<()> {
-        let (address, length) = prefix.to_bytes();
-        self.execute(
-            "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget",
-            params![jail, address, length, offender.count, offender.since, offender.forget],
-        )?;
-        Ok(())
+        self.put_offender(PUT_OFFENDER, jail, prefix, offender)
     }
 
     /// As a ban says that has ended; where more was known already, that stays.
     fn offender_at_least(&self, jail: i64, prefix: Prefix, offender: Offender) -> rusqlite::Result<()> {
+        let put_more = format!("{PUT_OFFENDER} WHERE excluded.count > offenders.count");
+        self.put_offender(&put_more, jail, prefix, offender)
+    }
+
+    fn put_offender(
+        &self,
+        sql: &str,
+        jail: i64,
+        prefix: Prefix,
+        Offender { count, since, forget }: Offender,
+    ) -> rusqlite::Result<()> {
         let (address, length) = prefix.to_bytes();
-        self.execute(
-            "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget
-             WHERE excluded.count > offenders.count",
-            params![jail, address, length, offender.count, offender.since, offender.forget],
-        )?;
+        self.execute(sql, params![jail, address, length, count, since, forget])?;
         Ok(())
     }
 
@@ -323,6 +323,9 @@ const ADD_TO_HOUR: &str = "INSERT INTO failures_by_hour (hour, jail, failures, b
 
 const ADD_TO_DAY: &str = "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT DO UPDATE SET failures = failures + excluded.failures";
+
+const PUT_OFFENDER: &str = "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget";
 
 const PUT_COUNTER: &str = "INSERT INTO counters VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
     ON CONFLICT DO UPDATE SET first = excluded.first, last = excluded.last, retry = excluded.retry,
