@@ -184,8 +184,7 @@ impl Refusals {
 
     /// Every reason by its label, and how many there were in all of these together, zero included.
     pub fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<(&'static str, u64)> {
-        let sum = |why: usize| all.clone().map(|one| one.0[why].load(Ordering::Relaxed)).sum();
-        REFUSALS.iter().enumerate().map(|(why, (_, label))| (*label, sum(why))).collect()
+        by_label(&REFUSALS, all.map(|one| &one.0))
     }
 }
 
@@ -201,9 +200,17 @@ impl Drops {
 
     /// Every reason by its label, and how many there were in all of these together, zero included.
     pub fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Vec<(&'static str, u64)> {
-        let sum = |reason: usize| all.clone().map(|one| one.0[reason].load(Ordering::Relaxed)).sum();
-        REASONS.iter().enumerate().map(|(reason, (_, label))| (*label, sum(reason))).collect()
+        by_label(&REASONS, all.map(|one| &one.0))
     }
+}
+
+/// What was counted in all of these together, with the labels of the cells.
+fn by_label<'a, R, const N: usize>(
+    labels: &[(R, &'static str); N],
+    all: impl Iterator<Item = &'a [AtomicU64; N]> + Clone,
+) -> Vec<(&'static str, u64)> {
+    let sum = |cell: usize| all.clone().map(|one| one[cell].load(Ordering::Relaxed)).sum();
+    labels.iter().enumerate().map(|(cell, (_, label))| (*label, sum(cell))).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 
 use crate::clock::Timestamp;
 use crate::ip::PrefixSet;
-use crate::zone::{Rate, Rcode, TIME_BITS, debt};
+use crate::zone::{Rate, Rcode, TIME_BITS, TIME_MASK, debt};
 
 /// Addresses that share so many bits are one client: what one IPv4 or IPv6 customer can forge with ease.
 const NETWORK: (u32, u32) = (24, 56);
@@ -26,8 +26,6 @@ const PLACES: usize = 8;
 
 /// How often a place is tried again that others change at the same time. Then the reply is sent: being slow is worse.
 const ATTEMPTS: usize = 4;
-
-const TIME: u64 = (1 << TIME_BITS) - 1;
 
 /// Limits for each network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +96,7 @@ impl RateLimits {
         let (line, tag) = (&self.lines[hash as usize % LINES], hash >> TIME_BITS);
         for _ in 0..ATTEMPTS {
             let (place, found) = line.find(tag, now);
-            let due = if found >> TIME_BITS == tag { found & TIME } else { 0 };
+            let due = if found >> TIME_BITS == tag { found & TIME_MASK } else { 0 };
             let Some(due) = rate.take(due, now) else { return false };
             let after = tag << TIME_BITS | due;
             if place.compare_exchange_weak(found, after, Relaxed, Relaxed).is_ok() {
@@ -114,7 +112,7 @@ impl Line {
     fn find(&self, tag: u64, now: Timestamp) -> (&AtomicU64, u64) {
         let places = || self.0.iter().map(|place| (place, place.load(Relaxed)));
         let own = places().find(|(_, found)| found >> TIME_BITS == tag);
-        let idlest = || places().min_by_key(|(_, found)| debt(found & TIME, now));
+        let idlest = || places().min_by_key(|(_, found)| debt(found & TIME_MASK, now));
         own.or_else(idlest).expect("a line has places")
     }
 }

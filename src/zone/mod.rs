@@ -34,7 +34,7 @@ pub use listed::{InSet, Listed};
 pub use name::{Name, ParseNameError};
 pub use outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
 pub use pending::Pending;
-pub use rate::{HIGHEST_RATE, Rate, TIME_BITS, debt};
+pub use rate::{HIGHEST_RATE, Rate, TIME_BITS, TIME_MASK, debt};
 pub use reply::truncate;
 pub use served::{MOST_NAME_SERVERS, Zone};
 pub use server::{Nsid, ParseNsidError, Server};

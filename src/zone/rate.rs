@@ -11,7 +11,8 @@ const SECOND: u64 = 1000 * TICKS;
 /// Times have so many bits, which last 12 days; they go round.
 pub const TIME_BITS: u32 = 40;
 
-const TIME: u64 = (1 << TIME_BITS) - 1;
+/// The bits of a number that are a time.
+pub const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
 
 /// The highest rate. What is beyond is no limit.
 pub const HIGHEST_RATE: u32 = 100_000;
@@ -33,19 +34,19 @@ impl Rate {
     /// or not at all if the bucket is empty.
     pub fn take(self, due: u64, now: Timestamp) -> Option<u64> {
         let debt = debt(due, now) + SECOND / u64::from(self.per_second);
-        (debt <= SECOND).then(|| (ticks(now) + debt) & TIME)
+        (debt <= SECOND).then(|| (ticks(now) + debt) & TIME_MASK)
     }
 }
 
 /// How much was taken out of a bucket and is not in it again, 0 for nothing. What lies in the past or more than a second
 /// ahead is from long ago, or the clock was set.
 pub fn debt(due: u64, now: Timestamp) -> u64 {
-    let ahead = due.wrapping_sub(ticks(now)) & TIME;
+    let ahead = due.wrapping_sub(ticks(now)) & TIME_MASK;
     if ahead > SECOND { 0 } else { ahead }
 }
 
 fn ticks(time: Timestamp) -> u64 {
-    time.as_millis().cast_unsigned().wrapping_mul(TICKS) & TIME
+    time.as_millis().cast_unsigned().wrapping_mul(TICKS) & TIME_MASK
 }
 
 #[cfg(test)]
