@@ -8,7 +8,7 @@ use std::process::Command;
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 
-use super::env::{Daemon, Env, SASL, until};
+use super::env::{Daemon, Env, PUBLISH, SASL, until};
 
 /// A zone of bans and of one data set.
 const BOTH: &str = "
@@ -38,15 +38,6 @@ ns = 'ns.dom.example.'
 [[zone.dataset]]
 type = 'dnset'
 files = 'names'
-";
-
-/// A zone without data sets.
-const OTHER: &str = "
-[[zone]]
-origin = 'other.example.'
-ns = 'ns.other.example.'
-[[zone.publish]]
-jails = '*'
 ";
 
 fn write(env: &Env, name: &str, text: &str) {
@@ -278,8 +269,7 @@ fn data_sets_come_and_go_with_a_reload() {
     fs::remove_file(env.path("names")).unwrap();
     assert_eq!(reload(&env), 200);
     assert_eq!(rcode("bad.example.dom.example."), ResponseCode::NoError);
-    let without = BOTH.split("[[zone.dataset]]").next().unwrap();
-    env.configure(without);
+    env.configure(PUBLISH);
     assert_eq!(reload(&env), 200);
     assert!(!daemon.lists("198.51.100.1"));
     assert_eq!(rcode("bad.example.dom.example."), ResponseCode::Refused);
@@ -304,7 +294,7 @@ fn the_start_does_not_fail_for_a_file() {
     // Nor does a reload, unless it brings another one that is missing.
     env.configure(&format!("{guarded}{NAMES}{}", NAMES.replace("dom", "new")));
     assert_eq!(reload(&env), 422);
-    env.configure(&format!("{guarded}{NAMES}{OTHER}"));
+    env.configure(&format!("{guarded}{NAMES}{}", PUBLISH.replace("bl.example", "other.example")));
     assert_eq!(reload(&env), 200);
     assert_eq!(rcode("2.0.0.127.other.example."), ResponseCode::NoError);
     assert_eq!(rcode("2.0.0.127.bl.example."), ResponseCode::Refused);

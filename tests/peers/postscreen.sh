@@ -12,12 +12,7 @@ refused_by_rank() {
     says "^<[~*]\* 550 5\.7\.1 .*client \[$1\] blocked using bl\.example" swaks_from "$1" "$2"
 }
 
-check "ban an address in a jail" banzone ban 203.0.113.66 --jail postfix-sasl
-check "a ban in a jail is listed as 127.0.0.4" eventually listed 203.0.113.66 127.0.0.4
-check "ban an address by hand" banzone ban 203.0.113.67
-check "a ban by hand is listed as 127.0.0.3" eventually listed 203.0.113.67 127.0.0.3
-check "ban an IPv6 address in a jail" banzone ban 2001:db8::66 --jail postfix-sasl
-check "the IPv6 address is listed as 127.0.0.4" eventually listed 2001:db8::66 127.0.0.4
+ban_clients
 
 check "three points are refused" refused_by_rank 203.0.113.66 28
 check "three points are refused over IPv6" refused_by_rank 2001:db8::66 28

@@ -113,6 +113,16 @@ listed() {
     says "[[:space:]]A[[:space:]]${2:-127\..*}\$" ask "$(reverse_name "$1")" A
 }
 
+# ban_clients   Lists 203.0.113.66 and 2001:db8::66 with a jail's code, and 203.0.113.67 with that of bans by hand.
+ban_clients() {
+    check "ban an address in a jail" banzone ban 203.0.113.66 --jail postfix-sasl
+    check "a ban in a jail is listed as 127.0.0.4" eventually listed 203.0.113.66 127.0.0.4
+    check "ban an address by hand" banzone ban 203.0.113.67
+    check "a ban by hand is listed as 127.0.0.3" eventually listed 203.0.113.67 127.0.0.3
+    check "ban an IPv6 address in a jail" banzone ban 2001:db8::66 --jail postfix-sasl
+    check "the IPv6 address is listed as 127.0.0.4" eventually listed 2001:db8::66 127.0.0.4
+}
+
 # unlisted ADDRESS   The daemon says that the name does not exist.
 unlisted() {
     says "status: NXDOMAIN" ask "$(reverse_name "$1")" A
