@@ -1,4 +1,4 @@
-//! What clients get, as lists of clients and of keys say it.
+//! What clients get, as lists of clients say it.
 
 use super::builder::{Problem, Reading};
 use super::ranges::Id;
@@ -33,7 +33,7 @@ const UNKNOWN: &str = "it is none of :pass, :refuse, :ignore and :empty, and its
                        127.0.0.2 nor a number from 1 to 255";
 
 impl Action {
-    /// Reads what stands behind a client or a key; `default` if there is nothing.
+    /// Reads what stands behind a client; `default` if there is nothing.
     pub(super) fn read(text: &[u8], default: Self, reading: &mut Reading) -> Result<Self, Problem> {
         let text = text.trim_ascii();
         if matches!(text, [] | [b'#' | b';', ..]) {

@@ -5,7 +5,6 @@
 //! who reads the files, and when, is for others to say.
 
 mod acl;
-mod aclkey;
 mod action;
 mod addresses;
 mod answer;
@@ -35,7 +34,6 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 
 pub use acl::{ACL, Acl, ClientText, Clients, ParseClientTextError, Treatment, load_acl};
-pub use aclkey::{Keys, load_keys};
 pub use action::Action;
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
