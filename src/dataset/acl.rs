@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use super::action::Action;
 use super::answer::{Records, Subject};
-use super::builder::{Problem, Reading};
+use super::builder::{Done, Problem, Reading};
 use super::condition::Condition;
 use super::ip4;
 use super::ip6trie::network;
@@ -101,6 +101,8 @@ pub struct Acl {
     ipv6: Ranges<u128>,
     actions: Box<[Action]>,
     values: Box<[Value]>,
+    /// Of the records of all values, if it says so.
+    ttl: Option<u32>,
     count: usize,
 }
 
@@ -112,6 +114,7 @@ impl Acl {
             ipv6: Ranges::new([Range { first: 0, last: u128::MAX, value: 0 }]),
             actions: [Action::Refuse].into(),
             values: Box::default(),
+            ttl: None,
             count: 0,
         }
     }
@@ -134,10 +137,10 @@ impl Acl {
         for (id, clients) in (0..).zip(clients) {
             clients.networks.iter().for_each(|network| networks.push(*network, id));
         }
-        Self::of(networks, actions, values.into())
+        Self::of(networks, actions, values.into(), None)
     }
 
-    fn of(networks: Networks, actions: Box<[Action]>, values: Box<[Value]>) -> Self {
+    fn of(networks: Networks, actions: Box<[Action]>, values: Box<[Value]>, ttl: Option<u32>) -> Self {
         let Networks { ipv4, ipv6 } = networks;
         Self {
             count: ipv4.len() + ipv6.len(),
@@ -145,6 +148,7 @@ impl Acl {
             ipv6: Ranges::new(innermost(ipv6)),
             actions,
             values,
+            ttl,
         }
     }
 
@@ -159,7 +163,7 @@ impl Acl {
 
     /// Adds the records that stand for every address where the action of `client` is [`Action::List`] with this number.
     pub fn records<'a>(&'a self, value: Id, client: IpAddr, records: &mut Records<'a>) {
-        self.values[value as usize].add(None, Subject::Address(client), records);
+        self.values[value as usize].add(self.ttl, Subject::Address(client), records);
     }
 }
 
@@ -190,6 +194,7 @@ impl Networks {
 pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, Error> {
     let mut building = Building {
         reading: Reading::new(options),
+        header: Header::default(),
         default: Action::Ignore,
         networks: Networks::default(),
         actions: Vec::new(),
@@ -200,14 +205,17 @@ pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, 
         building.default = Action::Ignore;
         building.reading.end_file();
     }
-    let Building { reading, networks, actions, .. } = building;
-    let acl = Acl::of(networks, actions.into(), reading.finish(None).values);
+    let Building { reading, header, networks, actions, .. } = building;
+    let Done { values, ttl, .. } = reading.finish(header.ttl);
+    let acl = Acl::of(networks, actions.into(), values, ttl);
+    // The rest of it is what a zone says of itself.
     Ok(Loaded { set: acl, header: Header::default(), findings })
 }
 
 /// A list of clients on its way from files.
 struct Building {
     reading: Reading,
+    header: Header,
     /// What clients get for whom nothing else is said.
     default: Action,
     networks: Networks,
@@ -217,10 +225,17 @@ struct Building {
 impl Building {
     fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
         match line {
-            // What else may stand here says something of a zone, and this is none.
-            Line::Special { name, rest } => drop(self.reading.special(name, rest)?),
+            Line::Special { name, rest } => self.special(name, rest)?,
             Line::Entry(default @ [b':' | b'=', ..]) => self.default = self.read_action(default)?,
             Line::Entry(entry) => self.entry(entry)?,
+        }
+        Ok(())
+    }
+
+    /// What may stand here beside the time to live says something of a zone, and this is none.
+    fn special(&mut self, name: &[u8], rest: &[u8]) -> Result<(), Problem> {
+        if !self.reading.special(name, rest)? {
+            self.header.read(name, rest)?;
         }
         Ok(())
     }
@@ -284,6 +299,22 @@ mod tests {
         let mut records = Records::new();
         acl.records(0, "198.51.100.9".parse().unwrap(), &mut records);
         assert_eq!(records.len(), 2);
+    }
+
+    #[test]
+    fn words_behind_an_action_have_no_meaning() {
+        let text = b"$TTL 77\n192.0.2.1 :refuse # told\n192.0.2.2 :ignore ; spam\n192.0.2.3 :empty:\n192.0.2.4 :pass:x\n\
+                     192.0.2.5 :Refuse again\n:refuse:\n192.0.2.6\n192.0.2.7 :refused\n192.0.2.8 :9:pay\n";
+        let source = Source { name: "acl", bytes: text };
+        let Loaded { set: acl, findings, .. } = load_acl(&[source], &Options::default()).unwrap();
+        let action = |last| acl.action([192, 0, 2, last].into());
+        let expected =
+            [Action::Refuse, Action::Ignore, Action::Empty, Action::Pass, Action::Refuse, Action::Refuse];
+        assert_eq!([1, 2, 3, 4, 5, 6].map(action), expected);
+        assert_eq!((findings.warnings.len(), findings.warnings[0].line), (1, 9), "{findings:?}");
+        let mut records = Records::new();
+        acl.records(0, "192.0.2.8".parse().unwrap(), &mut records);
+        assert_eq!(records.iter().map(|record| record.ttl).collect::<Vec<_>>(), [Some(77); 2]);
     }
 
     #[test]
