@@ -22,6 +22,7 @@ const DOH_PATH: &str = "/dns-query";
 pub(super) struct Dns {
     pub listen: Option<Vec<At<SocketAddr>>>,
     pub threads: Option<usize>,
+    pub nap_microseconds: Option<u64>,
     pub count_addresses: Option<bool>,
     pub query_log: Option<QueryLog>,
     pub guard: Guard,
@@ -37,9 +38,12 @@ impl Dns {
         const MOST_THREADS: u64 = 1024;
         /// No system has more ports for one client.
         const MOST_CONNECTIONS: u64 = 65_535;
+        /// Whoever asks waits for it, and mail with them.
+        const LONGEST_NAP: u64 = 5_000;
         Self {
             listen: section.some("listen", "[\"0.0.0.0:53\", \"[::]:53\"]"),
             threads: narrow(section.number("threads", 1, MOST_THREADS)),
+            nap_microseconds: section.number("nap_microseconds", 0, LONGEST_NAP),
             count_addresses: section.get("count_addresses"),
             query_log: section.get("query_log"),
             guard: Guard::read(section),
@@ -156,6 +160,7 @@ pub(super) fn settings(written: &Dns, report: &Report) -> Settings {
     Settings {
         listen: written.listen.as_deref().map_or_else(everywhere, addresses),
         threads: written.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+        nap: written.nap_microseconds.map_or(Duration::ZERO, Duration::from_micros),
         tls: written.tls.as_ref().map_or_else(Tls::default, tls),
         limits: Limits {
             connections: written.connections.unwrap_or(defaults.connections),

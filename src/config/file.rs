@@ -32,6 +32,7 @@ pub mod keys {
     pub const DNS: &[&str] = &[
         "listen",
         "threads",
+        "nap_microseconds",
         "count_addresses",
         "query_log",
         "nsid",

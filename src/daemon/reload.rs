@@ -157,7 +157,10 @@ async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String>
 /// What can't change while the daemon runs.
 fn warn_of_what_stays(before: &Config, after: &Config) {
     let changed = [
-        ("[dns] listen, threads, limits or addresses in [dns.tls]", before.dns != after.dns),
+        (
+            "[dns] listen, threads, nap_microseconds, limits or addresses in [dns.tls]",
+            before.dns != after.dns,
+        ),
         ("[http] listen or [control] socket", before.http != after.http),
         ("[store] path or spool", (&before.store.path, &before.spool) != (&after.store.path, &after.spool)),
         ("[daemon] user", before.daemon != after.daemon),

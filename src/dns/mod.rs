@@ -22,6 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -51,6 +52,9 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// UDP threads for each address; 0 counts as 1. More than one share the port by `SO_REUSEPORT`.
     pub threads: usize,
+    /// How long a UDP thread sleeps after few queries, so that the next ones gather: most of what a query costs where few come at a
+    /// time is waking up for it. Zero: not at all.
+    pub nap: Duration,
     /// Where there is encryption.
     pub tls: Tls,
     /// What connections may take.
@@ -122,6 +126,7 @@ pub trait Respond: Send + Sync + Sized + 'static {
 #[derive(Debug, Default)]
 pub struct Sockets {
     udp: Vec<UdpSocket>,
+    nap: Duration,
     streams: streams::Sockets,
 }
 
@@ -131,7 +136,7 @@ pub fn bind(settings: &Settings) -> Result<Sockets, Error> {
         return Err(Error::NoAddress);
     }
     let streams = streams::Sockets::bind(&settings.tls, &settings.limits)?;
-    let mut sockets = Sockets { udp: Vec::new(), streams };
+    let mut sockets = Sockets { udp: Vec::new(), nap: settings.nap, streams };
     for &address in &settings.listen {
         let udp = bind_pair(address, settings.threads.max(1), &mut sockets.streams)?;
         sockets.udp.extend(udp);
@@ -171,7 +176,8 @@ pub fn serve<R: Respond>(sockets: Sockets, responder: &Arc<R>, runtime: &Handle)
     let mut server = Server { stop: Arc::default(), stop_streams, threads: Vec::new(), tasks: Vec::new() };
     for (number, socket) in sockets.udp.into_iter().enumerate() {
         let stop = Arc::clone(&server.stop);
-        let thread = udp::spawn(number, socket, Arc::clone(responder), stop).map_err(Error::Start)?;
+        let thread =
+            udp::spawn(number, socket, sockets.nap, Arc::clone(responder), stop).map_err(Error::Start)?;
         server.threads.push(thread);
     }
     server.tasks = sockets.streams.serve(responder, runtime, &stopped).map_err(Error::Start)?;

@@ -76,10 +76,13 @@ impl Fixture {
     }
 
     fn limited(listen: &str, threads: usize, limits: Limits) -> Self {
+        let listen = vec![listen.parse().unwrap()];
+        Self::with(&Settings { listen, threads, limits, ..Settings::default() })
+    }
+
+    fn with(settings: &Settings) -> Self {
         let runtime = Runtime::new().unwrap();
-        let settings =
-            Settings { listen: vec![listen.parse().unwrap()], threads, limits, ..Settings::default() };
-        let sockets = bind(&settings).unwrap();
+        let sockets = bind(settings).unwrap();
         let address = sockets.local_addresses()[0];
         let responder = Arc::new(Scripted::default());
         let server = Some(serve(sockets, &responder, runtime.handle()).unwrap());
@@ -187,6 +190,22 @@ fn one_connection_carries_many_queries() {
 fn framed(query: &[u8]) -> Vec<u8> {
     let length = u16::try_from(query.len()).unwrap();
     [&length.to_be_bytes(), query].concat()
+}
+
+#[test]
+fn queries_that_come_during_a_nap_are_all_answered_after_it() {
+    let (listen, nap) = (vec!["127.0.0.1:0".parse().unwrap()], Duration::from_millis(50));
+    let fixture = Fixture::with(&Settings { listen, threads: 1, nap, ..Settings::default() });
+    // After this one the only thread sleeps.
+    assert!(fixture.udp(&query("listed.example.")).is_some());
+    let socket = Plain::bind("127.0.0.1:0").unwrap();
+    socket.connect(fixture.address).unwrap();
+    socket.set_read_timeout(Some(EXPECTED)).unwrap();
+    for _ in 0..20 {
+        socket.send(&query("listed.example.")).unwrap();
+    }
+    let mut reply = [0; 512];
+    assert!((0..20).all(|_| socket.recv(&mut reply).is_ok()));
 }
 
 #[test]

@@ -20,22 +20,34 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// How long a thread rests when the system cannot receive, so as not to spin.
 const REST: Duration = Duration::from_millis(10);
 
-/// Starts the thread of one socket; it ends within [`PATIENCE`] of `stop`.
+/// A batch with fewer queries than this is worth a nap, if the thread may take one. Where more come together anyway, a nap would
+/// only let them wait.
+const FEW: usize = 8;
+
+/// Starts the thread of one socket; it ends within [`PATIENCE`] of `stop`. After few queries it takes `nap`, if that is not zero.
 pub(super) fn spawn<R: Respond>(
     number: usize,
     socket: UdpSocket,
+    nap: Duration,
     responder: Arc<R>,
     stop: Arc<AtomicBool>,
 ) -> io::Result<thread::JoinHandle<()>> {
     socket.set_receive_timeout(PATIENCE)?;
-    thread::Builder::new().name(format!("dns-udp-{number}")).spawn(move || run(&socket, &*responder, &stop))
+    thread::Builder::new()
+        .name(format!("dns-udp-{number}"))
+        .spawn(move || run(&socket, nap, &*responder, &stop))
 }
 
-fn run<R: Respond>(socket: &UdpSocket, responder: &R, stop: &AtomicBool) {
+fn run<R: Respond>(socket: &UdpSocket, nap: Duration, responder: &R, stop: &AtomicBool) {
     let mut batch = Batch::new(LONGEST_QUERY);
     while !stop.load(Ordering::Relaxed) {
         match socket.receive(&mut batch) {
-            Ok(()) => exchange(socket, responder, &mut batch),
+            Ok(()) => {
+                exchange(socket, responder, &mut batch);
+                if !nap.is_zero() && batch.filled_mut().len() < FEW {
+                    thread::sleep(nap);
+                }
+            }
             Err(error) if is_no_error(&error) => {}
             Err(_) => {
                 responder.dropped(Dropped::Unreceived);

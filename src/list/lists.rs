@@ -25,9 +25,8 @@ pub struct Published {
 }
 
 impl Published {
-    /// Has what is looked at first for `address` fetched from memory.
+    /// Has what the data sets look at for `address` fetched from memory.
     pub fn prefetch(&self, address: IpAddr) {
-        self.list.prefetch(address);
         self.sets.iter().for_each(|published| published.set.prefetch(address));
     }
 }

@@ -61,11 +61,6 @@ impl List {
         self.view(None).find(address, now)
     }
 
-    /// Has what is looked at first for `address` fetched from memory.
-    pub(super) fn prefetch(&self, address: IpAddr) {
-        self.bans.prefetch(Prefix::host(address));
-    }
-
     /// What the sublist of this number publishes, or the zone.
     pub fn view(&self, sublist: Option<u16>) -> View<'_> {
         View { list: self, part: self.parts.get(sublist) }

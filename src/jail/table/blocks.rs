@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::packed::{Head, Packed, SHORTEST};
 use crate::clock::Timestamp;
-use crate::sys::prefetch::prefetch;
 
 /// All packed bans.
 #[derive(Clone)]
@@ -37,13 +36,6 @@ impl Blocks {
     pub(super) fn chunk(&self, high: u16) -> Option<&Chunk> {
         let [block, chunk] = high.to_be_bytes();
         self.0[usize::from(block)].as_ref()?[usize::from(chunk)].as_deref()
-    }
-
-    /// Has the chunk of the network whose first 16 bits are `high` fetched from memory.
-    pub(super) fn prefetch(&self, high: u16) {
-        if let Some(chunk) = self.chunk(high) {
-            prefetch(chunk);
-        }
     }
 
     /// All chunks from `first` to `last` that there are, with the first 16 bits of their network.

@@ -233,13 +233,6 @@ impl BanTable {
         self.covering_packed(prefix).chain(self.covering_whole(prefix))
     }
 
-    /// Has what a look-up of `prefix` begins with fetched from memory.
-    pub fn prefetch(&self, prefix: Prefix) {
-        if let Some(place) = Place::of(prefix) {
-            self.packed.prefetch(place.high);
-        }
-    }
-
     fn covering_packed(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
         let place = Place::of(prefix);
         let chunk = place.and_then(|place| Some((place, self.packed.chunk(place.high)?)));
