@@ -1,4 +1,4 @@
-//! Real programs against the real binary: Postfix, postscreen, Unbound, Rspamd, SpamAssassin, dig and kdig, by the scripts in `tests/peers`.
+//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, dig and kdig, by the scripts in `tests/peers`.
 //!
 //! Each script runs in namespaces of its own and reports one line per check; `tests/peers/run` says how to run one by
 //! hand. Where a script cannot run (no root, a program is missing) its test says so and passes, unless the variable
@@ -29,6 +29,11 @@ fn postfix_refuses_senders_by_a_file_of_names() {
 #[test]
 fn postscreen_adds_up_the_codes() {
     run("postscreen");
+}
+
+#[test]
+fn exim_refuses_clients_and_senders() {
+    run("exim");
 }
 
 #[test]
