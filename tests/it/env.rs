@@ -19,7 +19,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -457,7 +457,8 @@ pub fn ask(server: SocketAddr, name: &str, kind: RecordType) -> io::Result<Answe
     static ID: AtomicU16 = AtomicU16::new(1);
     let mut query = Message::new(ID.fetch_add(1, Ordering::Relaxed), MessageType::Query, OpCode::Query);
     query.add_query(Query::query(Name::from_str(name).unwrap(), kind));
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
+    let host: IpAddr = if server.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+    let socket = UdpSocket::bind((host, 0))?;
     socket.connect(server)?;
     socket.set_read_timeout(Some(ANSWER))?;
     socket.send(&query.to_vec().unwrap())?;

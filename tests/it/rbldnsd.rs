@@ -4,10 +4,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::fs::Permissions;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use banzone::ip::write_reversed;
 use hickory_proto::op::ResponseCode;
@@ -25,12 +27,21 @@ const HEADER: &str = "$SOA 0 ns.example. host.example. 1 1h 1h 2d 1h\n$NS 1d ns.
 
 /// A server of the files in the folder of `env`.
 fn start(env: &Env, options: &[&str], zones: &[&str]) -> Daemon {
+    env.start_as(command(env, "127.0.0.1/0", options, zones))
+}
+
+fn command(env: &Env, bind: &str, options: &[&str], zones: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
-    command.args(["rbldnsd", "-n", "-b", "127.0.0.1/0", "-w"]).arg(env.path("")).args(options).args(zones);
+    command.args(["rbldnsd", "-n", "-b", bind, "-w"]).arg(env.path("")).args(options).args(zones);
     if Uid::effective().is_root() {
         command.args(["-u", "nobody"]);
     }
-    env.start_as(command)
+    command
+}
+
+/// Where nobody listened a moment ago.
+fn free_address(host: &str) -> SocketAddr {
+    UdpSocket::bind((host, 0)).unwrap().local_addr().unwrap()
 }
 
 fn write(env: &Env, name: &str, text: &str) {
@@ -120,6 +131,50 @@ fn clients_get_what_is_said_of_them() {
 }
 
 #[test]
+fn networks_of_ipv4_have_no_clients_of_ipv6() {
+    let env = Env::new("");
+    write(&env, "texts", "test TXT Success\n");
+    let (answered, refused) = (ResponseCode::NoError, ResponseCode::Refused);
+    for (acl, over_ipv4, over_ipv6) in [
+        ("0::1 :refuse\n", answered, refused),
+        ("0/0 :refuse\n", refused, answered),
+        ("0.0.0.0/0 :refuse\n", refused, answered),
+        ("::/0 :refuse\n0::1 :pass\n", answered, answered),
+    ] {
+        fs::write(env.path("acl"), acl).unwrap();
+        let address = free_address("::1");
+        let bind = format!("::1/{}", address.port());
+        let server = start(&env, &["-b", &bind], &["bl.example:acl:acl", "bl.example:generic:texts"]);
+        let rcode = |server| ask(server, "test.bl.example.", RecordType::TXT).unwrap().rcode;
+        assert_eq!((rcode(server.dns()), rcode(address)), (over_ipv4, over_ipv6), "{acl}");
+    }
+}
+
+/// Who starts a server to test it asks a few times within the first second and gives up then.
+#[test]
+fn it_answers_within_a_second() {
+    let env = Env::new("");
+    write(&env, "texts", "test TXT Success\n");
+    let address = free_address("127.0.0.1");
+    let bind = address.to_string().replace(':', "/");
+    // The fastest of three counts: a busy machine is not the server's fault.
+    let starts = (0..3).map(|_| {
+        let begin = Instant::now();
+        let server = env.spawn(command(&env, &bind, &[], &["bl.example:generic:texts"]));
+        let first = until("there is a server", || match ask(address, "dummy.nowhere.", RecordType::TXT) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => None,
+            answer => Some(answer.unwrap()),
+        });
+        let elapsed = begin.elapsed();
+        assert_eq!(first.rcode, ResponseCode::Refused);
+        assert!(server.terminate().success());
+        elapsed
+    });
+    let fastest = starts.min().unwrap();
+    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+}
+
+#[test]
 fn the_help_is_read_by_programs() {
     let output = Command::new(env!("CARGO_BIN_EXE_banzone")).args(["rbldnsd", "-h"]).output().unwrap();
     assert!(output.status.success());
@@ -129,7 +184,7 @@ fn the_help_is_read_by_programs() {
 /// rbldnsd with the same files, and where it answers.
 fn start_rbldnsd(env: &Env, options: &[&str], zones: &[&str]) -> (Daemon, SocketAddr) {
     // It cannot choose a port itself.
-    let address = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address("127.0.0.1");
     let mut command = Command::new("/usr/sbin/rbldnsd");
     command.args(["-n", "-r", "/", "-b"]).arg(format!("127.0.0.1/{}", address.port()));
     command.arg("-w").arg(env.path("")).args(options).args(zones);
