@@ -35,7 +35,10 @@ const BANS: usize = 10_000_000;
 const ROUNDS: usize = 3;
 
 /// How often an address is banned and freed.
-const CHANGES: usize = 100;
+const CHANGES: usize = 500;
+
+/// For so long before, nobody is.
+const QUIET: Duration = Duration::from_secs(5);
 
 /// So many questions are asked at once, so often a second.
 const BURST: usize = 100;
@@ -45,6 +48,12 @@ const SEED: u64 = 1;
 
 /// What is not there by now does not come.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// About what an order takes.
+const ORDER: Duration = Duration::from_millis(2);
+
+/// Nobody lists it.
+const NEVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 
 /// At most so much of rbldnsd's memory, and of the time it takes to start.
 const GOALS: (f64, f64) = (0.9, 0.7);
@@ -275,13 +284,19 @@ fn print_starts(bans: usize, starts: &mut [Vec<Start>; 2]) {
 /// Bans and frees addresses while others are asked for.
 fn change(server: &Server, control: &Path, entries: &[(u32, u8)]) -> Result<()> {
     let load = Load::start(server, entries)?;
-    thread::sleep(Duration::from_secs(3));
-    let mut quiet = load.take();
+    let begin = Instant::now();
+    while begin.elapsed() < QUIET {
+        // About as often as where orders come between.
+        server.wait_for(NEVER, false)?;
+        thread::sleep(ORDER);
+    }
+    let mut quiet = load.take(begin);
+    let begin = Instant::now();
     let (mut orders, mut seen) = (Vec::new(), Vec::new());
     for number in 0..CHANGES {
         // Hosts of networks in which nobody is banned, and of some in which many are.
         let high = if number % 2 == 0 { 0x6501 } else { entries[number * entries.len() / CHANGES].0 >> 16 };
-        let host = Ipv4Addr::from(high << 16 | 0x7fff_u32.wrapping_sub(number as u32));
+        let host = unlisted(entries, high << 16 | 0x7fff_u32.wrapping_sub(number as u32));
         for (listed, method, target, body) in [
             (
                 true,
@@ -300,21 +315,32 @@ fn change(server: &Server, control: &Path, entries: &[(u32, u8)]) -> Result<()> 
             seen.push(server.wait_for(host, listed)?);
         }
     }
-    let mut busy = load.take();
+    let mut busy = load.take(begin);
     let lost = load.stop();
-    println!("\nmilliseconds{:>12}{:>12}{:>12}", "median", "99 %", "longest");
+    println!("\nother answers a second: quiet {:.0}, meanwhile {:.0}", quiet.per_second, busy.per_second);
+    println!("milliseconds{:>21}{:>12}{:>12}{:>12}", "median", "99 %", "99.9 %", "longest");
     print_times("order, with its commit", &mut orders);
     print_times("from there to the answer", &mut seen);
-    print_times("other answers, quiet", &mut quiet);
-    print_times("other answers, meanwhile", &mut busy);
+    print_times("other answers, quiet", &mut quiet.times);
+    print_times("other answers, meanwhile", &mut busy.times);
     println!("other answers lost: {lost}");
     Ok(())
+}
+
+/// The first host from `last` downwards that no entry covers.
+fn unlisted(entries: &[(u32, u8)], last: u32) -> Ipv4Addr {
+    let is_listed = |host: u32| {
+        let mut networks = (24..=32).map(|length| (host >> (32 - length) << (32 - length), length as u8));
+        networks.any(|network| entries.binary_search(&network).is_ok())
+    };
+    let host = (0..=last).rev().find(|host| !is_listed(*host));
+    host.expect("not every address is listed").into()
 }
 
 fn print_times(what: &str, times: &mut [Duration]) {
     times.sort();
     let at = |quantile: f64| times[((times.len() - 1) as f64 * quantile) as usize].as_secs_f64() * 1e3;
-    println!("{what:24}{:9.3}{:12.3}{:12.3}", at(0.5), at(0.99), at(1.0));
+    println!("{what:24}{:9.3}{:12.3}{:12.3}{:12.3}", at(0.5), at(0.99), at(0.999), at(1.0));
 }
 
 /// A request to the API over the control socket, which must succeed.
@@ -329,6 +355,12 @@ fn request(control: &Path, method: &str, target: &str, body: &str) -> Result<()>
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     if answer.starts_with("HTTP/1.1 20") { Ok(()) } else { Err(answer.into()) }
+}
+
+/// How many answers came, and how long each took.
+struct Answers {
+    per_second: f64,
+    times: Vec<Duration>,
 }
 
 /// A thread that asks about listed hosts, a burst in every millisecond.
@@ -351,9 +383,10 @@ impl Load {
         Ok(Self { times, stop, thread })
     }
 
-    /// How long each answer took since this was asked last.
-    fn take(&self) -> Vec<Duration> {
-        std::mem::take(&mut self.times.lock().expect("no thread panics"))
+    /// What was answered since this was asked last, at `begin`.
+    fn take(&self, begin: Instant) -> Answers {
+        let times = std::mem::take(&mut *self.times.lock().expect("no thread panics"));
+        Answers { per_second: times.len() as f64 / begin.elapsed().as_secs_f64(), times }
     }
 
     /// Ends it; how many answers were lost or wrong.
@@ -370,11 +403,14 @@ fn ask_on(
     stop: &AtomicBool,
 ) -> usize {
     let mut lost = 0;
+    let mut due = Instant::now();
     for burst in questions.chunks(BURST).cycle() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
+        thread::sleep(due.saturating_duration_since(Instant::now()));
         let begin = Instant::now();
+        due = begin.max(due + PACE);
         burst.iter().for_each(|question| drop(socket.send(question)));
         let mut taken = Vec::with_capacity(BURST);
         for _ in burst {
@@ -385,7 +421,6 @@ fn ask_on(
             }
         }
         times.lock().expect("no thread panics").append(&mut taken);
-        thread::sleep(PACE.saturating_sub(begin.elapsed()));
     }
     lost
 }
