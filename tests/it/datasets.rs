@@ -308,6 +308,21 @@ fn the_start_does_not_fail_for_a_file() {
 }
 
 #[test]
+fn nobody_may_ask_where_the_list_of_clients_makes_no_sense() {
+    let env = Env::new("");
+    write(&env, "clients", "everybody may ask\n");
+    env.configure(&format!("{PUBLISH}[[zone.dataset]]\ntype = 'acl'\nfiles = 'clients'\n"));
+    let daemon = env.start();
+    let rcode = || daemon.ask("127.0.0.2", RecordType::A).rcode;
+    assert_eq!(rcode(), ResponseCode::Refused);
+    let messages = daemon.messages();
+    assert!(messages.contains("clients has 1 wrong lines and 0 right ones; correct it"), "{messages}");
+    write(&env, "clients", "127/8 :pass\n");
+    until("the list is read again", || rcode() == ResponseCode::NoError);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
 fn data_that_says_that_it_is_too_old_is_not_served() {
     let env = Env::new("");
     write(&env, "drop", "$TIMESTAMP 2020:01:01 2020:02:01\n198.51.100.1\n");

@@ -81,7 +81,7 @@ pub enum Unread {
     #[error("{0} changed while it was read")]
     Changed(String),
     /// It is damaged, or something else.
-    #[error("{} has {} wrong lines and {} right ones, unlike before; correct it", path.display(), after.wrong, after.entries)]
+    #[error("{} has {} wrong lines and {} right ones; correct it", path.display(), after.wrong, after.entries)]
     Garbled {
         /// The file.
         path: PathBuf,
@@ -207,15 +207,22 @@ impl Known {
 
     /// Whether what was read can take the place of what was there.
     fn check(&self, read: Read, shrinking: Shrinking) -> Result<Read, Unread> {
-        let (Some(known), settings) = (&self.read, &self.set.list.settings) else {
+        let settings = &self.set.list.settings;
+        let files = settings.files.iter().zip(&read.findings.files);
+        let Some(known) = &self.read else {
+            // A list of which most lines are wrong would let in those whom it should keep out.
+            if settings.is_acl() {
+                files
+                    .into_iter()
+                    .try_for_each(|(path, tally)| check_garbled(path, Tally::default(), *tally))?;
+            }
             return Ok(read);
         };
         // It is read at the next look.
         if stamps(settings) != read.stamps {
             return Err(Unread::Changed(settings.title()));
         }
-        let tallies = known.findings.files.iter().zip(&read.findings.files);
-        for (path, (before, after)) in settings.files.iter().zip(tallies) {
+        for ((path, after), before) in files.zip(&known.findings.files) {
             check_file(path, *before, *after, shrinking)?;
         }
         Ok(read)
@@ -288,15 +295,21 @@ impl Known {
 
 /// Whether what is in a file now can take the place of what was in it `before`.
 fn check_file(path: &Path, before: Tally, after: Tally, shrinking: Shrinking) -> Result<(), Unread> {
-    let is_garbled = |tally: Tally| tally.wrong > tally.entries;
-    if is_garbled(after) && !is_garbled(before) {
-        return Err(Unread::Garbled { path: path.to_owned(), after });
-    }
+    check_garbled(path, before, after)?;
     // A small file may lose most of its entries on one day, but hardly all.
     let least = if before.entries >= LARGE { before.entries / 2 } else { before.entries.min(1) };
     if shrinking == Shrinking::Refused && after.entries < least {
         let (before, after) = (before.entries, after.entries);
         return Err(Unread::Shrunk { path: path.to_owned(), before, after });
+    }
+    Ok(())
+}
+
+/// Whether more lines are right than wrong, if that was so `before`.
+fn check_garbled(path: &Path, before: Tally, after: Tally) -> Result<(), Unread> {
+    let is_garbled = |tally: Tally| tally.wrong > tally.entries;
+    if is_garbled(after) && !is_garbled(before) {
+        return Err(Unread::Garbled { path: path.to_owned(), after });
     }
     Ok(())
 }
