@@ -86,6 +86,8 @@ impl Lookup<'_> {
         }
         match (listed, self.below.reversed) {
             (ListedFor::Zone, _) => self.find(zones, reply).max(self.find_in_sets(true, reply)),
+            _ if self.below.labels == 0 => self.find(zones, reply).max(self.find_in_sets(false, reply)),
+            _ if zones.is_between(self.question.name_from(0)) => Found::Name,
             (ListedFor::Everybody(acl, value), _) if self.could_be_listed() => {
                 let mut records = Records::new();
                 acl.records(value, client, &mut records);
@@ -94,8 +96,6 @@ impl Lookup<'_> {
             }
             // Every address below is listed.
             (ListedFor::Everybody(..), Some(Reversed::Partial { .. })) => Found::Name,
-            _ if self.below.labels == 0 => self.find(zones, reply).max(self.find_in_sets(false, reply)),
-            _ if zones.is_between(self.question.name_from(0)) => Found::Name,
             _ => self.find_in_sets(false, reply),
         }
     }
@@ -106,7 +106,7 @@ impl Lookup<'_> {
             Some(Reversed::Address(address)) => Some(address),
             _ => None,
         };
-        if self.below.labels == 0 || address == Some(Ipv4Addr::LOCALHOST.into()) {
+        if address == Some(Ipv4Addr::LOCALHOST.into()) {
             return false;
         }
         let asked = Asked::new(self.question.labels(self.below.labels), self.below.reversed);

@@ -1,7 +1,7 @@
 //! Zones: a DNS query becomes an answer. Pure: bytes in, bytes out, `now` is an argument.
 //!
 //! The configuration gives each zone's [`Settings`]; [`Zone::new`] checks them, [`Zones`] holds all zones beside their
-//! lists, and [`answer()`] answers one query from them.
+//! lists, and [`answer()`] answers one query from them; several that come together are each read as [`Pending`] before.
 
 mod admission;
 mod answer;
