@@ -57,7 +57,7 @@ impl Dns {
 
 /// `[dns.query_log]`
 pub(super) struct QueryLog {
-    pub path: String,
+    pub path: At<String>,
     pub sample: Option<u64>,
 }
 
@@ -172,7 +172,7 @@ pub(super) fn settings(written: &Dns, report: &Report) -> Settings {
 
 pub(super) fn seeing(file: &Path, written: &Dns) -> Seeing {
     let query_log = written.query_log.as_ref().map(|log| QueryLogSettings {
-        path: Some(resolve_absolute(file, &log.path)),
+        path: Some(resolve_absolute(file, &log.path.value)),
         sample: log.sample.unwrap_or(1),
         is_flushed: false,
     });

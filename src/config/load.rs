@@ -9,7 +9,7 @@ use super::document::Document;
 use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
 use super::filter::Filters;
-use super::{Config, DEFAULT_SOCKET, Daemon, Log, admission, dns, fail2ban, file, jail, keys, zone};
+use super::{Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, zone};
 use crate::jail::MANUAL;
 use crate::{http, store};
 
@@ -103,6 +103,13 @@ impl<'a> Loader<'a> {
         jails.sort_by(|a, b| a.name.cmp(&b.name));
         let mut files = self.files.take();
         files.extend(filters.files());
+        let places = Places {
+            query_log: main
+                .dns
+                .query_log
+                .as_ref()
+                .map_or_else(|| Place::file(path), |log| log.path.place.clone()),
+        };
         Some(Config {
             spool: spool(path, &main.store),
             store: store_settings(path, &main.store),
@@ -122,6 +129,7 @@ impl<'a> Loader<'a> {
             allow: jail::prefixes(main.defaults.ignoreip.iter()).collect(),
             files,
             notices: fail2ban.notices,
+            places,
         })
     }
 

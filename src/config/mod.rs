@@ -72,6 +72,15 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// What is accepted and has no effect.
     pub notices: Vec<Error>,
+    /// Where some of it stands.
+    pub places: Places,
+}
+
+/// Where keys stand of which only the machine can say whether they are right; the main file for what is not written.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The query log.
+    pub query_log: Place,
 }
 
 /// The process itself.

@@ -18,6 +18,7 @@ mod pipeline;
 mod reload;
 mod sources;
 mod steering;
+mod surroundings;
 mod writer;
 
 use std::net::SocketAddr;
@@ -36,7 +37,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::dns;
 use crate::http;
 use crate::ip::{Prefix, PrefixSet};
@@ -329,11 +330,12 @@ async fn follow_data_files(steering: Arc<Steering>) {
 
 async fn reload(steering: Arc<Steering>) {
     tell("reloading", notify::reloading());
-    if let Err(errors) = http::Control::reload(&steering).await {
-        for line in errors {
+    if let Err(failed) = http::Control::reload(&steering).await {
+        let summary = failed.to_string();
+        for line in failed.lines() {
             error!("{line}");
         }
-        error!("the configuration has errors; the one before stays in force");
+        error!("{summary}");
     }
     tell("ready", notify::ready());
 }
@@ -420,7 +422,7 @@ impl Loaded {
         restore(&mut jails, &store, &kept)?;
         let publisher = writer::publisher(&store, &zones, never, jails.bans().clone(), clock)?;
         let service = Arc::new(dns::Service::new(zones, clock.clone()));
-        service.see(&config.seeing)?;
+        surroundings::see(config, &service).map_err(config::Errors::from)?;
         service.set_rate_limit(config.rate_limit.clone());
         let writer = Writer {
             store,

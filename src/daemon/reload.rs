@@ -11,21 +11,44 @@ use super::data_files::{self, Data};
 use super::pipeline::{self, jails_by_source};
 use super::sources::{Running, stop_all};
 use super::steering::{Steering, lock, send_when_free};
-use super::{own_addresses, writer};
+use super::{own_addresses, surroundings, writer};
 use crate::clock::Timestamp;
 use crate::config::{self, Config};
 use crate::dns::Certificate;
+use crate::http::ReloadFailed;
 use crate::jail::{Readers, never_listed};
 use crate::store::Reader;
 use crate::zone::Zones;
 
-/// Reads the configuration again and puts it in force, or says in one line each why not.
-pub(super) async fn reload(daemon: &Steering) -> Result<(), Vec<String>> {
+/// Reads the configuration again and puts it in force. Whatever becomes of it, the query log is opened anew.
+pub(super) async fn reload(daemon: &Steering) -> Result<(), ReloadFailed> {
+    let prepared = prepare(daemon).await.and_then(|prepared| {
+        tokio::task::block_in_place(|| surroundings::see(&prepared.config, &daemon.service))
+            .map_err(|error| vec![error.to_string()])?;
+        Ok(prepared)
+    });
+    match prepared {
+        Ok(prepared) => prepared.put_in_force(daemon).await.map_err(ReloadFailed::Incomplete),
+        Err(errors) => {
+            reopen_query_log(daemon);
+            Err(ReloadFailed::Refused(errors))
+        }
+    }
+}
+
+async fn prepare(daemon: &Steering) -> Result<Prepared, Vec<String>> {
     let path = daemon.path.clone();
     let (now, data, before) = (daemon.clock.now(), lock(&daemon.data).clone(), daemon.service.zones());
     let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, &data, &before, now)).await;
-    let prepared = prepared.map_err(|failed| vec![failed.to_string()])??;
-    prepared.put_in_force(daemon).await.map_err(|failed| vec![failed])
+    prepared.map_err(|failed| vec![failed.to_string()])?
+}
+
+/// Whoever has moved the log away, as logrotate does, knows nothing of the new configuration.
+fn reopen_query_log(daemon: &Steering) {
+    let running = lock(&daemon.running).clone();
+    if let Err(failed) = tokio::task::block_in_place(|| surroundings::see(&running, &daemon.service)) {
+        warn!("{failed}; queries are logged where they were");
+    }
 }
 
 /// A configuration that can be put in force.
@@ -83,14 +106,12 @@ impl Prepared {
         // Before the jails that the rules are for.
         tokio::task::block_in_place(|| daemon.outside.learn(&config.jails));
         reconfigure_jails(daemon, jails).await?;
-        start_sources(daemon, &config).await?;
-        let seeing = tokio::task::block_in_place(|| daemon.service.see(&config.seeing));
-        seeing.map_err(|failed| format!("{failed}; the rest of the configuration is in force"))?;
+        let started = start_sources(daemon, &config).await;
         let mut running = lock(&daemon.running);
         keep_what_stays(&running, &mut config);
         info!("the configuration was read again: {} jails, {} zones", config.jails.len(), config.zones.len());
         *running = config;
-        Ok(())
+        started
     }
 }
 
@@ -146,9 +167,7 @@ async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String>
             Ok(Running::start(&settings, &spool, jails, kept, pipeline)?)
         };
         let started = tokio::task::spawn_blocking(start).await.map_err(|failed| failed.to_string())?;
-        let running = started.map_err(|failed| {
-            format!("{path} is not read, the rest of the configuration is in force: {failed:#}")
-        })?;
+        let running = started.map_err(|failed| format!("{path} is not read: {failed:#}"))?;
         lock(&daemon.sources).insert(path, running);
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
 use crate::http::api::DaemonSettings;
-use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, SourceView};
+use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView};
 use crate::jail::Order;
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
@@ -139,14 +139,14 @@ impl Control for Arc<Steering> {
         self.send(Input::Look(look)).await
     }
 
-    async fn reload(&self) -> Result<(), Vec<String>> {
+    async fn reload(&self) -> Result<(), ReloadFailed> {
         // A task of its own: whoever asked may go away, and half a reload is worse than none.
         let steering = Self::clone(self);
         let reload = tokio::spawn(async move {
             let _one_at_a_time = steering.reloading.lock().await;
             super::reload::reload(&steering).await
         });
-        reload.await.unwrap_or_else(|failed| Err(vec![failed.to_string()]))
+        reload.await.unwrap_or_else(|failed| Err(ReloadFailed::Incomplete(failed.to_string())))
     }
 
     fn sources(&self) -> Vec<SourceView> {

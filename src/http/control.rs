@@ -86,6 +86,27 @@ pub enum Failed {
     Stopping,
 }
 
+/// Why a configuration was not taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadFailed {
+    /// It has these errors, a line each; nothing has changed.
+    #[error("the configuration has errors; the one before stays in force")]
+    Refused(Vec<String>),
+    /// All but this could be done.
+    #[error("a part of the configuration is not in force, the rest is")]
+    Incomplete(String),
+}
+
+impl ReloadFailed {
+    /// What went wrong, a line each.
+    pub fn lines(self) -> Vec<String> {
+        match self {
+            Self::Refused(errors) => errors,
+            Self::Incomplete(failed) => vec![failed],
+        }
+    }
+}
+
 /// Looks at the jails and what they read with, from inside the thread that owns them.
 pub type Look = Box<dyn FnOnce(&Jails, &Readers) + Send>;
 
@@ -98,8 +119,8 @@ pub trait Control: Send + Sync + 'static {
     /// Lets `look` see the jails between two batches of lines.
     async fn look(&self, look: Look) -> Result<(), Failed>;
 
-    /// Reads the configuration again and takes it over, or says in one line each why not.
-    async fn reload(&self) -> Result<(), Vec<String>>;
+    /// Reads the configuration again and takes it over.
+    async fn reload(&self) -> Result<(), ReloadFailed>;
 
     /// The sources as they are read now.
     fn sources(&self) -> Vec<SourceView>;

@@ -29,7 +29,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-pub use control::{Control, DataSetView, Failed, Health, Look, OutsideView, SourceView, Steered};
+pub use control::{
+    Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Steered,
+};
 pub use settings::Settings;
 
 use problem::Refused;

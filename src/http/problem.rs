@@ -4,8 +4,8 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Failed;
 use super::api::{NotReloaded, PROBLEM_TYPE, Problem};
+use super::{Failed, ReloadFailed};
 use crate::jail::Refusal;
 
 /// A request that was not carried out.
@@ -23,9 +23,9 @@ impl Refused {
     }
 
     /// A configuration that was not taken over.
-    pub(super) fn not_reloaded(errors: Vec<String>) -> Self {
-        let detail = "the configuration has errors; the one before stays in force".to_owned();
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail, errors }
+    pub(super) fn not_reloaded(failed: ReloadFailed) -> Self {
+        let detail = failed.to_string();
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail, errors: failed.lines() }
     }
 }
 

@@ -1,11 +1,13 @@
 //! What a person sees of the questions that the daemon was asked: figures, clients, bans, and the log of queries.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
 
-use super::env::{Daemon, Env, PUBLISH, until};
+use super::env::{BASE, Daemon, Env, PUBLISH, until};
 
 /// Asks a question so often that it is among those that are looked at.
 const MANY: u64 = 2000;
@@ -63,7 +65,7 @@ fn who_asks_is_forgotten_at_a_reload_that_says_so() {
     assert_eq!(env.ban(r#"{"prefix":"198.51.100.7","seconds":3600}"#).status, 200);
     ask_many(&daemon);
     assert!(!env.get("/api/v1/dns").json()["clients"].as_array().unwrap().is_empty());
-    let base = super::env::BASE.replace("[dns]", "[dns]\ncount_addresses = false");
+    let base = BASE.replace("[dns]", "[dns]\ncount_addresses = false");
     env.configure_as(&base, PUBLISH);
     assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
     ask_many(&daemon);
@@ -71,14 +73,21 @@ fn who_asks_is_forgotten_at_a_reload_that_says_so() {
     assert_eq!((&seen["clients"], &seen["listed"]), (&serde_json::json!([]), &serde_json::json!([])));
 }
 
+/// The sections of every test, with a query log at `path`.
+fn logging(path: &str) -> String {
+    BASE.replace("[dns]", &format!("[dns]\nquery_log = {{ path = '{path}' }}"))
+}
+
+fn lines(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
 #[test]
 fn the_query_log_is_opened_anew_by_a_reload() {
     let env = Env::new("");
-    let base = super::env::BASE.replace("[dns]", "[dns]\nquery_log = { path = 'lib/queries.log' }");
-    env.configure_as(&base, PUBLISH);
+    env.configure_as(&logging("lib/queries.log"), PUBLISH);
     let daemon = env.start();
     let (log, moved) = (env.path("lib/queries.log"), env.path("lib/queries.log.1"));
-    let lines = |path| fs::read_to_string(path).unwrap_or_default();
     daemon.ask("127.0.0.4", RecordType::A);
     until("the line is on disk", || {
         lines(&log).contains(" 127.0.0.1 4.0.0.127.bl.example A IN: NOERROR/1/54\n")
@@ -96,7 +105,54 @@ fn the_query_log_is_opened_anew_by_a_reload() {
     assert!(lines(&log).contains(" 1.113.0.203.bl.example A IN: NXDOMAIN/0/"));
 
     // A log that cannot be written is no reason to start without it.
-    let base = super::env::BASE.replace("[dns]", "[dns]\nquery_log = { path = '/nowhere/queries.log' }");
-    env.configure_as(&base, PUBLISH);
+    env.configure_as(&logging("/nowhere/queries.log"), PUBLISH);
     assert!(env.refused().contains("cannot open the query log /nowhere/queries.log"));
+}
+
+#[test]
+fn a_configuration_with_an_error_opens_the_query_log_anew_too() {
+    let env = Env::new("");
+    env.configure_as(&logging("lib/queries.log"), PUBLISH);
+    let daemon = env.start();
+    let (log, moved) = (env.path("lib/queries.log"), env.path("lib/queries.log.1"));
+    until("the log is there", || log.exists());
+    fs::rename(&log, &moved).unwrap();
+    env.configure_as(&logging("lib/other.log"), "[[zone]]\norigin = 1");
+    daemon.signal(Signal::SIGHUP);
+    until("the refusal is told", || daemon.messages().contains("the one before stays in force"));
+    daemon.ask("203.0.113.1", RecordType::A);
+    assert!(daemon.terminate().success());
+    assert!(lines(&log).contains(" 1.113.0.203.bl.example A IN: NXDOMAIN/0/"));
+    assert!(!env.path("lib/other.log").exists());
+}
+
+#[test]
+fn a_query_log_that_cannot_be_written_leaves_the_configuration_before_in_force() {
+    let env = Env::new("");
+    let folder = env.path("queries");
+    fs::create_dir(&folder).unwrap();
+    let allow = |mode| fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+    allow(0o777);
+    env.configure_as(&logging("queries/q.log"), PUBLISH);
+    let daemon = env.start();
+    assert_eq!(env.ban(r#"{"prefix":"198.51.100.7","seconds":3600}"#).status, 200);
+    fs::rename(folder.join("q.log"), folder.join("q.log.1")).unwrap();
+    allow(0o555);
+    env.configure_as(&logging("queries/q.log"), &PUBLISH.replace("127.0.0.4", "127.0.0.5"));
+    let refused = env.request("POST", "/api/v1/reload", "");
+    assert_eq!(refused.status, 422);
+    let place = "banzone.toml:7:22: dns.query_log: cannot open the query log ";
+    for part in [place, "name a file in a folder where", "the one before stays in force"] {
+        assert!(refused.body.contains(part), "{part}: {}", refused.body);
+    }
+    let code = || daemon.ask("198.51.100.7", RecordType::A).codes[0].octets()[3];
+    assert_eq!(code(), 4);
+    assert!(!daemon.messages().contains("was read again"));
+
+    allow(0o777);
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
+    assert_eq!(code(), 5);
+    assert!(daemon.terminate().success());
+    assert!(lines(&folder.join("q.log.1")).contains(" 7.100.51.198.bl.example A IN: NOERROR/1/"));
+    assert!(lines(&folder.join("q.log")).contains(" 7.100.51.198.bl.example A IN: NOERROR/1/"));
 }
