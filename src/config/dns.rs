@@ -15,6 +15,9 @@ use crate::dns::{Certificate, CertificateFile, Limits, QueryLogSettings, Seeing,
 
 const PORT: u16 = 53;
 
+/// What is open already when the program starts.
+const STANDARD_OUTPUT: &str = "/dev/stdout";
+
 /// What everybody's examples have, for want of a standard.
 const DOH_PATH: &str = "/dns-query";
 
@@ -172,7 +175,8 @@ pub(super) fn settings(written: &Dns, report: &Report) -> Settings {
 
 pub(super) fn seeing(file: &Path, written: &Dns) -> Seeing {
     let query_log = written.query_log.as_ref().map(|log| QueryLogSettings {
-        path: Some(resolve_absolute(file, &log.path.value)),
+        // Opening it would fail where it is a pipe or a socket, as it is in a container and under systemd.
+        path: Some(resolve_absolute(file, &log.path.value)).filter(|path| path != Path::new(STANDARD_OUTPUT)),
         sample: log.sample.unwrap_or(1),
         is_flushed: false,
     });

@@ -10,7 +10,7 @@ pub(super) fn see(config: &Config, service: &Service) -> Result<(), Error> {
     service.see(&config.seeing).map_err(|failed| Error {
         place: config.places.query_log.clone(),
         message: format!(
-            "dns.query_log: {failed}; name a file in a folder where the user that banzone runs as may write"
+            "dns.query_log: {failed}; name a file where the user that banzone runs as may write, or /dev/stdout"
         ),
     })
 }

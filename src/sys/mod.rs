@@ -1,6 +1,7 @@
 //! The only place for system calls and `unsafe`: every other module calls the safe functions here.
 
 pub mod addresses;
+pub mod append;
 pub mod control;
 pub mod limits;
 pub mod names;

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use hickory_proto::rr::RecordType;
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use super::env::{BASE, Daemon, Env, PUBLISH, until};
 
@@ -106,7 +108,28 @@ fn the_query_log_is_opened_anew_by_a_reload() {
 
     // A log that cannot be written is no reason to start without it.
     env.configure_as(&logging("/nowhere/queries.log"), PUBLISH);
-    assert!(env.refused().contains("cannot open the query log /nowhere/queries.log"));
+    let refused = env.refused();
+    assert!(
+        refused.contains("cannot open the query log /nowhere/queries.log: there is no folder /nowhere;"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_query_log_never_keeps_anybody_waiting() {
+    let env = Env::new("");
+    let daemon = env.start();
+    let fifo = env.path("fifo");
+    mkfifo(&fifo, Mode::from_bits_truncate(0o666)).unwrap();
+    env.configure_as(&logging("fifo"), PUBLISH);
+    let refused = env.request("POST", "/api/v1/reload", "");
+    assert!(refused.status == 422 && refused.body.contains("it is a FIFO"), "{}", refused.body);
+    for device in ["/dev/null", "/dev/stdout"] {
+        env.configure_as(&logging(device), PUBLISH);
+        assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200, "{device}");
+        daemon.ask("127.0.0.4", RecordType::A);
+    }
+    assert!(daemon.terminate().success());
 }
 
 #[test]
@@ -142,7 +165,7 @@ fn a_query_log_that_cannot_be_written_leaves_the_configuration_before_in_force()
     let refused = env.request("POST", "/api/v1/reload", "");
     assert_eq!(refused.status, 422);
     let place = "banzone.toml:7:22: dns.query_log: cannot open the query log ";
-    for part in [place, "name a file in a folder where", "the one before stays in force"] {
+    for part in [place, "name a file where the user", "the one before stays in force"] {
         assert!(refused.body.contains(part), "{part}: {}", refused.body);
     }
     let code = || daemon.ask("198.51.100.7", RecordType::A).codes[0].octets()[3];

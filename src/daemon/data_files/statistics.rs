@@ -2,7 +2,6 @@
 //! `time zone:queries:positive:nxdomain:received:sent ... *:...`, where a time alone marks where counting begins anew.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
@@ -10,6 +9,7 @@ use tracing::warn;
 
 use crate::clock::Timestamp;
 use crate::dns::{Counts, ZoneCounts};
+use crate::sys::append;
 
 /// The name for all zones together, and what belongs to none.
 const ALL: &str = "*";
@@ -118,7 +118,6 @@ impl Statistics {
     }
 
     fn append(&self, lines: &str) -> io::Result<()> {
-        let mut file = OpenOptions::new().append(true).create(true).open(&self.settings.path)?;
-        file.write_all(lines.as_bytes())
+        append::open(&self.settings.path)?.write_all(lines.as_bytes())
     }
 }

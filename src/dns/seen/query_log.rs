@@ -1,10 +1,10 @@
 //! A line for each query, in rbldnsd's form, for as long as somebody wants that. The way of an answer leaves a record of fixed
 //! size in a bounded queue; a thread of its own writes the lines.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,7 @@ use tracing::warn;
 use super::Exchange;
 use super::dice::OneIn;
 use super::line::{LONGEST_QUESTION, Line};
+use crate::sys::append;
 
 /// So many lines wait at most, in 3 MB, as long as the disk is busy. More are left out and counted.
 const QUEUE: usize = 8192;
@@ -99,9 +100,8 @@ impl QueryLog {
     }
 }
 
-fn open_file(path: &PathBuf) -> io::Result<File> {
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.map_err(|error| {
+fn open_file(path: &Path) -> io::Result<File> {
+    append::open(path).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot open the query log {}: {error}", path.display()))
     })
 }
