@@ -41,7 +41,9 @@ impl Guard {
         Self {
             clients: clients(section),
             nsid: section.get("nsid"),
-            secrets: section.get("cookie_secret").unwrap_or_default(),
+            secrets: section
+                .some("cookie_secret", "\"...\" with what `openssl rand -hex 16` prints")
+                .unwrap_or_default(),
             rate_limit: limits.map(|section| rate_limit(&section)),
         }
     }

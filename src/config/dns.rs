@@ -1,7 +1,7 @@
 //! `[dns]`: what is typed there, and the settings of the servers and the files of their certificate that it becomes.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -60,7 +60,7 @@ impl Dns {
 
 /// `[dns.query_log]`
 pub(super) struct QueryLog {
-    pub path: At<String>,
+    pub path: At<PathBuf>,
     pub sample: Option<u64>,
 }
 
@@ -83,8 +83,8 @@ fn patience(section: &Section<'_>, time: Duration) -> Option<Duration> {
 
 /// `[dns.tls]`
 pub(super) struct TypedTls {
-    pub certificate: Option<At<String>>,
-    pub key: Option<At<String>>,
+    pub certificate: Option<At<PathBuf>>,
+    pub key: Option<At<PathBuf>>,
     pub dot: Vec<At<SocketAddr>>,
     pub doh: Vec<At<SocketAddr>>,
     pub doh_path: Option<String>,
@@ -150,15 +150,16 @@ impl CertificateFiles {
 /// The files that `[dns.tls]` names.
 pub(super) fn certificate_files(written: &Dns) -> Option<CertificateFiles> {
     let tls = written.tls.as_ref()?;
-    let path = |written: &At<String>| At {
+    let path = |written: &At<PathBuf>| At {
         value: resolve_absolute(&written.place.file, &written.value),
         place: written.place.clone(),
     };
     Some(CertificateFiles { certificate: path(tls.certificate.as_ref()?), key: path(tls.key.as_ref()?) })
 }
 
-pub(super) fn settings(written: &Dns, report: &Report) -> Settings {
-    check_addresses(written, report);
+/// The settings of the servers, none of whose addresses is that of HTTP.
+pub(super) fn settings(written: &Dns, http: Option<&At<SocketAddr>>, report: &Report) -> Settings {
+    check_addresses(written, http, report);
     let defaults = Limits::default();
     Settings {
         listen: written.listen.as_deref().map_or_else(everywhere, addresses),
@@ -201,22 +202,38 @@ fn tls(written: &TypedTls) -> Tls {
 }
 
 /// Checks that each address serves one thing over TCP and one over UDP.
-fn check_addresses(written: &Dns, report: &Report) {
+fn check_addresses(written: &Dns, http: Option<&At<SocketAddr>>, report: &Report) {
     let listen = written.listen.as_deref().unwrap_or_default();
     let (dot, doh, doq) =
         written.tls.as_ref().map_or_else(Default::default, |tls| (&*tls.dot, &*tls.doh, &*tls.doq));
-    check_once(&[("listen", listen), ("tls.dot", dot), ("tls.doh", doh)], report);
-    check_once(&[("listen", listen), ("tls.doq", doq)], report);
+    let http = http.map_or(&[][..], std::slice::from_ref);
+    let tcp = [("dns.listen", listen), ("dns.tls.dot", dot), ("dns.tls.doh", doh), ("http.listen", http)];
+    check_once(&tcp, report);
+    check_once(&[("dns.listen", listen), ("dns.tls.doq", doq)], report);
 }
 
 fn check_once(lists: &[(&str, &[At<SocketAddr>])], report: &Report) {
     let named = lists.iter().flat_map(|(key, list)| list.iter().map(move |address| (*key, address)));
-    let mut first = BTreeMap::new();
-    for (key, At { value, place }) in named.filter(|(_, address)| address.value.port() != 0) {
-        let taken_by = *first.entry(value).or_insert((key, place));
-        if taken_by != (key, place) {
-            let message = format!("dns.{key}: {value} is taken by dns.{}: choose another port", taken_by.0);
-            report.add(place, message);
+    let mut by_port: BTreeMap<u16, Vec<(&str, &At<SocketAddr>)>> = BTreeMap::new();
+    for (key, address) in named.filter(|(_, address)| address.value.port() != 0) {
+        let known = by_port.entry(address.value.port()).or_default();
+        match known.iter().find(|(_, other)| overlap(address.value.ip(), other.value.ip())) {
+            None => known.push((key, address)),
+            Some((taken_by, other)) => {
+                report.add(&address.place, taken(key, address.value, taken_by, other.value));
+            }
         }
     }
+}
+
+/// Whether no two sockets can have both with one port: the address for all takes in every other of its family.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    one == other || one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified())
+}
+
+fn taken(key: &str, address: SocketAddr, by: &str, other: SocketAddr) -> String {
+    if address == other {
+        return format!("{key}: {address} is taken by {by}: choose another port");
+    }
+    format!("{key}: {address} is taken by {other} of {by}: choose another port, or leave out one of the two")
 }

@@ -1,7 +1,7 @@
 //! What the user typed: every key of the files, not yet weighed against defaults and other files.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use encoding_rs::Encoding;
@@ -168,11 +168,11 @@ pub(super) struct Main {
     pub filters: Vec<At<String>>,
     pub store: Store,
     pub dns: Dns,
-    pub http_listen: Option<SocketAddr>,
-    pub control_socket: Option<At<String>>,
-    pub user: Option<String>,
+    pub http_listen: Option<At<SocketAddr>>,
+    pub control_socket: Option<At<PathBuf>>,
+    pub user: Option<At<String>>,
     pub log: Log,
-    pub fail2ban: Option<At<String>>,
+    pub fail2ban: Option<At<PathBuf>>,
     pub defaults: Policy,
     pub jails: Vec<Jail>,
     pub zones: Vec<Zone>,
@@ -200,8 +200,8 @@ impl Main {
 
 /// `[store]`
 pub(super) struct Store {
-    pub path: Option<String>,
-    pub spool: Option<String>,
+    pub path: Option<PathBuf>,
+    pub spool: Option<PathBuf>,
     pub evidence_retention: Option<Duration>,
     pub history_retention: Option<Duration>,
 }
@@ -523,6 +523,8 @@ impl Publish {
 
 /// `[[dataset]]`
 pub(super) struct DataSet {
+    /// Where the section begins.
+    pub place: Place,
     pub kind: Option<At<String>>,
     pub files: Vec<At<String>>,
     pub code: Option<Ipv4Addr>,
@@ -536,6 +538,7 @@ pub(super) struct DataSet {
 impl DataSet {
     fn read(section: &Section<'_>) -> Self {
         Self {
+            place: section.place().clone(),
             kind: section.require("type", "\"ip4trie\""),
             files: section.require_some("files", "[\"drop.rbldnsd\"]"),
             code: section.get("code"),

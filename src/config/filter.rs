@@ -101,7 +101,7 @@ impl Filters {
 
     fn get(&self, name: &str, beside: &Path, place: &Place, report: &Report) -> Option<Settings> {
         if let Some(file) = fail2ban_file(name) {
-            let file = resolve(beside, &file.to_string_lossy());
+            let file = resolve(beside, file);
             let given = fail2ban::given(name);
             let loaded = given.and_then(|given| fail2ban::filter_file(&file, &given, false));
             return checked(loaded, place, report);

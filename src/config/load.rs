@@ -10,6 +10,7 @@ use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
 use super::filter::Filters;
 use super::{Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, zone};
+use crate::dns::Seeing;
 use crate::jail::MANUAL;
 use crate::{http, store};
 
@@ -54,12 +55,12 @@ pub fn glance(path: &Path) -> Result<Glance, Errors> {
 }
 
 /// A path of the configuration, seen from the file it stands in.
-pub(super) fn resolve(file: &Path, written: &str) -> PathBuf {
+pub(super) fn resolve(file: &Path, written: impl AsRef<Path>) -> PathBuf {
     file.parent().unwrap_or_else(|| Path::new("")).join(written)
 }
 
 /// The same, valid from every working directory.
-pub(super) fn resolve_absolute(file: &Path, written: &str) -> PathBuf {
+pub(super) fn resolve_absolute(file: &Path, written: impl AsRef<Path>) -> PathBuf {
     let path = resolve(file, written);
     absolute(&path).unwrap_or(path)
 }
@@ -97,29 +98,26 @@ impl<'a> Loader<'a> {
         let names = names.map(|name| name.value.as_str()).collect();
         zone::check_jails(&zones, &names, self.report);
         let http = self.http(path, &main);
+        let store = store_settings(path, &main.store);
         let resolver = jail::Resolver { defaults: &main.defaults, filters: &filters, report: self.report };
         let own = jails.iter().filter_map(|jail| resolver.settings(jail));
         let mut jails: Vec<_> = own.chain(fail2ban.enabled).collect();
         jails.sort_by(|a, b| a.name.cmp(&b.name));
         let mut files = self.files.take();
         files.extend(filters.files());
-        let places = Places {
-            query_log: main
-                .dns
-                .query_log
-                .as_ref()
-                .map_or_else(|| Place::file(path), |log| log.path.place.clone()),
-        };
+        let seeing = dns::seeing(path, &main.dns);
+        self.check_query_log(&seeing, &store.path, &main.dns);
+        let places = places(path, &main, &zones);
         Some(Config {
             spool: spool(path, &main.store),
-            store: store_settings(path, &main.store),
+            store,
             certificate: dns::certificate_files(&main.dns),
-            dns: dns::settings(&main.dns, self.report),
-            seeing: dns::seeing(path, &main.dns),
+            dns: dns::settings(&main.dns, main.http_listen.as_ref(), self.report),
+            seeing,
             server: main.dns.guard.server(),
             rate_limit: main.dns.guard.rate_limit.clone(),
             http,
-            daemon: Daemon { user: main.user },
+            daemon: Daemon { user: main.user.map(|user| user.value) },
             log: Log {
                 level: main.log.level.unwrap_or_default(),
                 format: main.log.format.unwrap_or_default(),
@@ -144,6 +142,16 @@ impl<'a> Loader<'a> {
             self.report.add(place, message);
         }
         settings
+    }
+
+    /// Lines of text would be the end of the database.
+    fn check_query_log(&self, seeing: &Seeing, database: &Path, written: &dns::Dns) {
+        let path = seeing.query_log.as_ref().and_then(|log| log.path.as_deref());
+        if let Some(log) = written.query_log.as_ref().filter(|_| path == Some(database)) {
+            let message =
+                format!("dns.query_log.path: `{}` is the database: name another file", database.display());
+            self.report.add(&log.path.place, message);
+        }
     }
 
     fn document(&self, path: &Path, named: Option<&Place>) -> Option<Document> {
@@ -238,9 +246,19 @@ impl<'a> Loader<'a> {
     }
 }
 
+fn places(path: &Path, written: &file::Main, zones: &[file::Zone]) -> Places {
+    let unwritten = || Place::file(path);
+    let query_log = written.dns.query_log.as_ref();
+    Places {
+        query_log: query_log.map_or_else(unwritten, |log| log.path.place.clone()),
+        user: written.user.as_ref().map_or_else(unwritten, |user| user.place.clone()),
+        data_sets: zones.iter().flat_map(|zone| &zone.data_sets).map(|set| set.place.clone()).collect(),
+    }
+}
+
 fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
     store::Settings {
-        path: resolve_absolute(file, written.path.as_deref().unwrap_or(DEFAULT_DATABASE)),
+        path: resolve_absolute(file, written.path.as_deref().unwrap_or_else(|| Path::new(DEFAULT_DATABASE))),
         evidence_retention: written.evidence_retention.unwrap_or(EVIDENCE_RETENTION),
         history_retention: written.history_retention.unwrap_or(HISTORY_RETENTION),
     }
@@ -253,6 +271,10 @@ fn spool(file: &Path, written: &file::Store) -> PathBuf {
 }
 
 fn http_settings(file: &Path, written: &file::Main) -> http::Settings {
-    let socket = written.control_socket.as_ref().map_or(DEFAULT_SOCKET, |socket| &socket.value);
-    http::Settings { listen: written.http_listen, control: resolve_absolute(file, socket) }
+    let socket =
+        written.control_socket.as_ref().map_or_else(|| Path::new(DEFAULT_SOCKET), |socket| &socket.value);
+    http::Settings {
+        listen: written.http_listen.as_ref().map(|listen| listen.value),
+        control: resolve_absolute(file, socket),
+    }
 }

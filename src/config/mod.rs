@@ -81,6 +81,10 @@ pub struct Config {
 pub struct Places {
     /// The query log.
     pub query_log: Place,
+    /// The user to become.
+    pub user: Place,
+    /// Every data set, in the order of the zones and in them of their lists.
+    pub data_sets: Vec<Place>,
 }
 
 /// The process itself.

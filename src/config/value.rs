@@ -1,6 +1,7 @@
 //! The kinds of value a configuration has, each read once and right.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use encoding_rs::Encoding;
@@ -19,6 +20,15 @@ use crate::zone::{KeyLabel, Name, Nsid, Sublist, Template};
 impl Value for String {
     fn read(raw: &Raw<'_>) -> Option<Self> {
         raw.string("a string").map(str::to_owned)
+    }
+}
+
+impl Value for PathBuf {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        match raw.string("a path")? {
+            "" => raw.error("the path is empty: write one"),
+            path => Some(path.into()),
+        }
     }
 }
 

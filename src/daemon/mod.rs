@@ -18,7 +18,7 @@ mod pipeline;
 mod reload;
 mod sources;
 mod steering;
-mod surroundings;
+pub mod surroundings;
 mod writer;
 
 use std::net::SocketAddr;
@@ -117,6 +117,9 @@ fn become_unprivileged(config: &Config) -> Result<()> {
         bail!(
             "refusing to run as root: set `user` in [daemon] to the user to become, such as \"banzone\", or start as that user"
         );
+    }
+    if user.is_some() {
+        surroundings::check_user(config).map_err(config::Errors::from)?;
     }
     let mut paths = config.jails.iter().flat_map(|jail| &jail.sources).map(|source| &*source.path);
     let spool = paths.any(source::needs_spool).then_some(config.spool.as_path());

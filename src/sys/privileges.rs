@@ -75,6 +75,11 @@ pub fn drop_to(user: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether there is such a user, and it is not root.
+pub fn check_user(user: &str) -> Result<(), Error> {
+    find(user).map(drop)
+}
+
 /// Makes sure that `path` is a directory. One that is made here belongs to `user`, or to who runs this, and is closed to
 /// others (mode 0750); its parents are made too. One that is there is left as it is: it may be shared with others.
 ///

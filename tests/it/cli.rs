@@ -87,6 +87,33 @@ fn help_is_data() {
 }
 
 #[test]
+fn check_finds_what_the_machine_does_not_allow() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("banzone.toml");
+    for (text, error) in [
+        (
+            "daemon.user = 'nosuchuser'",
+            "banzone.toml:1:15: daemon.user: there is no user `nosuchuser`: create it",
+        ),
+        ("daemon.user = 'root'", "banzone.toml:1:15: daemon.user: user `root` is root: name a user"),
+        (
+            "dns.query_log.path = '/nowhere/q'",
+            "banzone.toml:1:22: dns.query_log: cannot open the query log /nowhere/q",
+        ),
+        (
+            "dns.query_log.path = '/tmp'",
+            "it is a folder, not a file or a device such as /dev/null; name a file",
+        ),
+    ] {
+        fs::write(&config, text).unwrap();
+        check(&["-c", config.to_str().unwrap(), "check"], 1, "", error);
+    }
+    fs::write(&config, "dns.query_log.path = 'q'").unwrap();
+    check(&["-c", config.to_str().unwrap(), "check"], 0, "database", "no errors");
+    assert!(!folder.path().join("q").exists());
+}
+
+#[test]
 fn check_shows_what_would_run() {
     let config = "config/quickstart.toml";
     let err = "config/quickstart.toml: no errors in 1 files";

@@ -59,6 +59,18 @@ fn a_query_log_needs_a_path() {
     let missing = "banzone.toml:1:17: dns.query_log: `path` is missing";
     check("dns.query_log = {}", &[missing]);
     check("[dns.query_log]\npath = 'q'\nsample = 0", &["dns.query_log.sample: 0 is not between"]);
+    check(
+        "dns.query_log.path = ''",
+        &["banzone.toml:1:22: dns.query_log.path: the path is empty: write one"],
+    );
+    check(
+        "store.path = 'lib/b'\ndns.query_log.path = './lib/b'",
+        &["lib/b` is the database: name another file"],
+    );
+    check(
+        "store.path = ''\ncontrol.socket = ''",
+        &["banzone.toml:1:14: store.path: the path is empty", "banzone.toml:2:18: control.socket: the path"],
+    );
     let seeing = |text| load(&[("banzone.toml", text)]).unwrap().seeing;
     assert_eq!(seeing("").query_log, None);
     assert!(seeing("").count_addresses && !seeing("[dns]\ncount_addresses = false").count_addresses);
@@ -170,6 +182,16 @@ fn every_address_serves_one_thing() {
     check(
         &format!("[dns]\nlisten = '127.0.0.1:53'\n[dns.tls]\n{FILES}doq = '127.0.0.1:53'"),
         &["banzone.toml:6:7: dns.tls.doq: 127.0.0.1:53 is taken by dns.listen: choose another port"],
+    );
+    check(
+        "[dns]\nlisten = '127.0.0.1:53'\n[http]\nlisten = '127.0.0.1:53'",
+        &["banzone.toml:4:10: http.listen: 127.0.0.1:53 is taken by dns.listen: choose another port"],
+    );
+    check(
+        "[dns]\nlisten = ['127.0.0.1:53', '[::1]:53', '0.0.0.0:53', '0.0.0.0:54']",
+        &[
+            "banzone.toml:2:39: dns.listen: 0.0.0.0:53 is taken by 127.0.0.1:53 of dns.listen: choose another port",
+        ],
     );
 }
 
@@ -540,6 +562,7 @@ fn a_server_has_a_name_and_secrets_that_are_not_repeated() {
         assert!(errors.contains("dns.cookie_secret: this is not 32 hexadecimal digits"), "{errors}");
         assert!(!errors.contains(wrong), "{errors}");
     }
+    check("[dns]\ncookie_secret = []", &["banzone.toml:2:17: dns.cookie_secret: the list is empty: write"]);
     let two =
         "[dns]\ncookie_secret = ['00112233445566778899aabbccddeeff', 'FF112233445566778899AABBCCDDEEFF']";
     let config = load(&[("banzone.toml", two)]).unwrap();

@@ -12,6 +12,7 @@ use super::{Exit, Global};
 use crate::clock::Clock;
 use crate::config::duration::show;
 use crate::config::{self, CertificateFiles, Config, Errors};
+use crate::daemon::surroundings;
 use crate::dns::{self, Certificate};
 use crate::jail::{self, BanTime};
 use crate::list::EVERY_OTHER_JAIL;
@@ -32,6 +33,9 @@ impl Args {
             Ok(config) => config,
             Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
         };
+        if let Err(errors) = surroundings::check(&config) {
+            return show_errors(&errors, global, out).map(|()| Exit::Failed);
+        }
         let certificate = match config.certificate.as_ref().map(CertificateFiles::read).transpose() {
             Ok(certificate) => certificate,
             Err(error) => return show_errors(&error.into(), global, out).map(|()| Exit::Failed),
