@@ -9,7 +9,7 @@ use crate::http::api::Reloaded;
 /// Make the daemon read its configuration again
 ///
 /// If there is an error in it, the errors are shown and everything stays as it is. Otherwise what needs a person is shown, such
-/// as data sets whose files are damaged.
+/// as keys that take a restart, and data sets whose files are damaged.
 #[derive(clap::Args)]
 pub struct Args {}
 

@@ -20,8 +20,9 @@ use crate::jail::{Readers, never_listed};
 use crate::store::Reader;
 use crate::zone::Zones;
 
-/// Reads the configuration again and puts it in force. Whatever becomes of it, the query log is opened anew.
-pub(super) async fn reload(daemon: &Steering) -> Result<(), ReloadFailed> {
+/// Reads the configuration again and puts it in force, save for what comes back, a line each: it takes a restart. Whatever
+/// becomes of the configuration, the query log is opened anew.
+pub(super) async fn reload(daemon: &Steering) -> Result<Vec<String>, ReloadFailed> {
     let prepared = prepare(daemon).await.and_then(|prepared| {
         tokio::task::block_in_place(|| surroundings::see(&prepared.config, &daemon.service))
             .map_err(|error| vec![error.to_string()])?;
@@ -92,12 +93,13 @@ impl Prepared {
         Ok(Self { config, certificate, data, jails, lists })
     }
 
-    async fn put_in_force(self, daemon: &Steering) -> Result<(), String> {
+    async fn put_in_force(self, daemon: &Steering) -> Result<Vec<String>, String> {
         let Self { mut config, certificate, data, jails, lists } = self;
         for notice in &config.notices {
             info!("{notice}");
         }
-        warn_of_what_stays(&lock(&daemon.running), &config);
+        let stays = what_stays(&lock(&daemon.running), &config);
+        stays.iter().for_each(|line| warn!("{line}"));
         daemon.certificate.put_in_force(config.certificate.clone(), certificate);
         republish(daemon, lists).await?;
         daemon.service.set_rate_limit(config.rate_limit.clone());
@@ -111,7 +113,7 @@ impl Prepared {
         keep_what_stays(&running, &mut config);
         info!("the configuration was read again: {} jails, {} zones", config.jails.len(), config.zones.len());
         *running = config;
-        started
+        started.map(|()| stays)
     }
 }
 
@@ -173,8 +175,8 @@ async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String>
     Ok(())
 }
 
-/// What can't change while the daemon runs.
-fn warn_of_what_stays(before: &Config, after: &Config) {
+/// What has changed and can't while the daemon runs, a line each.
+fn what_stays(before: &Config, after: &Config) -> Vec<String> {
     let changed = [
         (
             "[dns] listen, threads, nap_microseconds, limits or addresses in [dns.tls]",
@@ -185,9 +187,10 @@ fn warn_of_what_stays(before: &Config, after: &Config) {
         ("[daemon] user", before.daemon != after.daemon),
         ("[log]", before.log != after.log),
     ];
-    for (what, _) in changed.iter().filter(|(_, changed)| *changed) {
-        warn!("{what} has changed, which takes a restart; the rest is in force");
-    }
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed
+        .map(|(what, _)| format!("{what} has changed, which takes a restart; the rest is in force"))
+        .collect()
 }
 
 /// Whoever asks for the running configuration must find what is true.

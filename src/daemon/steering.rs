@@ -139,7 +139,7 @@ impl Control for Arc<Steering> {
         self.send(Input::Look(look)).await
     }
 
-    async fn reload(&self) -> Result<(), ReloadFailed> {
+    async fn reload(&self) -> Result<Vec<String>, ReloadFailed> {
         // A task of its own: whoever asked may go away, and half a reload is worse than none.
         let steering = Self::clone(self);
         let reload = tokio::spawn(async move {

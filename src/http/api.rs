@@ -399,8 +399,8 @@ pub struct DaemonSettings {
 /// The new configuration is in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reloaded {
-    /// What a person should look at all the same, one line each, as under `/readyz`: data sets that are not what their files
-    /// say, logs that are missing.
+    /// What a person should look at all the same, one line each: what takes a restart, and as under `/readyz` data sets that
+    /// are not what their files say, and logs that are missing.
     #[serde(default)]
     pub warnings: Vec<String>,
 }

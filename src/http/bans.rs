@@ -207,8 +207,9 @@ pub(super) async fn disallow(
 
 /// `POST /api/v1/reload`
 pub(super) async fn reload(State(daemon): Daemon) -> Answer<Reloaded> {
-    daemon.reload().await.map_err(Refused::not_reloaded)?;
-    Ok(Json(Reloaded { warnings: daemon.health().warnings }))
+    let mut warnings = daemon.reload().await.map_err(Refused::not_reloaded)?;
+    warnings.extend(daemon.health().warnings);
+    Ok(Json(Reloaded { warnings }))
 }
 
 /// An entry of the allowlist as the API shows it.

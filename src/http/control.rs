@@ -119,8 +119,8 @@ pub trait Control: Send + Sync + 'static {
     /// Lets `look` see the jails between two batches of lines.
     async fn look(&self, look: Look) -> Result<(), Failed>;
 
-    /// Reads the configuration again and takes it over.
-    async fn reload(&self) -> Result<(), ReloadFailed>;
+    /// Reads the configuration again and takes it over; what of it takes a restart comes back, a line each.
+    async fn reload(&self) -> Result<Vec<String>, ReloadFailed>;
 
     /// The sources as they are read now.
     fn sources(&self) -> Vec<SourceView>;
