@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::error::{At, Place, Report, did_you_mean};
+use super::error::{At, Place, Report, did_you_mean_or};
 
 /// Larger files are no configuration written by people; it bounds what reading a wrong path costs.
 const LARGEST: u64 = 4 << 20;
@@ -138,7 +138,7 @@ impl<'a> Section<'a> {
         let unknown = |key: &&Spanned<_>| self.keys != ANY && !self.keys.contains(&text(key));
         for key in self.table.into_iter().flat_map(DeTable::keys).filter(unknown) {
             let place = self.context.document.place(key.span().start);
-            let hint = did_you_mean(text(key), self.keys.iter().copied());
+            let hint = did_you_mean_or(text(key), self.keys.iter().copied(), "the keys here");
             self.context.report.add(&place, format!("unknown key `{}`{hint}", self.path(text(key))));
         }
     }

@@ -132,3 +132,20 @@ pub(super) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
         _ => String::new(),
     }
 }
+
+/// The same, and where none of `known` is near, what there is: `what` says what they are.
+pub(super) fn did_you_mean_or<'a>(
+    written: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+    what: &str,
+) -> String {
+    /// More are no help in a line.
+    const MOST_NAMED: usize = 24;
+    let near = did_you_mean(written, known.clone());
+    if !near.is_empty() {
+        return near;
+    }
+    let names: Vec<_> = known.clone().take(MOST_NAMED).map(|name| format!("`{name}`")).collect();
+    let more = if known.count() > MOST_NAMED { " and others" } else { "" };
+    format!("; {what} are {}{more}", names.join(", "))
+}

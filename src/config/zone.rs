@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::error::{At, Place, Report, did_you_mean};
+use super::error::{At, Place, Report, did_you_mean_or};
 use super::{dataset, file};
 use crate::list::EVERY_OTHER_JAIL;
 use crate::zone::{self, Name, Publish, Settings, Zone, Zones};
@@ -59,7 +59,7 @@ pub(super) fn check_jails(zones: &[file::Zone], known: &BTreeSet<&str>, report: 
     let rules = zones.iter().flat_map(|zone| &zone.publish);
     for At { value, place } in rules.flat_map(|rule| &rule.jails) {
         if value != EVERY_OTHER_JAIL && !known.contains(value.as_str()) {
-            let hint = did_you_mean(value, known.iter().copied());
+            let hint = did_you_mean_or(value, known.iter().copied(), "the jails");
             report.add(place, format!("jails: there is no jail `{value}`{hint}"));
         }
     }

@@ -75,8 +75,11 @@ impl Prepared {
         let own = own_addresses();
         let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
         let data = Data::load(data_files::sets(&config), served, now);
-        if let Some(missing) = data.missing(served) {
-            return Err(vec![missing]);
+        let missing = data.missing(served).into_iter();
+        let missing: Vec<_> =
+            missing.map(|(set, message)| format!("{}: {message}", config.places.data_sets[set])).collect();
+        if !missing.is_empty() {
+            return Err(missing);
         }
         let jails = pipeline::Reconfiguration {
             jails: config.jails.clone(),

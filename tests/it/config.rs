@@ -84,7 +84,11 @@ fn unknown_keys_are_refused_with_the_nearest_name() {
         "[dns]\nlisen = '127.0.0.1:53'",
         &["banzone.toml:2:1: unknown key `dns.lisen`; did you mean `listen`?"],
     );
-    check("[databse]", &["banzone.toml:1:2: unknown key `databse`"]);
+    check("[databse]", &["banzone.toml:1:2: unknown key `databse`; the keys here are `include`, `zones`, "]);
+    check(
+        "dns.foo = 1",
+        &["banzone.toml:1:5: unknown key `dns.foo`; the keys here are `listen`, `threads`, "],
+    );
     check("quux = 1", &["banzone.toml:1:1: unknown key `quux`"]);
     check_jail(
         "maxretries = 3",
@@ -345,7 +349,10 @@ fn named_files_exist() {
 #[test]
 fn zones_publish_jails_that_exist_under_codes_that_list() {
     let publish = |rule: &str| format!("origin = 'bl.example.'\nns = 'ns.example.'\n[[publish]]\n{rule}");
-    check_zone(&publish("jails = ['postfix']"), &["z.toml:4:10: jails: there is no jail `postfix`"]);
+    check_zone(
+        &publish("jails = ['postfix']"),
+        &["z.toml:4:10: jails: there is no jail `postfix`; the jails are `manual`"],
+    );
     check_zone(
         &publish("jails = '*'\ncode = '127.0.0.1'"),
         &["z.toml:1:10: zone `bl.example.`: code 127.0.0.1 is outside 127.0.0.2 to 127.255.255.255: mail"],

@@ -44,6 +44,13 @@ fn write(env: &Env, name: &str, text: &str) {
     fs::write(env.path(name), text).unwrap();
 }
 
+/// Where the last data set of the configuration begins.
+fn place_of_last(env: &Env) -> String {
+    let text = fs::read_to_string(env.config()).unwrap();
+    let behind = text.lines().rev().position(|line| line == "[[zone.dataset]]").unwrap();
+    format!("{}:{}:1: ", env.config().display(), text.lines().count() - behind)
+}
+
 /// `198.51.100.1` to `198.51.100.LAST`
 fn addresses(last: u8) -> String {
     (1..=last).fold(String::new(), |mut text, last| {
@@ -252,7 +259,9 @@ fn data_sets_come_and_go_with_a_reload() {
     env.configure(&format!("{BOTH}{NAMES}"));
     let refused = env.request("POST", "/api/v1/reload", "");
     assert_eq!(refused.status, 422);
-    assert!(refused.body.contains("cannot read") && refused.body.contains("/names"), "{}", refused.body);
+    let problem: serde_json::Value = serde_json::from_str(&refused.body).unwrap();
+    let error = problem["errors"][0].as_str().unwrap();
+    assert!(error.starts_with(&place_of_last(&env)) && error.contains("/names"), "{error}");
     assert!(daemon.lists("198.51.100.1"));
 
     write(&env, "names", "bad.example\n");
@@ -356,5 +365,6 @@ fn check_reads_every_data_set() {
     );
     fs::remove_file(env.path("names")).unwrap();
     let (is_right, out, err) = run(&env, &["check"]);
-    assert!(!is_right && err.contains("zone dom.example.: cannot read"), "{out}{err}");
+    let error = format!("{}zone dom.example.: cannot read ", place_of_last(&env));
+    assert!(!is_right && err.contains(&error), "{error}{out}{err}");
 }

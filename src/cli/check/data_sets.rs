@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::config::Config;
+use crate::config::{Config, Place};
 use crate::daemon::data_files::{Read, Unread, read};
 
 /// A data set, and what came of reading it.
 pub(super) struct Checked {
+    place: Place,
     zone: String,
     /// The sublist that answers it alone.
     sublist: Option<String>,
@@ -17,17 +18,15 @@ pub(super) struct Checked {
 
 /// Reads all data sets.
 pub(super) fn read_all(config: &Config, now: Timestamp) -> Vec<Checked> {
-    let of_zone = |zone: &crate::zone::Settings| {
-        let origin = zone.origin.to_string();
-        let lists = zone.data_sets.iter().map(move |list| Checked {
-            zone: origin.clone(),
-            sublist: list.sublist.as_ref().map(ToString::to_string),
-            title: list.settings.title(),
-            read: read(&list.settings, now),
-        });
-        lists.collect::<Vec<_>>()
-    };
-    config.zones.iter().flat_map(of_zone).collect()
+    let lists = config.zones.iter().flat_map(|zone| zone.data_sets.iter().map(move |list| (zone, list)));
+    let checked = lists.zip(&config.places.data_sets).map(|((zone, list), place)| Checked {
+        place: place.clone(),
+        zone: zone.origin.to_string(),
+        sublist: list.sublist.as_ref().map(ToString::to_string),
+        title: list.settings.title(),
+        read: read(&list.settings, now),
+    });
+    checked.collect()
 }
 
 impl Checked {
@@ -44,7 +43,7 @@ impl Checked {
     /// Why it would not be served.
     pub(super) fn error(&self) -> Option<String> {
         let unread = self.read.as_ref().err()?;
-        Some(format!("zone {}: {unread}", self.zone))
+        Some(format!("{}: zone {}: {unread}", self.place, self.zone))
     }
 
     /// What is wrong in its files.

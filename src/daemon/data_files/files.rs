@@ -70,7 +70,7 @@ struct Failure {
 #[derive(Debug, thiserror::Error)]
 pub enum Unread {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}; correct the path, or let the user that banzone runs as read it", path.display())]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -166,11 +166,12 @@ impl Data {
         self.0.iter().filter(|known| known.set.origin.as_ref() == origin).collect()
     }
 
-    /// What is wrong with a data set that was never read and that `before` does not have: whoever adds one means it to be served.
-    pub(in crate::daemon) fn missing(&self, before: &Self) -> Option<String> {
+    /// What is wrong with each data set, by its place in the order, that was never read and that `before` does not have: whoever
+    /// adds one means it to be served.
+    pub(in crate::daemon) fn missing(&self, before: &Self) -> Vec<(usize, String)> {
         let is_new = |known: &Known| before.0.iter().all(|other| other.set != known.set);
-        let mut missing = self.0.iter().filter(|known| known.read.is_none() && is_new(known));
-        missing.find_map(|known| known.failure.as_ref()).map(|failure| failure.message.clone())
+        let missing = self.0.iter().enumerate().filter(|(_, known)| known.read.is_none() && is_new(known));
+        missing.filter_map(|(place, known)| Some((place, known.failure.as_ref()?.message.clone()))).collect()
     }
 }
 

@@ -84,7 +84,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     let signals = Signals::hear(&runtime)?;
     let nothing = Data::default();
     let data = Data::load(settings.sets.clone(), &nothing, Clock::System.now());
-    if let Some(missing) = data.missing(&nothing) {
+    if let Some((_, missing)) = data.missing(&nothing).into_iter().next() {
         bail!(missing);
     }
     let service = Arc::new(Service::new(Arc::new(zones::zones(settings, &data)?), Clock::System));
