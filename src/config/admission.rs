@@ -148,7 +148,7 @@ impl Value for Treatment {
 /// What a zone says of who may ask.
 pub(super) struct Askers {
     clients: Vec<Clients>,
-    keys: Vec<KeySettings>,
+    keys: Vec<At<KeySettings>>,
     /// Files with more keys.
     pub key_files: Vec<At<String>>,
     silently: bool,
@@ -177,8 +177,19 @@ impl Askers {
         }
     }
 
+    /// Where the first key with one name stands, and the last with another.
+    pub(super) fn twins(&self, first: &str, second: &str) -> Option<(&Place, &Place)> {
+        let is = |name: &str, key: &At<KeySettings>| *key.value.name == *name;
+        let first = self.keys.iter().find(|key| is(first, key))?;
+        let second = self.keys.iter().rfind(|key| is(second, key))?;
+        Some((&first.place, &second.place))
+    }
+
     pub(super) fn settings(&self) -> Admission {
-        let keys = self.has_keys.then(|| KeyRules { keys: self.keys.clone(), silently: self.silently });
+        let keys = self.has_keys.then(|| KeyRules {
+            keys: self.keys.iter().map(|key| key.value.clone()).collect(),
+            silently: self.silently,
+        });
         Admission { clients: self.clients.clone(), keys }
     }
 }
@@ -201,20 +212,21 @@ impl Value for Refusal {
 }
 
 /// `[[key]]`
-fn key(section: &Section<'_>) -> Option<KeySettings> {
+fn key(section: &Section<'_>) -> Option<At<KeySettings>> {
     let name: Option<String> = section.require("name", "\"customer-1\"");
     let label = section.require("key", "\"...\", 16 to 63 small letters and digits");
     let name = name.and_then(|name| match key_name(&name) {
         Ok(name) => Some(name),
         Err(problem) => section.raw("name")?.error(problem),
     });
-    Some(KeySettings {
+    let value = KeySettings {
         per_second: rate(section, "queries_per_second"),
         per_day: section.number("queries_per_day", 1, HIGHEST_QUOTA),
         expires: section.get::<Moment>("expires").map(|moment| moment.0),
         name: name?,
         label: label?,
-    })
+    };
+    Some(At { value, place: section.place().clone() })
 }
 
 fn key_name(written: &str) -> Result<Arc<str>, String> {
@@ -239,8 +251,13 @@ fn key_of_line(line: &str) -> Result<Option<KeySettings>, String> {
         per_day: None,
         expires: None,
     };
+    let mut known = Vec::new();
     for word in words {
         let (option, value) = word.split_once('=').unwrap_or((word, ""));
+        if known.contains(&option) {
+            return Err("the same limit stands twice in the line: remove one".to_owned());
+        }
+        known.push(option);
         match option {
             "queries_per_day" => key.per_day = Some(number(option, value, HIGHEST_QUOTA)?),
             "queries_per_second" => {

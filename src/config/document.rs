@@ -62,14 +62,13 @@ impl Document {
         &self,
         report: &Report,
         read: impl Fn(&str) -> Result<Option<T>, String>,
-    ) -> Vec<T> {
+    ) -> Vec<At<T>> {
         let mut all = Vec::new();
         for (line, text) in (1..).zip(self.text.lines()) {
+            let place = Place { file: Arc::clone(&self.file), line, column: 0 };
             match read(text) {
-                Ok(read) => all.extend(read),
-                Err(problem) => {
-                    report.add(&Place { file: Arc::clone(&self.file), line, column: 0 }, problem);
-                }
+                Ok(read) => all.extend(read.map(|value| At { value, place })),
+                Err(problem) => report.add(&place, problem),
             }
         }
         all

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::error::{At, Place, Report, did_you_mean_or};
 use super::{dataset, file};
 use crate::list::EVERY_OTHER_JAIL;
-use crate::zone::{self, Name, Publish, Settings, Zone, Zones};
+use crate::zone::{self, Name, Problem, Publish, Settings, Zone, Zones};
 
 const TTL: Duration = Duration::from_secs(5 * 60);
 const SOA_TTL: Duration = Duration::from_secs(3600);
@@ -31,7 +31,7 @@ pub(super) fn settings_of_all(written: &[file::Zone], report: &Report) -> Vec<Se
         }
         match Zone::new(settings(zone, &origin.value, report)) {
             Ok(zone) => served.push((zone, &origin.place)),
-            Err(error) => add(report, &origin.place, &error),
+            Err(error) => add_of_zone(report, zone, &origin.place, &error),
         }
     }
     let settings = served.iter().map(|(zone, _)| zone.settings().clone()).collect();
@@ -47,6 +47,21 @@ fn check_together(mut served: Vec<(Zone, &Place)>, report: &Report) {
         };
         let (_, place) = served.remove(index);
         add(report, place, &error);
+    }
+}
+
+/// Takes down an error where it stands: at the second of two keys, or where the zone begins.
+fn add_of_zone(report: &Report, zone: &file::Zone, origin: &Place, error: &zone::Error) {
+    let twins = match &error.problem {
+        Problem::KeyNameTwice(name) => zone.askers.twins(name, name),
+        Problem::KeyTwice { name, other } => zone.askers.twins(other, name),
+        _ => None,
+    };
+    match twins {
+        Some((first, second)) => {
+            report.add(second, format!("zone `{}`: {}; the first is {first}", error.zone, error.problem));
+        }
+        None => add(report, origin, error),
     }
 }
 

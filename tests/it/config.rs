@@ -593,11 +593,13 @@ fn keys_are_long_and_there_once() {
     );
     check_zone(
         &format!("{ZONE}{KEYED}{KEYED}"),
-        &["z.toml:1:10: zone `bl.example.`: two keys are called `one`: rename one of the two"],
+        &[
+            "z.toml:8:1: zone `bl.example.`: two keys are called `one`: rename one of the two; the first is z.toml:5:1",
+        ],
     );
     check_zone(
         &format!("{ZONE}{KEYED}{}", KEYED.replace("one", "two")),
-        &["z.toml:1:10: zone `bl.example.`: the keys `two` and `one` are the same"],
+        &["z.toml:8:1: zone `bl.example.`: the keys `two` and `one` are the same"],
     );
     check_zone(
         &ZONE.replace("[[publish]]", "key_refusal = 'ignore'\n[[publish]]"),
@@ -635,14 +637,19 @@ fn keys_stand_in_files_too() {
     assert_eq!(known.keys[1].expires.unwrap().to_string(), "2027-01-31T00:00:00Z");
     assert_eq!(known.keys[2].per_second, Some(Rate::new(5)));
     assert!(config.files.iter().any(|file| file.ends_with("keys.txt")));
-    let wrong =
-        "two\ntwo FEDCBA9876543210\ntwo fedcba9876543210 quota=1\ntwo fedcba9876543210 queries_per_day=x\n";
+    let twice = keys("two fedcba9876543210\n\nthree fedcba9876543210\n").unwrap_err();
+    let expected =
+        "keys.txt:3: zone `bl.example.`: the keys `three` and `two` are the same: make another one";
+    assert!(twice.starts_with(expected) && twice.ends_with("; the first is keys.txt:1"), "{twice}");
+    let wrong = "two\ntwo FEDCBA9876543210\ntwo fedcba9876543210 quota=1\ntwo fedcba9876543210 queries_per_day=x\n\
+                 two fedcba9876543210 queries_per_day=1 queries_per_day=2\n";
     let errors = keys(wrong).unwrap_err();
     let expected = [
         "keys.txt:1: a line is a name and a key: NAME KEY",
         "keys.txt:2: a key has 16 to 63 small letters and digits",
         "keys.txt:3: behind a name and a key stand",
         "keys.txt:4: queries_per_day is a number between 1 and",
+        "keys.txt:5: the same limit stands twice in the line",
     ];
     assert_eq!(errors.lines().count(), expected.len(), "{errors}");
     for (line, expected) in errors.lines().zip(expected) {
