@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64URL_NOPAD;
 use http_body_util::{BodyExt, Full};
@@ -170,6 +171,21 @@ fn whoever_does_not_agree_on_encryption_is_left() {
         }
     });
     assert_eq!(count(&env, "banzone_dns_dropped_total", "\"handshake\""), 4);
+}
+
+#[test]
+fn whoever_does_not_speak_http_is_left_in_time() {
+    let env = env();
+    env.configure_as(&format!("{BASE}{}", TLS.replace("'2s'", "'4s'")), PUBLISH);
+    let daemon = env.start();
+    Runtime::new().unwrap().block_on(async {
+        let mut silent = connect(client(&env, "h2"), address(&daemon, "Https")).await.unwrap();
+        let begin = Instant::now();
+        // The frame that ends a connection may come first.
+        let _ = silent.read_to_end(&mut Vec::new()).await;
+        let waited = begin.elapsed();
+        assert!((Duration::from_secs(3)..Duration::from_secs(7)).contains(&waited), "{waited:?}");
+    });
 }
 
 /// What is sent to DoH.

@@ -5,8 +5,9 @@
 use std::io;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::time::timeout;
 
-use super::{Connection, LONGEST_QUERY};
+use super::{Connection, FAREWELL, LONGEST_QUERY};
 use crate::dns::{Dropped, Respond};
 
 /// What is read from a connection at a time: a good number of queries.
@@ -39,7 +40,7 @@ pub(super) async fn serve<R: Respond>(
             break;
         }
     }
-    let _ = connection.in_time(stream.shutdown()).await;
+    let _ = timeout(FAREWELL, stream.shutdown()).await;
 }
 
 /// Reads the next query; false if it is too long. At the end of the stream it fails.

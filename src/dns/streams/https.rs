@@ -18,9 +18,10 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::{CONCURRENT_QUERIES, Connection, Front, LONGEST_QUERY, accept, stop};
+use super::{CONCURRENT_QUERIES, Connection, FAREWELL, Front, LONGEST_QUERY, accept, stop};
 use crate::dns::Respond;
 
 /// The media type of queries and replies (RFC 8484, section 6).
@@ -56,7 +57,7 @@ impl Https {
     }
 }
 
-async fn serve_connection<R: Respond>(
+pub(super) async fn serve_connection<R: Respond>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     connection: Arc<Connection<R>>,
     path: Arc<str>,
@@ -80,7 +81,7 @@ async fn serve_connection<R: Respond>(
         () = stop(connection.stopped.clone()) => {}
     }
     served.as_mut().graceful_shutdown();
-    let _ = connection.in_time(served).await;
+    let _ = timeout(FAREWELL, served).await;
 }
 
 /// Comes when nothing was asked for as long as a connection may do nothing. Frames that ask for nothing don't count.

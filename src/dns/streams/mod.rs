@@ -8,7 +8,7 @@
 //! that let connections in stand here, and with them the framing, which is two octets of length.
 //!
 //! One rule for time: whatever a client is waited for, a handshake, a query, the reading of a reply, it has
-//! [`Limits::idle_timeout`] for. Nothing that happens to a connection is logged; what it costs others is counted.
+//! [`Limits::idle_timeout`] for, and no more than a moment beyond that to see the connection end. Nothing that happens to a connection is logged; what it costs others is counted.
 
 mod connections;
 mod framed;
@@ -16,6 +16,8 @@ mod https;
 mod quic;
 mod requests;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::IpAddr;
@@ -52,6 +54,9 @@ const CONCURRENT_QUERIES: u32 = 64;
 
 /// How long connections have for what is under way when the server stops.
 const GRACE: Duration = Duration::from_millis(250);
+
+/// How long a client has to take leave of a connection that ends: enough for what is on its way.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How long nobody is let in after that failed, for want of files most likely.
 const REST: Duration = Duration::from_millis(10);
