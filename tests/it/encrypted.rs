@@ -46,6 +46,9 @@ doq = '127.0.0.1:0'
 /// `2.0.0.127.bl.example A`, which is always listed, with the ID 0.
 const QUERY: &[u8] = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x012\x010\x010\x03127\x02bl\x07example\0\0\x01\0\x01";
 
+/// The OPT record that asks for a connection to be kept (RFC 7828).
+const KEEPALIVE: &[u8] = b"\0\0\x29\x04\xd0\0\0\0\0\0\x04\0\x0b\0\0";
+
 /// What the answer to it ends with: the code.
 const LISTED: [u8; 4] = [127, 0, 0, 4];
 
@@ -282,7 +285,13 @@ fn quic_answers_each_stream_and_ends_with_whoever_misuses_it() {
             assert!(ask_quic(&connection, &framed(QUERY)).await.unwrap().ends_with(&LISTED));
         }
         let with_id = [&[0, 1], &QUERY[2..]].concat();
-        for misuse in [framed(&with_id), framed(QUERY)[..20].to_vec(), [framed(QUERY), vec![0]].concat()] {
+        let keeping_alive = [&QUERY[..11], &[1], &QUERY[12..], KEEPALIVE].concat();
+        for misuse in [
+            framed(&with_id),
+            framed(QUERY)[..20].to_vec(),
+            [framed(QUERY), vec![0]].concat(),
+            framed(&keeping_alive),
+        ] {
             let connection = connect_quic(&env, address(&daemon, "Quic")).await;
             assert!(ask_quic(&connection, &misuse).await.is_err());
             let closed = connection.closed().await;

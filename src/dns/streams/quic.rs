@@ -5,6 +5,8 @@ use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::EdnsCode;
 use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{
     Endpoint, EndpointConfig, IdleTimeout, Incoming, RecvStream, SendStream, ServerConfig, TokioRuntime,
@@ -135,7 +137,7 @@ async fn answer<R: Respond>(
 ) -> Result<(), Misuse> {
     // What is too long or broken off is an error either way.
     let received = receiving.read_to_end(PREFIX + LONGEST_QUERY).await.map_err(|_| Misuse)?;
-    let query = unframed(&received).ok_or(Misuse)?;
+    let query = unframed(&received).filter(|query| !keeps_alive(query)).ok_or(Misuse)?;
     let (mut reply, mut framed) = (Vec::new(), Vec::new());
     if !connection.ask(query, &mut reply).await || !framed::frame(&reply, &mut framed) {
         let _ = sending.reset(INTERNAL_ERROR);
@@ -147,6 +149,12 @@ async fn answer<R: Respond>(
     // A client that has read the reply may be gone before it says so.
     let _ = sending.stopped().await;
     Ok(())
+}
+
+/// Whether a query wants the connection kept by edns-tcp-keepalive, which is for TCP alone (RFC 9250, section 5.5.2).
+fn keeps_alive(query: &[u8]) -> bool {
+    let edns = Message::from_vec(query).ok().and_then(|query| query.edns);
+    edns.is_some_and(|edns| edns.option(EdnsCode::Keepalive).is_some())
 }
 
 /// The one message of a stream. Its ID is 0, as the stream tells queries apart (RFC 9250, section 4.2.1).
