@@ -33,33 +33,39 @@ impl Renewal {
     pub(super) fn start(
         certificates: Arc<Certificates>,
         files: Option<CertificateFiles>,
+        now: Timestamp,
     ) -> Result<Self, Errors> {
         let renewal = Self { certificates, files: Mutex::default(), trouble: Mutex::default() };
         let certificate = read(files.as_ref())?;
-        renewal.put_in_force(files, certificate);
+        renewal.put_in_force(files, certificate, now);
         Ok(renewal)
     }
 
     /// Puts `certificate`, which was read from `files`, in service.
-    pub(super) fn put_in_force(&self, files: Option<CertificateFiles>, certificate: Option<Certificate>) {
+    pub(super) fn put_in_force(
+        &self,
+        files: Option<CertificateFiles>,
+        certificate: Option<Certificate>,
+        now: Timestamp,
+    ) {
         let mut known = lock(&self.files);
         if let (Some(files), Some(certificate)) = (&files, certificate) {
-            self.renew(files, certificate);
+            self.renew(files, certificate, now);
         }
         *known = files;
     }
 
     /// Reads the files again, and puts in service what has changed. Blocks.
-    pub(super) fn look(&self) {
+    pub(super) fn look(&self, now: Timestamp) {
         let files = lock(&self.files);
         let Some(files) = files.as_ref() else { return };
         match files.read() {
-            Ok(certificate) => self.renew(files, certificate),
+            Ok(certificate) => self.renew(files, certificate, now),
             Err(error) => self.complain(error.to_string()),
         }
     }
 
-    fn renew(&self, files: &CertificateFiles, certificate: Certificate) {
+    fn renew(&self, files: &CertificateFiles, certificate: Certificate, now: Timestamp) {
         *lock(&self.trouble) = None;
         if self.certificates.get().is_some_and(|served| served.is_same(&certificate)) {
             return;
@@ -69,6 +75,9 @@ impl Renewal {
             files.certificate().display(),
             certificate.until()
         );
+        if let Some(problem) = certificate.problem(now) {
+            warn!("the certificate {} {problem}; clients refuse it", files.certificate().display());
+        }
         self.certificates.replace(certificate);
     }
 
@@ -88,9 +97,12 @@ impl Renewal {
 
     /// What a person should look at, one line each.
     pub(super) fn problems(&self, now: Timestamp) -> Vec<String> {
+        let invalid = self.certificates.get().and_then(|certificate| certificate.problem(now));
         let ending = self.until().filter(|until| *until < now + SOON);
-        let ending = ending.map(|until| format!("the certificate in service holds until {until}: renew it"));
-        lock(&self.trouble).clone().into_iter().chain(ending).collect()
+        let ending = ending.map(|until| format!("holds until {until}: renew it"));
+        let of_certificate =
+            invalid.or(ending).map(|problem| format!("the certificate in service {problem}"));
+        lock(&self.trouble).clone().into_iter().chain(of_certificate).collect()
     }
 }
 
@@ -107,6 +119,9 @@ mod tests {
     use super::*;
     use crate::config;
 
+    /// In the middle of what rcgen's certificates hold for, from 1975 to 4096.
+    const NOW: Timestamp = Timestamp::from_secs(1_795_305_600);
+
     /// Writes a new certificate and its key.
     fn issue(folder: &Path) {
         let issued = rcgen::generate_simple_self_signed(["ns.example".to_owned()]).unwrap();
@@ -118,7 +133,7 @@ mod tests {
         let config = folder.join("banzone.toml");
         fs::write(&config, "[dns.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\ndot = '127.0.0.1:0'").unwrap();
         let files = config::load(&config).unwrap().certificate;
-        Renewal::start(Arc::default(), files).unwrap()
+        Renewal::start(Arc::default(), files, NOW).unwrap()
     }
 
     #[test]
@@ -128,24 +143,24 @@ mod tests {
         let renewal = start(folder.path());
         let first = renewal.certificates.get().unwrap();
         let serves_first = || renewal.certificates.get().unwrap().is_same(&first);
-        renewal.look();
+        renewal.look(NOW);
         assert!(serves_first());
 
         let good = fs::read(folder.path().join("k.pem")).unwrap();
         fs::write(folder.path().join("k.pem"), "half a ke").unwrap();
-        renewal.look();
+        renewal.look(NOW);
         assert!(serves_first());
-        let problems = renewal.problems(Timestamp::from_secs(0));
+        let problems = renewal.problems(NOW);
         assert!(problems.len() == 1 && problems[0].contains("k.pem` holds no private key"), "{problems:?}");
 
         issue(folder.path());
-        renewal.look();
+        renewal.look(NOW);
         assert!(!serves_first());
-        assert!(renewal.problems(Timestamp::from_secs(0)).is_empty());
+        assert!(renewal.problems(NOW).is_empty());
 
         fs::write(folder.path().join("k.pem"), good).unwrap();
-        renewal.look();
-        let problems = renewal.problems(Timestamp::from_secs(0));
+        renewal.look(NOW);
+        let problems = renewal.problems(NOW);
         assert!(problems[0].contains("does not belong to the certificate"), "{problems:?}");
     }
 
@@ -156,6 +171,10 @@ mod tests {
         let renewal = start(folder.path());
         let until = renewal.until().unwrap();
         assert!(renewal.problems(until - SOON).is_empty());
-        assert!(renewal.problems(until)[0].contains("renew it"));
+        assert!(renewal.problems(until - Duration::from_secs(1))[0].contains("holds until"));
+        assert!(renewal.problems(until)[0].contains("has ended on 4096-01-01T00:00:00Z: renew it"));
+        assert!(
+            renewal.problems(Timestamp::from_secs(0))[0].contains("is not valid before 1975-01-01T00:00:00Z")
+        );
     }
 }

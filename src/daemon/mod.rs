@@ -168,7 +168,7 @@ impl Daemon {
     /// Starts everything in the order of the flow turned round: whoever is written to runs before whoever writes.
     fn start(path: &Path, config: Config, sockets: dns::Sockets, runtime: &Runtime) -> Result<Self> {
         let clock = Clock::System;
-        let certificate = Renewal::start(sockets.certificates(), config.certificate.clone())?;
+        let certificate = Renewal::start(sockets.certificates(), config.certificate.clone(), clock.now())?;
         let Loaded { jails, readers, positions, data, writer } = Loaded::load(&config, &clock)?;
         let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
         let stopping = Arc::clone(&writer.stopping);
@@ -307,7 +307,7 @@ impl Daemon {
 
 fn look_at_certificate(steering: &Arc<Steering>) -> impl FnOnce() + use<> {
     let steering = Arc::clone(steering);
-    move || steering.certificate.look()
+    move || steering.certificate.look(steering.clock.now())
 }
 
 /// Tells the service manager that all is well, if DNS answers a query as strangers ask it; otherwise stays silent, and is

@@ -103,7 +103,7 @@ impl Prepared {
         }
         let stays = what_stays(&lock(&daemon.running), &config);
         stays.iter().for_each(|line| warn!("{line}"));
-        daemon.certificate.put_in_force(config.certificate.clone(), certificate);
+        daemon.certificate.put_in_force(config.certificate.clone(), certificate, daemon.clock.now());
         republish(daemon, lists).await?;
         daemon.service.set_rate_limit(config.rate_limit.clone());
         *lock(&daemon.data) = data;

@@ -25,6 +25,7 @@ const LARGEST: u64 = 1 << 20;
 #[derive(Debug)]
 pub struct Certificate {
     key: Arc<CertifiedKey>,
+    from: Timestamp,
     until: Timestamp,
 }
 
@@ -51,16 +52,25 @@ impl Certificate {
     /// Reads the PEM files `certificate` and `key`, and checks that they belong together. Blocks.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, CertificateError> {
         let chain = read_chain(certificate).map_err(wrong(CertificateFile::Certificate))?;
-        let until = read_end(certificate, &chain).map_err(wrong(CertificateFile::Certificate))?;
+        let (from, until) = read_times(certificate, &chain).map_err(wrong(CertificateFile::Certificate))?;
         let private = read_key(key).map_err(wrong(CertificateFile::Key))?;
         let certified = CertifiedKey::from_der(chain, private, &provider())
             .map_err(|error| wrong(CertificateFile::Key)(unusable(certificate, key, &error)))?;
-        Ok(Self { key: Arc::new(certified), until })
+        Ok(Self { key: Arc::new(certified), from, until })
     }
 
     /// The end of its validity.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// Why clients refuse it at `now`, as what is said of the certificate, and the remedy.
+    pub fn problem(&self, now: Timestamp) -> Option<String> {
+        let Self { from, until, .. } = self;
+        if now < *from {
+            return Some(format!("is not valid before {from}: look at the clock, or wait until then"));
+        }
+        (*until <= now).then(|| format!("has ended on {until}: renew it"))
     }
 
     /// Whether `other` is the same certificate.
@@ -122,12 +132,15 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
-fn read_end(path: &Path, chain: &[CertificateDer<'static>]) -> Result<Timestamp, String> {
+/// From when until when the certificate holds.
+fn read_times(path: &Path, chain: &[CertificateDer<'static>]) -> Result<(Timestamp, Timestamp), String> {
     let parsed = x509_cert::Certificate::from_der(&chain[0]).map_err(|error| {
         format!("`{}` holds no X.509 certificate: {error}; have it issued again", path.display())
     })?;
-    let end: Duration = parsed.tbs_certificate().validity().not_after.to_unix_duration();
-    Ok(Timestamp::from_secs(i64::try_from(end.as_secs()).unwrap_or(i64::MAX)))
+    let time =
+        |since_1970: Duration| Timestamp::from_secs(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX));
+    let validity = parsed.tbs_certificate().validity();
+    Ok((time(validity.not_before.to_unix_duration()), time(validity.not_after.to_unix_duration())))
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {

@@ -26,7 +26,7 @@ use tokio::runtime::Runtime;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::env::{BASE, Daemon, Env, PUBLISH, until};
+use super::env::{BASE, Daemon, Env, PUBLISH};
 use super::peers;
 
 /// The name in every certificate.
@@ -378,21 +378,30 @@ fn a_key_that_only_root_may_read_is_refused() {
     assert!(refused.contains("the user that the daemon runs as reads it"), "{refused}");
 }
 
-#[test]
-fn a_certificate_that_ends_soon_is_warned_of() {
-    let env = env();
+/// A certificate that holds between the beginnings of two years.
+fn issue_between(env: &Env, [from, until]: [i32; 2]) {
     let mut parameters = rcgen::CertificateParams::new([NAME.to_owned()]).unwrap();
-    parameters.not_after = rcgen::date_time_ymd(2000, 1, 1);
+    parameters.not_before = rcgen::date_time_ymd(from, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(until, 1, 1);
     let key = rcgen::KeyPair::generate().unwrap();
     fs::write(env.path("cert.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
     fs::write(env.path("key.pem"), key.serialize_pem()).unwrap();
-    let _daemon = env.start();
+}
+
+#[test]
+fn a_certificate_that_does_not_hold_is_warned_of() {
+    let env = env();
+    issue_between(&env, [1990, 2000]);
+    let daemon = env.start();
+    let ended = "has ended on 2000-01-01T00:00:00Z: renew it";
+    assert!(daemon.messages().contains(ended), "{}", daemon.messages());
     let ready = env.get("/readyz");
     assert_eq!(ready.status, 200);
-    until("it is warned of", || {
-        env.get("/readyz")
-            .body
-            .contains("the certificate in service holds until 2000-01-01T00:00:00Z: renew it")
-    });
+    assert!(ready.body.contains(&format!("the certificate in service {ended}")), "{}", ready.body);
     assert_eq!(count(&env, "banzone_certificate_end_timestamp_seconds", ""), 946_684_800);
+
+    issue_between(&env, [3000, 3001]);
+    let warnings = env.request("POST", "/api/v1/reload", "").json()["warnings"].to_string();
+    let early = "the certificate in service is not valid before 3000-01-01T00:00:00Z: look at the clock";
+    assert!(warnings.contains(early), "{warnings}");
 }

@@ -69,6 +69,8 @@ fn show_config(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut warnings = warnings(config);
+    let invalid = certificate.and_then(|certificate| certificate.problem(Clock::System.now()));
+    warnings.extend(invalid.map(|problem| format!("the certificate {problem}; clients refuse it")));
     warnings.extend(sets.iter().flat_map(|set| set.warnings(Clock::System.now())));
     if global.json {
         return global.json(&as_json(config, certificate, sets, &warnings), out);
