@@ -37,7 +37,8 @@ may be without a name: it is for all zones.
 -l [+]file       a line there for each query; + writes each at once, - is standard output;
                  SIGHUP opens the file anew
 -s [+]file       figures of each zone there, every -c seconds and at the end; + since the
-                 line before, not since the start
+                 line before, not since the start. SIGUSR1 has a line written there and to the
+                 log at once, SIGUSR2 too, and counting begins anew
 -p file          the number of the process there
 -f -q -C -a -v   taken; answers are minimal, go on while files are read, and hide the version
 -A -d            taken, without effect

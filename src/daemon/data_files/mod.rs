@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -81,7 +82,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let runtime =
         Runtime::new().context("no threads for the servers; the limit on threads may be too low")?;
-    let signals = Signals::hear(&runtime)?;
+    let (signals, figures) = (Signals::hear(&runtime)?, FigureSignals::hear(&runtime)?);
     let nothing = Data::default();
     let data = Data::load(settings.sets.clone(), &nothing, Clock::System.now());
     if let Some((_, missing)) = data.missing(&nothing).into_iter().next() {
@@ -89,19 +90,15 @@ pub fn run(settings: &Settings) -> Result<()> {
     }
     let service = Arc::new(Service::new(Arc::new(zones::zones(settings, &data)?), Clock::System));
     service.see(&seeing(settings))?;
-    let statistics = settings.statistics.clone();
-    let statistics =
-        statistics.map(|settings| Statistics::start(settings, Clock::System.now())).transpose()?;
+    let statistics = Statistics::start(settings.statistics.clone(), Clock::System.now())?;
     let addresses = sockets.local_addresses();
     let server = dns::serve(sockets, &service, runtime.handle())?;
     info!("answering on {addresses:?} from {} data sets", settings.sets.len());
     runtime.block_on(async {
         let serving = Serving { settings: settings.clone(), service, data, statistics };
-        let Serving { service, statistics, .. } = serving.until_stopped(signals).await;
+        let Serving { service, statistics, .. } = serving.until_stopped(signals, figures).await;
         server.stop().await;
-        if let Some(statistics) = statistics {
-            statistics.end(&service.counts(), Clock::System.now());
-        }
+        statistics.end(&service.counts(), Clock::System.now());
         // The last lines of the query log.
         service.see(&Seeing::default())
     })?;
@@ -118,16 +115,29 @@ fn seeing(settings: &Settings) -> Seeing {
     Seeing { count_addresses: false, query_log: settings.query_log.clone() }
 }
 
+/// The signals that ask for figures: to show them, and to begin anew as well.
+struct FigureSignals {
+    show: Signal,
+    reset: Signal,
+}
+
+impl FigureSignals {
+    fn hear(runtime: &Runtime) -> Result<Self> {
+        let _runtime = runtime.enter();
+        Ok(Self { show: signal(SignalKind::user_defined1())?, reset: signal(SignalKind::user_defined2())? })
+    }
+}
+
 /// The service and the data it answers from.
 struct Serving {
     settings: Settings,
     service: Arc<Service>,
     data: Data,
-    statistics: Option<Statistics>,
+    statistics: Statistics,
 }
 
 impl Serving {
-    async fn until_stopped(mut self, mut signals: Signals) -> Self {
+    async fn until_stopped(mut self, mut signals: Signals, mut figures: FigureSignals) -> Self {
         let mut ticks = interval(self.settings.check.unwrap_or(NEVER));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first comes at once.
@@ -140,8 +150,10 @@ impl Serving {
                 }
                 _ = ticks.tick(), if self.settings.check.is_some() => {
                     self = self.look(Shrinking::Refused).await;
-                    self.write_statistics();
+                    self.statistics.tick(&self.service.counts(), Clock::System.now());
                 }
+                _ = figures.show.recv() => self.statistics.show(&self.service.counts(), Clock::System.now()),
+                _ = figures.reset.recv() => self.statistics.reset(&self.service.counts(), Clock::System.now()),
                 _ = signals.terminate.recv() => return self,
                 _ = signals.interrupt.recv() => return self,
             }
@@ -152,12 +164,6 @@ impl Serving {
     fn reopen_log(&self) {
         if let Err(failed) = self.service.see(&seeing(&self.settings)) {
             warn!("{failed}; queries are logged where they were");
-        }
-    }
-
-    fn write_statistics(&mut self) {
-        if let Some(statistics) = &mut self.statistics {
-            statistics.tick(&self.service.counts(), Clock::System.now());
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::clock::Timestamp;
 use crate::dns::{Counts, ZoneCounts};
@@ -25,7 +25,11 @@ pub struct StatisticsSettings {
 
 /// Writes the lines.
 pub(super) struct Statistics {
-    settings: StatisticsSettings,
+    /// `None`: there is no file, and figures are only shown to who asks.
+    settings: Option<StatisticsSettings>,
+    /// What was counted before counting began anew.
+    base: Vec<Figures>,
+    /// What the last line in the file was made of.
     before: Vec<Figures>,
     fails: bool,
 }
@@ -72,12 +76,9 @@ impl Figures {
 
 impl Statistics {
     /// Begins at `now`.
-    pub(super) fn start(settings: StatisticsSettings, now: Timestamp) -> io::Result<Self> {
-        let statistics = Self { settings, before: Vec::new(), fails: false };
-        statistics.append(&format!("{}\n", now.as_secs())).map_err(|error| {
-            let path = statistics.settings.path.display();
-            io::Error::new(error.kind(), format!("cannot write the statistics file {path}: {error}"))
-        })?;
+    pub(super) fn start(settings: Option<StatisticsSettings>, now: Timestamp) -> io::Result<Self> {
+        let statistics = Self { settings, base: Vec::new(), before: Vec::new(), fails: false };
+        statistics.append(&mark(now))?;
         Ok(statistics)
     }
 
@@ -87,23 +88,40 @@ impl Statistics {
         self.tell(&line);
     }
 
+    /// Writes a line, and says in the log what was counted in all.
+    pub(super) fn show(&mut self, counts: &Counts, now: Timestamp) {
+        info!("{}", text(&self.figures(counts), now).trim_end());
+        self.tick(counts, now);
+    }
+
+    /// The same, and counting begins anew.
+    pub(super) fn reset(&mut self, counts: &Counts, now: Timestamp) {
+        self.show(counts, now);
+        self.base = Figures::of_all(counts);
+        self.before = Vec::new();
+        self.tell(&mark(now));
+    }
+
     /// Writes the last line, and that counting ends.
     pub(super) fn end(mut self, counts: &Counts, now: Timestamp) {
-        let line = self.line(counts, now);
-        self.tell(&format!("{line}{}\n", now.as_secs()));
+        let line = self.line(counts, now) + &mark(now);
+        self.tell(&line);
+    }
+
+    fn figures(&self, counts: &Counts) -> Vec<Figures> {
+        Figures::of_all(counts).iter().map(|zone| zone.since(&self.base)).collect()
     }
 
     fn line(&mut self, counts: &Counts, now: Timestamp) -> String {
-        let figures = Figures::of_all(counts);
-        let mut line = now.as_secs().to_string();
-        for zone in &figures {
-            let shown = if self.settings.is_delta { zone.since(&self.before) } else { zone.clone() };
-            let [queries, positive, negative, received, sent] = shown.numbers;
-            // Writing to a string cannot fail.
-            let _ = write!(line, " {}:{queries}:{positive}:{negative}:{received}:{sent}", shown.zone);
-        }
+        let figures = self.figures(counts);
+        let line = match &self.settings {
+            Some(settings) if settings.is_delta => {
+                text(&figures.iter().map(|zone| zone.since(&self.before)).collect::<Vec<_>>(), now)
+            }
+            _ => text(&figures, now),
+        };
         self.before = figures;
-        line + "\n"
+        line
     }
 
     /// Answers go on whether or not there is room for figures.
@@ -112,12 +130,30 @@ impl Statistics {
         if let Err(error) = &written
             && !self.fails
         {
-            warn!("the statistics file {} cannot be written: {error}", self.settings.path.display());
+            warn!("{error}");
         }
         self.fails = written.is_err();
     }
 
     fn append(&self, lines: &str) -> io::Result<()> {
-        append::open(&self.settings.path)?.write_all(lines.as_bytes())
+        let Some(StatisticsSettings { path, .. }) = &self.settings else { return Ok(()) };
+        append::open(path).and_then(|mut file| file.write_all(lines.as_bytes())).map_err(|error| {
+            let message = format!("cannot write the statistics file {}: {error}", path.display());
+            io::Error::new(error.kind(), message)
+        })
     }
+}
+
+/// Where counting begins or ends.
+fn mark(now: Timestamp) -> String {
+    format!("{}\n", now.as_secs())
+}
+
+fn text(figures: &[Figures], now: Timestamp) -> String {
+    let mut line = now.as_secs().to_string();
+    for Figures { zone, numbers: [queries, positive, negative, received, sent] } in figures {
+        // Writing to a string cannot fail.
+        let _ = write!(line, " {zone}:{queries}:{positive}:{negative}:{received}:{sent}");
+    }
+    line + "\n"
 }

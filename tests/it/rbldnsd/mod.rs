@@ -231,3 +231,35 @@ fn the_log_is_opened_anew_and_the_process_has_its_number_in_a_file() {
     assert_eq!(lines("out/log.1")[0], "127.0.0.1 1.2.0.192.bl.example A IN: NOERROR/1/54");
     assert_eq!(lines("out/log")[0], "127.0.0.1 2.2.0.192.bl.example A IN: NXDOMAIN");
 }
+
+#[test]
+fn figures_are_shown_and_counting_begins_anew_by_signals() {
+    let env = Env::new("");
+    folder_for_all(&env);
+    write(&env, "list", "192.0.2.1 text\n");
+    let server = start(&env, &["-c", "0", "-s", "out/figures"], &["bl.example:ip4set:list"]);
+    let lines = || fs::read_to_string(env.path("out/figures")).unwrap();
+    let has =
+        |number: usize, figures: &str| lines().lines().nth(number).is_some_and(|line| line.contains(figures));
+    assert!(is_listed(&server, 1));
+    server.signal(Signal::SIGUSR1);
+    until("the figures are written", || has(1, " bl.example:1:1:0:38:54 "));
+    until("the log has them too", || server.messages().contains(" bl.example:1:1:0:38:54 "));
+    assert!(is_listed(&server, 1));
+    server.signal(Signal::SIGUSR2);
+    until("they are written again", || has(2, " bl.example:2:2:0:76:108 "));
+    until("counting begins anew", || lines().lines().nth(3).is_some_and(|line| !line.contains(' ')));
+    assert!(is_listed(&server, 1));
+    assert!(server.terminate().success());
+    assert!(has(4, " bl.example:1:1:0:38:54 "), "{}", lines());
+}
+
+#[test]
+fn a_senseless_command_line_ends_as_that_of_rbldnsd() {
+    for words in [&["-x"][..], &["bl:ip4set"], &["-c", "x", "bl:ip4set:list"]] {
+        let command =
+            Command::new(env!("CARGO_BIN_EXE_banzone")).arg("rbldnsd").args(words).output().unwrap();
+        assert_eq!(command.status.code(), Some(1), "{words:?}");
+        assert!(!command.stderr.is_empty(), "{words:?}");
+    }
+}
