@@ -22,6 +22,7 @@ fn name() -> impl Strategy<Value = String> {
         (0u8..=255).prop_map(|octet| octet.to_string()),
         "[0-9a-f]",
         "0[0-9]{1,2}",
+        Just("*".to_owned()),
         "[a-z_][a-z_-]{0,20}"
     ];
     let extra = prop::collection::vec(label.clone(), 0..3);

@@ -371,9 +371,11 @@ fn zone_of(name: &Name) -> Option<Name> {
 
 /// The labels of a name in small letters, without those of the origin.
 fn labels_below(name: &Name, origin: &Name) -> Vec<String> {
-    let count = usize::from(name.num_labels() - origin.num_labels());
-    let labels = name.iter().take(count);
-    labels.map(|label| String::from_utf8_lossy(label).to_ascii_lowercase()).collect()
+    let mut labels: Vec<String> =
+        name.iter().map(|label| String::from_utf8_lossy(label).to_ascii_lowercase()).collect();
+    // Not of the name's `num_labels`, which leaves out a leading asterisk.
+    labels.truncate(labels.len() - usize::from(origin.num_labels()));
+    labels
 }
 
 /// What stands before the key, where there must be one; `None` if there is none that is good.
