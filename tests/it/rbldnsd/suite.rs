@@ -85,7 +85,7 @@ fn networks_of_ipv4_have_no_clients_of_ipv6() {
         ("0::1 :refuse\n", answered, refused),
         ("0/0 :refuse\n", refused, answered),
         ("0.0.0.0/0 :refuse\n", refused, answered),
-        ("::/0 :refuse\n0::1 :pass\n", answered, answered),
+        ("0::/0 :refuse\n0::1 :pass\n", answered, answered),
     ] {
         fs::write(env.path("acl"), acl).unwrap();
         let address = free_address("::1");
