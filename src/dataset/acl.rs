@@ -226,10 +226,16 @@ impl Building {
     fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
         match line {
             Line::Special { name, rest } => self.special(name, rest)?,
-            Line::Entry(default @ [b':' | b'=', ..]) => self.default = self.read_action(default)?,
+            Line::Entry(entry) if self.is_default(entry) => self.default = self.read_action(entry)?,
             Line::Entry(entry) => self.entry(entry)?,
         }
         Ok(())
+    }
+
+    /// Whether it is what entries get without an action of their own, and not an address of IPv6 such as `::1`.
+    fn is_default(&self, entry: &[u8]) -> bool {
+        let is_network = || network(entry, self.reading.options.clear_host_bits).is_ok();
+        matches!(entry, [b':' | b'=', ..]) && !(entry.starts_with(b"::") && is_network())
     }
 
     /// What may stand here beside the time to live says something of a zone, and this is none.
@@ -274,6 +280,8 @@ impl Building {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
     use crate::dataset::{Data, Tally};
 
@@ -304,14 +312,15 @@ mod tests {
     #[test]
     fn words_behind_an_action_have_no_meaning() {
         let text = b"$TTL 77\n192.0.2.1 :refuse # told\n192.0.2.2 :ignore ; spam\n192.0.2.3 :empty:\n192.0.2.4 :pass:x\n\
-                     192.0.2.5 :Refuse again\n:refuse:\n192.0.2.6\n192.0.2.7 :refused\n192.0.2.8 :9:pay\n";
+                     192.0.2.5 :Refuse again\n:refuse:\n192.0.2.6\n::1 :empty\n192.0.2.7 :refused\n192.0.2.8 :9:pay\n";
         let source = Source { name: "acl", bytes: text };
         let Loaded { set: acl, findings, .. } = load_acl(&[source], &Options::default()).unwrap();
         let action = |last| acl.action([192, 0, 2, last].into());
         let expected =
             [Action::Refuse, Action::Ignore, Action::Empty, Action::Pass, Action::Refuse, Action::Refuse];
         assert_eq!([1, 2, 3, 4, 5, 6].map(action), expected);
-        assert_eq!((findings.warnings.len(), findings.warnings[0].line), (1, 9), "{findings:?}");
+        assert_eq!(acl.action(IpAddr::V6(Ipv6Addr::LOCALHOST)), Action::Empty);
+        assert_eq!((findings.warnings.len(), findings.warnings[0].line), (1, 10), "{findings:?}");
         let mut records = Records::new();
         acl.records(0, "192.0.2.8".parse().unwrap(), &mut records);
         assert_eq!(records.iter().map(|record| record.ttl).collect::<Vec<_>>(), [Some(77); 2]);
