@@ -33,12 +33,9 @@ impl Args {
             Ok(config) => config,
             Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
         };
-        if let Err(errors) = surroundings::check(&config) {
-            return show_errors(&errors, global, out).map(|()| Exit::Failed);
-        }
-        let certificate = match config.certificate.as_ref().map(CertificateFiles::read).transpose() {
+        let certificate = match machine(&config) {
             Ok(certificate) => certificate,
-            Err(error) => return show_errors(&error.into(), global, out).map(|()| Exit::Failed),
+            Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
         };
         if self.database {
             store::Reader::open(&config.store.path)?.check_integrity()?;
@@ -49,6 +46,16 @@ impl Args {
             global.note(&format!("{}: no errors in the database", config.store.path.display()));
         }
         Ok(tell_unread(&sets, global))
+    }
+}
+
+/// The certificate, if there is one and the machine has all that the configuration asks of it.
+fn machine(config: &Config) -> Result<Option<Certificate>, Errors> {
+    let certificate = config.certificate.as_ref().map(CertificateFiles::read).transpose();
+    match (surroundings::check(config), certificate) {
+        (Ok(()), certificate) => certificate.map_err(Errors::from),
+        (Err(errors), Ok(_)) => Err(errors),
+        (Err(errors), Err(error)) => Err(Errors(errors.0.into_iter().chain([error]).collect())),
     }
 }
 
