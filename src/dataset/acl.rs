@@ -226,16 +226,12 @@ impl Building {
     fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
         match line {
             Line::Special { name, rest } => self.special(name, rest)?,
-            Line::Entry(entry) if self.is_default(entry) => self.default = self.read_action(entry)?,
+            Line::Default(default) | Line::Entry(default @ [b'=', ..]) => {
+                self.default = self.read_action(default)?;
+            }
             Line::Entry(entry) => self.entry(entry)?,
         }
         Ok(())
-    }
-
-    /// Whether it is what entries get without an action of their own, and not an address of IPv6 such as `::1`.
-    fn is_default(&self, entry: &[u8]) -> bool {
-        let is_network = || network(entry, self.reading.options.clear_host_bits).is_ok();
-        matches!(entry, [b':' | b'=', ..]) && !(entry.starts_with(b"::") && is_network())
     }
 
     /// What may stand here beside the time to live says something of a zone, and this is none.

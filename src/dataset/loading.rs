@@ -193,7 +193,7 @@ impl Loading {
     fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
         match line {
             Line::Special { name, rest } => self.special(name, rest),
-            Line::Entry(default @ [b':', ..]) => {
+            Line::Default(default) => {
                 let default = Written::read(default, &Written::of(&self.reading.options))?;
                 self.builder.new_default(&default);
                 self.reading.set_default(default);

@@ -7,6 +7,8 @@
 pub(super) enum Line<'a> {
     /// `$NAME rest`.
     Special { name: &'a [u8], rest: &'a [u8] },
+    /// The value of entries without one: a colon and what stands behind it. Two colons begin an IPv6 address.
+    Default(&'a [u8]),
     /// Anything else.
     Entry(&'a [u8]),
 }
@@ -14,7 +16,7 @@ pub(super) enum Line<'a> {
 impl Line<'_> {
     /// Whether it lists or excludes something: it is neither special nor what entries get behind which nothing stands.
     pub(super) fn has_key(&self) -> bool {
-        matches!(self, Self::Entry([first, ..]) if !matches!(first, b':' | b'='))
+        matches!(self, Self::Entry([first, ..]) if *first != b'=')
     }
 }
 
@@ -33,6 +35,8 @@ fn read(line: &[u8]) -> Option<Line<'_>> {
     }
     match line {
         [] | [b'#' | b';', ..] => None,
+        [b':', b':', ..] => Some(Line::Entry(line)),
+        [b':', ..] => Some(Line::Default(line)),
         entry => Some(Line::Entry(entry)),
     }
 }
@@ -108,7 +112,8 @@ mod tests {
             (":$TTL 5", special("TTL", "5")),
             ("$1 text  of it", special("1", "text  of it")),
             ("$= base $=", special("=", "base $=")),
-            (":2:$ is listed", Some(Line::Entry(b":2:$ is listed"))),
+            (":2:$ is listed", Some(Line::Default(b":2:$ is listed"))),
+            ("::/0 text", Some(Line::Entry(b"::/0 text"))),
             ("192.0.2.1 x", Some(Line::Entry(b"192.0.2.1 x"))),
             ("$ttl 5", Some(Line::Entry(b"$ttl 5"))),
         ] {

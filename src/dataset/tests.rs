@@ -147,6 +147,7 @@ fn the_longest_network_of_a_trie_answers() {
 !2001:db8:1::5
 2001:db8:2 short
 2001:db8:1::7 :5:host
+::ffff:0:0/96 mapped
 ";
     check(
         "ip6trie",
@@ -160,6 +161,7 @@ fn the_longest_network_of_a_trie_answers() {
             ("8.b.d.0.1.0.0.2", "."),
             ("9.b.d.0.1.0.0.2", "-"),
             ("192.0.2.1", "-"),
+            ("::ffff:192.0.2.1", "127.0.0.2 | mapped"),
         ],
     );
 }
