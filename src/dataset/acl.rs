@@ -5,17 +5,15 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::action::Action;
-use super::answer::{Records, Subject};
-use super::builder::{Done, Problem, Reading};
+use super::Options;
+use super::action::{Action, Actions, Building, load_actions};
+use super::builder::Problem;
 use super::condition::Condition;
 use super::ip4;
 use super::ip6trie::network;
-use super::loading::{Error, Findings, Loaded, Source, read_lines};
+use super::loading::{Error, Loaded, Source};
 use super::ranges::{Id, Range, Ranges, innermost};
-use super::syntax::Line;
 use super::value::{LONGEST_TEXT, Text, Value};
-use super::{Header, Options};
 use crate::ip::Prefix;
 
 /// The name of this type, which is no type of data sets.
@@ -99,10 +97,7 @@ pub struct Acl {
     /// To the number of an action.
     ipv4: Ranges<u32>,
     ipv6: Ranges<u128>,
-    actions: Box<[Action]>,
-    values: Box<[Value]>,
-    /// Of the records of all values, if it says so.
-    ttl: Option<u32>,
+    actions: Actions,
     count: usize,
 }
 
@@ -112,9 +107,7 @@ impl Acl {
         Self {
             ipv4: Ranges::new([Range { first: 0, last: u32::MAX, value: 0 }]),
             ipv6: Ranges::new([Range { first: 0, last: u128::MAX, value: 0 }]),
-            actions: [Action::Refuse].into(),
-            values: Box::default(),
-            ttl: None,
+            actions: Actions::new(vec![Action::Refuse], Vec::new()),
             count: 0,
         }
     }
@@ -137,18 +130,16 @@ impl Acl {
         for (id, clients) in (0..).zip(clients) {
             clients.networks.iter().for_each(|network| networks.push(*network, id));
         }
-        Self::of(networks, actions, values.into(), None)
+        Self::of(networks, Actions::new(actions, values))
     }
 
-    fn of(networks: Networks, actions: Box<[Action]>, values: Box<[Value]>, ttl: Option<u32>) -> Self {
+    fn of(networks: Networks, actions: Actions) -> Self {
         let Networks { ipv4, ipv6 } = networks;
         Self {
             count: ipv4.len() + ipv6.len(),
             ipv4: Ranges::new(innermost(ipv4)),
             ipv6: Ranges::new(innermost(ipv6)),
             actions,
-            values,
-            ttl,
         }
     }
 
@@ -158,12 +149,12 @@ impl Acl {
             IpAddr::V4(client) => self.ipv4.get(client.to_bits()),
             IpAddr::V6(client) => self.ipv6.get(client.to_bits()),
         };
-        id.map_or(Action::Pass, |id| self.actions[id as usize])
+        id.map_or(Action::Pass, |id| self.actions.get(id))
     }
 
-    /// Adds the records that stand for every address where the action of `client` is [`Action::List`] with this number.
-    pub fn records<'a>(&'a self, value: Id, client: IpAddr, records: &mut Records<'a>) {
-        self.values[value as usize].add(self.ttl, Subject::Address(client), records);
+    /// What stands behind [`Action::List`].
+    pub fn actions(&self) -> &Actions {
+        &self.actions
     }
 }
 
@@ -188,90 +179,31 @@ impl Networks {
             }
         }
     }
+
+    /// Takes in an entry of a file.
+    fn read(&mut self, entry: &[u8], clear_host_bits: bool, building: &mut Building) -> Result<(), Problem> {
+        match ip4::key(entry, clear_host_bits) {
+            Ok((key, rest)) => {
+                let value = Some(building.action(rest)?);
+                self.ipv4.push(Range { first: key.first, last: key.last, value });
+            }
+            Err(_) => {
+                let (network, rest) = network(entry, clear_host_bits)?;
+                let value = Some(building.action(rest)?);
+                self.ipv6.push(Range { first: network.first, last: network.last, value });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Reads the files of a list of clients.
 pub fn load_acl(files: &[Source<'_>], options: &Options) -> Result<Loaded<Acl>, Error> {
-    let mut building = Building {
-        reading: Reading::new(options),
-        header: Header::default(),
-        default: Action::Ignore,
-        networks: Networks::default(),
-        actions: Vec::new(),
-    };
-    let mut findings = Findings::default();
-    for file in files {
-        read_lines(file, &mut findings, |line| building.line(line))?;
-        building.default = Action::Ignore;
-        building.reading.end_file();
-    }
-    let Building { reading, header, networks, actions, .. } = building;
-    let Done { values, ttl, .. } = reading.finish(header.ttl);
-    let acl = Acl::of(networks, actions.into(), values, ttl);
-    // The rest of it is what a zone says of itself.
-    Ok(Loaded { set: acl, header: Header::default(), findings })
-}
-
-/// A list of clients on its way from files.
-struct Building {
-    reading: Reading,
-    header: Header,
-    /// What clients get for whom nothing else is said.
-    default: Action,
-    networks: Networks,
-    actions: Vec<Action>,
-}
-
-impl Building {
-    fn line(&mut self, line: Line<'_>) -> Result<(), Problem> {
-        match line {
-            Line::Special { name, rest } => self.special(name, rest)?,
-            Line::Default(default) | Line::Entry(default @ [b'=', ..]) => {
-                self.default = self.read_action(default)?;
-            }
-            Line::Entry(entry) => self.entry(entry)?,
-        }
-        Ok(())
-    }
-
-    /// What may stand here beside the time to live says something of a zone, and this is none.
-    fn special(&mut self, name: &[u8], rest: &[u8]) -> Result<(), Problem> {
-        if !self.reading.special(name, rest)? {
-            self.header.read(name, rest)?;
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, entry: &[u8]) -> Result<(), Problem> {
-        let clear_host_bits = self.reading.options.clear_host_bits;
-        match ip4::key(entry, clear_host_bits) {
-            Ok((key, rest)) => {
-                let value = Some(self.action(rest)?);
-                self.networks.ipv4.push(Range { first: key.first, last: key.last, value });
-            }
-            Err(_) => {
-                let (network, rest) = network(entry, clear_host_bits)?;
-                let value = Some(self.action(rest)?);
-                self.networks.ipv6.push(Range { first: network.first, last: network.last, value });
-            }
-        }
-        Ok(())
-    }
-
-    /// The number of the action that stands behind a key.
-    fn action(&mut self, rest: &[u8]) -> Result<Id, Problem> {
-        let action = self.read_action(rest)?;
-        let known = self.actions.iter().position(|known| *known == action);
-        let place = known.unwrap_or_else(|| {
-            self.actions.push(action);
-            self.actions.len() - 1
-        });
-        Ok(Id::try_from(place).expect("a file has less than 4 G lines"))
-    }
-
-    fn read_action(&mut self, text: &[u8]) -> Result<Action, Problem> {
-        Action::read(text, self.default, &mut self.reading)
-    }
+    let mut networks = Networks::default();
+    let loaded = load_actions(files, options, |entry, building| {
+        networks.read(entry, options.clear_host_bits, building)
+    })?;
+    Ok(loaded.map(|(actions, _)| Acl::of(networks, actions)))
 }
 
 #[cfg(test)]
@@ -279,7 +211,7 @@ mod tests {
     use std::net::Ipv6Addr;
 
     use super::*;
-    use crate::dataset::{Data, Tally};
+    use crate::dataset::{Data, Records, Tally};
 
     #[test]
     fn the_longest_network_of_a_client_counts() {
@@ -301,14 +233,15 @@ mod tests {
         assert_eq!(findings.files, [Tally { entries: 6, wrong: 1 }]);
         assert_eq!(findings.warnings[0].line, 8);
         let mut records = Records::new();
-        acl.records(0, "198.51.100.9".parse().unwrap(), &mut records);
+        acl.actions().records(0, "198.51.100.9".parse().unwrap(), &mut records);
         assert_eq!(records.len(), 2);
     }
 
     #[test]
     fn words_behind_an_action_have_no_meaning() {
         let text = b"$TTL 77\n192.0.2.1 :refuse # told\n192.0.2.2 :ignore ; spam\n192.0.2.3 :empty:\n192.0.2.4 :pass:x\n\
-                     192.0.2.5 :Refuse again\n:refuse:\n192.0.2.6\n::1 :empty\n192.0.2.7 :refused\n192.0.2.8 :9:pay\n";
+                     192.0.2.5 :Refuse again\n:refuse:\n192.0.2.6\n::1 :empty\n192.0.2.7 :refused\n192.0.2.8 :9:pay\n\
+                     192.0.2.9 :pass#on\n192.0.2.10 =refused\n";
         let source = Source { name: "acl", bytes: text };
         let Loaded { set: acl, findings, .. } = load_acl(&[source], &Options::default()).unwrap();
         let action = |last| acl.action([192, 0, 2, last].into());
@@ -316,10 +249,53 @@ mod tests {
             [Action::Refuse, Action::Ignore, Action::Empty, Action::Pass, Action::Refuse, Action::Refuse];
         assert_eq!([1, 2, 3, 4, 5, 6].map(action), expected);
         assert_eq!(acl.action(IpAddr::V6(Ipv6Addr::LOCALHOST)), Action::Empty);
-        assert_eq!((findings.warnings.len(), findings.warnings[0].line), (1, 10), "{findings:?}");
+        assert_eq!((action(9), action(10)), (Action::Pass, Action::Pass));
+        let wrong: Vec<usize> = findings.warnings.iter().map(|warning| warning.line).collect();
+        assert_eq!(wrong, [10, 13], "{findings:?}");
         let mut records = Records::new();
-        acl.records(0, "192.0.2.8".parse().unwrap(), &mut records);
+        acl.actions().records(0, "192.0.2.8".parse().unwrap(), &mut records);
         assert_eq!(records.iter().map(|record| record.ttl).collect::<Vec<_>>(), [Some(77); 2]);
+    }
+
+    #[test]
+    fn codes_and_texts_of_entries_take_the_rest_from_those_of_all() {
+        let text = b":9:told $\n192.0.2.1 own\n192.0.2.2 :5\n192.0.2.3\n192.0.2.4 :6:\n:refuse\n192.0.2.5\n";
+        let source = Source { name: "acl", bytes: text };
+        let acl =
+            load_acl(&[source, Source { name: "other", bytes: b"192.0.2.6 alone" }], &Options::default());
+        let acl = acl.unwrap().set;
+        assert_eq!(acl.action([192, 0, 2, 5].into()), Action::Refuse);
+        for (last, code, text) in [
+            (1, 9, Some("own")),
+            (2, 5, Some("told x")),
+            (3, 9, Some("told x")),
+            (4, 6, None),
+            (6, 2, Some("alone")),
+        ] {
+            let client = IpAddr::from([192, 0, 2, last]);
+            let Action::List(value) = acl.action(client) else { panic!("{last} is not listed") };
+            let mut records = Records::new();
+            acl.actions().records(value, client, &mut records);
+            let text = text.map(|text| text.replace('x', &client.to_string()));
+            assert_eq!(shown(&records), (Some([127, 0, 0, code].into()), text), "{last}");
+        }
+    }
+
+    /// The code and the text.
+    fn shown(records: &Records<'_>) -> (Option<Ipv4Addr>, Option<String>) {
+        let (mut code, mut shown) = (None, None);
+        for record in records {
+            match &record.data {
+                Data::Address(address) => code = Some(*address),
+                Data::Text(text, subject) => {
+                    let mut out = Vec::new();
+                    subject.write(text, &mut out);
+                    shown = Some(String::from_utf8(out).unwrap());
+                }
+                Data::Exchange { .. } => {}
+            }
+        }
+        (code, shown)
     }
 
     #[test]
@@ -349,13 +325,9 @@ mod tests {
             assert_eq!(acl.action(client.parse().unwrap()), expected, "{client}");
         }
         let mut records = Records::new();
-        acl.records(0, "192.0.2.7".parse().unwrap(), &mut records);
-        let Some(Data::Text(text, subject)) = records.last().map(|record| record.data.clone()) else {
-            panic!("no text: {records:?}")
-        };
-        let mut shown = Vec::new();
-        subject.write(text, &mut shown);
-        assert_eq!(String::from_utf8(shown).unwrap(), "192.0.2.7 costs $1");
+        acl.actions().records(0, "192.0.2.7".parse().unwrap(), &mut records);
+        let text = Some("192.0.2.7 costs $1".to_owned());
+        assert_eq!(shown(&records), (Some([127, 0, 0, 9].into()), text));
     }
 
     #[test]

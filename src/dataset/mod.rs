@@ -34,7 +34,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 
 pub use acl::{ACL, Acl, ClientText, Clients, ParseClientTextError, Treatment, load_acl};
-pub use action::Action;
+pub use action::{Action, Actions};
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
 pub use labels::{LabelBuf, Labels};

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::dataset::{Acl, Action};
+use crate::dataset::{Acl, Action, Actions};
 
 /// Why a client gets no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +31,7 @@ pub(super) enum ListedFor<'a> {
     /// Nothing.
     Nobody,
     /// Every address, with the records of this number.
-    Everybody(&'a Acl, u32),
+    Everybody(&'a Actions, u32),
 }
 
 /// What a client gets. The first list that has something to say counts.
@@ -43,7 +43,7 @@ pub(super) fn by_client<'a>(lists: [Option<&'a Acl>; 2], client: IpAddr) -> Resu
             Action::Refuse => refused(false),
             Action::Ignore => refused(true),
             Action::Empty => Ok(ListedFor::Nobody),
-            Action::List(value) => Ok(ListedFor::Everybody(acl, value)),
+            Action::List(value) => Ok(ListedFor::Everybody(acl.actions(), value)),
         };
     }
     Ok(ListedFor::Zone)

@@ -88,9 +88,9 @@ impl Lookup<'_> {
             (ListedFor::Zone, _) => self.find(zones, reply).max(self.find_in_sets(true, reply)),
             _ if self.below.labels == 0 => self.find(zones, reply).max(self.find_in_sets(false, reply)),
             _ if zones.is_between(self.question.name_from(0)) => Found::Name,
-            (ListedFor::Everybody(acl, value), _) if self.could_be_listed() => {
+            (ListedFor::Everybody(actions, value), _) if self.could_be_listed() => {
                 let mut records = Records::new();
-                acl.records(value, client, &mut records);
+                actions.records(value, client, &mut records);
                 self.add_records(&records, reply);
                 Found::Listed(None)
             }
