@@ -20,6 +20,7 @@ fuzz_target!(|input: &[u8]| {
     let source = Source { name: "file", bytes: parts.next().unwrap_or_default() };
     let name = parts.next().unwrap_or_default();
     let _ = dataset::load_acl(&[source], &Options::default());
+    let _ = dataset::load_aclkey(&[source], &Options::default());
     let kind = TYPES[usize::from(*kind) % TYPES.len()];
     let Ok(loaded) = dataset::load(kind, &[source], &Options::default(), NOW) else { return };
     let name: LabelBuf = name.split(|byte| *byte == b'.').filter(|label| !label.is_empty()).collect();

@@ -29,7 +29,7 @@ fn list(written: &file::DataSet, report: &Report) -> Option<StaticList> {
         files: written.files.iter().map(path).collect(),
         options: options(written, report),
     };
-    if settings.is_acl() {
+    if settings.is_for_askers() {
         refuse_values(written, kind, report);
     }
     let allow_reserved = Some(written.allow_reserved.iter().copied().collect());
@@ -62,12 +62,15 @@ fn checked_text(text: &At<String>, report: &Report) -> Option<String> {
     Some(value.to_owned()).filter(|value| !value.is_empty())
 }
 
-/// A list of clients lists no addresses.
+/// A list of who may ask lists no addresses.
 fn refuse_values(written: &file::DataSet, kind: &At<String>, report: &Report) {
     let lists =
         [written.code.is_some(), written.text.is_some(), written.ttl.is_some(), written.name.is_some()];
     if lists.contains(&true) {
-        let message = "dataset.type: an acl says who may ask: it has no `code`, `text`, `ttl` or `name`";
+        let message = format!(
+            "dataset.type: an {} says who may ask: it has no `code`, `text`, `ttl` or `name`",
+            kind.value
+        );
         report.add(&kind.place, message);
     }
 }

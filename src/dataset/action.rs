@@ -1,4 +1,4 @@
-//! What clients get, as lists of clients say it, and how the files of such lists are read.
+//! What who asks gets, as lists of clients and of keys say it, and how the files of both are read.
 
 use std::net::IpAddr;
 
@@ -25,9 +25,10 @@ pub enum Action {
     List(Id),
 }
 
-/// The words for actions.
+/// The words for actions; the Rspamd fork of rbldnsd has `accept`.
 const ACTIONS: &[(&[u8], Action)] = &[
     (b"pass", Action::Pass),
+    (b"accept", Action::Pass),
     (b"refuse", Action::Refuse),
     (b"ignore", Action::Ignore),
     (b"blackhole", Action::Ignore),
@@ -109,7 +110,7 @@ pub(super) struct Building {
 }
 
 impl Building {
-    /// The number of the action that stands behind a client.
+    /// The number of the action that stands behind a client or a key.
     pub(super) fn action(&mut self, rest: &[u8]) -> Result<Id, Problem> {
         let action = self.read(rest)?;
         let known = self.actions.iter().position(|known| *known == action);

@@ -5,6 +5,7 @@
 //! who reads the files, and when, is for others to say.
 
 mod acl;
+mod aclkey;
 mod action;
 mod addresses;
 mod answer;
@@ -34,6 +35,7 @@ use std::fmt::Debug;
 use std::net::IpAddr;
 
 pub use acl::{ACL, Acl, ClientText, Clients, ParseClientTextError, Treatment, load_acl};
+pub use aclkey::{ACLKEY, KeyAcl, load_aclkey};
 pub use action::{Action, Actions};
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};

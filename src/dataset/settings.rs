@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::ACL;
+use super::{ACL, ACLKEY};
 
 /// A data set and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether it says what clients get, and lists nothing.
-    pub fn is_acl(&self) -> bool {
-        self.kind == ACL
+    /// Whether it says what who asks gets, and lists nothing.
+    pub fn is_for_askers(&self) -> bool {
+        [ACL, ACLKEY].contains(&&*self.kind)
     }
 
     /// What people know it by: its type and the names of its files.

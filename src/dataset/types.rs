@@ -1,7 +1,7 @@
 //! The types of data sets by their names.
 
 use super::builder::Builder;
-use super::{acl, combined, dnset, generic, ip4set, ip4trie, ip4tset, ip6trie, ip6tset};
+use super::{acl, aclkey, combined, dnset, generic, ip4set, ip4trie, ip4tset, ip6trie, ip6tset};
 
 /// What a type lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,9 @@ pub(super) fn lists(kind: &str) -> Option<Lists> {
     TYPES.iter().find(|(name, ..)| *name == kind).map(|(_, lists, _)| *lists)
 }
 
-/// The names of all types, [`acl::ACL`] last.
+/// The names of all types, those that list nothing last.
 pub fn type_names() -> impl Iterator<Item = &'static str> {
-    TYPES.iter().map(|(name, ..)| *name).chain([acl::ACL])
+    TYPES.iter().map(|(name, ..)| *name).chain([acl::ACL, aclkey::ACLKEY])
 }
 
 /// Whether there is a type of this name.

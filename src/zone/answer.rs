@@ -191,7 +191,7 @@ fn look_up(
     let refused = |refused: Refused| {
         if refused.silently { Err(refused.why) } else { Ok(Verdict::refused(refused.why, index)) }
     };
-    let listed = match by_client([zones.server().clients.as_deref(), zone.and_then(Zone::acl)], client) {
+    let listed = match by_client([zones.server().clients.as_deref(), zone.and_then(Zone::clients)], client) {
         Ok(listed) => listed,
         Err(client) => return refused(client),
     };
@@ -203,6 +203,10 @@ fn look_up(
     };
     let below = match pending.below.map_or_else(|| with_key(zone, question, origin, zones, now), Ok) {
         Ok(below) => below,
+        Err(key) => return refused(key),
+    };
+    let listed = match listed.or_by_key(zone.key_acl(), below.action) {
+        Ok(listed) => listed,
         Err(key) => return refused(key),
     };
     let published = zones.lists().latest(index);

@@ -47,6 +47,11 @@ pub enum Problem {
     /// Which list of clients counts would be anybody's guess.
     #[error("has two lists of clients: put all clients into one data set of type acl, or into [[access]]")]
     AclTwice,
+    /// Which list of keys counts would be anybody's guess.
+    #[error(
+        "has two lists of keys: put all keys into one data set of type aclkey, or into [[key]] and key_files"
+    )]
+    KeysTwice,
     /// More rules than are sensible.
     #[error("{0} publish rules: keep at most {most}", most = super::served::MOST_RULES)]
     TooManyRules(usize),

@@ -14,8 +14,8 @@ use crate::ip::{Prefix, Reversed, leading_nibbles};
 use crate::list::{List, Listing, PublishedSet};
 
 const TYPE_A: u16 = 1;
-const TYPE_NS: u16 = 2;
-const TYPE_SOA: u16 = 6;
+pub(super) const TYPE_NS: u16 = 2;
+pub(super) const TYPE_SOA: u16 = 6;
 const TYPE_MX: u16 = 15;
 pub(super) const TYPE_TXT: u16 = 16;
 const TYPE_ANY: u16 = 255;

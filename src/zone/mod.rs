@@ -25,7 +25,7 @@ mod sublist;
 mod template;
 mod zones;
 
-pub use admission::Refusal;
+pub use admission::{AccessLists, Refusal};
 pub use answer::{answer, answer_pending};
 pub use cookie::{RANDOM_SECRETS, Secret, Secrets};
 pub use error::{Error, Problem};

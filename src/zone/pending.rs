@@ -2,9 +2,11 @@
 //! longer than all the rest.
 
 use super::admission::Refused;
+use super::lookup::{TYPE_NS, TYPE_SOA};
 use super::query::{Header, Question};
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
+use crate::dataset::{Action, KeyAcl};
 use crate::ip::{Reversed, read_reversed};
 
 /// A query that is read as far as its question goes.
@@ -16,7 +18,7 @@ pub struct Pending {
     pub(super) question: Option<Question>,
     /// The index of the zone the question belongs to, and how many labels it has before the origin.
     pub(super) zone: Option<(usize, usize)>,
-    /// What they are, where no key stands among them.
+    /// What they are, where none of the keys that are counted stands among them.
     pub(super) below: Option<Below>,
 }
 
@@ -38,7 +40,11 @@ impl Pending {
         let (Some(question), Some((index, origin))) = (&self.question, self.zone) else { return };
         let zone = &zones.zones()[index];
         if zone.keys().is_none() {
-            let below = self.below.insert(Below::new(zone, question, origin));
+            let below = match zone.key_acl() {
+                Some(keys) => Below::with_key_of(keys, zone, question, origin, zones),
+                None => Below::new(zone, question, origin),
+            };
+            self.below = Some(below);
             if let Some(Reversed::Address(address)) = below.reversed {
                 zones.lists().latest(index).prefetch(address);
             }
@@ -57,6 +63,8 @@ pub(super) struct Below {
     pub(super) reversed: Option<Reversed>,
     /// Whether a key stands there that is known.
     pub(super) has_key: bool,
+    /// What the list of keys says of who asks.
+    pub(super) action: Action,
 }
 
 impl Below {
@@ -65,7 +73,22 @@ impl Below {
         let last = question.labels(labels).iter().next_back();
         let sublist = last.and_then(|label| zone.sublists().number(label));
         let labels = labels - usize::from(sublist.is_some());
-        Self { labels, sublist, reversed: read_reversed(question.labels(labels).iter()), has_key: false }
+        let reversed = read_reversed(question.labels(labels).iter());
+        Self { labels, sublist, reversed, has_key: false, action: Action::Pass }
+    }
+
+    /// The same where `keys` say what who asks gets. What resolvers ask for on their way is there for everybody, but has no
+    /// listings.
+    fn with_key_of(keys: &KeyAcl, zone: &Zone, question: &Question, origin: usize, zones: &Zones) -> Self {
+        let key = question.labels(origin).iter().next_back().and_then(|label| keys.action(label));
+        let is_open =
+            || leads_to_a_zone(question, origin, zones) || matches!(question.kind, TYPE_SOA | TYPE_NS);
+        let action = match key.unwrap_or_else(|| keys.default_action()) {
+            Action::Refuse | Action::Ignore if is_open() => Action::Empty,
+            action => action,
+        };
+        let labels = origin - usize::from(key.is_some());
+        Self { has_key: key.is_some(), action, ..Self::new(zone, question, labels) }
     }
 }
 
@@ -81,16 +104,19 @@ pub(super) fn with_key(
     let Some(keys) = zone.keys() else {
         return Ok(Below::new(zone, question, origin));
     };
-    let Some(label) = question.labels(origin).iter().next_back() else {
+    let label = question.labels(origin).iter().next_back();
+    let Some(label) = label.filter(|_| !leads_to_a_zone(question, origin, zones)) else {
         return Ok(Below::new(zone, question, origin));
     };
-    if zones.is_between(question.name_from(0)) {
-        return Ok(Below::new(zone, question, origin));
-    }
     let key = keys.find(label, now)?;
     let below = Below::new(zone, question, origin - 1);
     if !matches!(below.reversed, Some(Reversed::Partial { .. })) {
         keys.spend(key, now)?;
     }
     Ok(Below { has_key: true, ..below })
+}
+
+/// Whether the question is for the zone itself, or for a name between it and a zone in it.
+fn leads_to_a_zone(question: &Question, origin: usize, zones: &Zones) -> bool {
+    origin == 0 || zones.is_between(question.name_from(0))
 }

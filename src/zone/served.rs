@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::keys::Keys;
 use super::name::LONGEST_NAME;
 use super::sublist::Sublists;
-use super::{Error, KeyCount, Name, Problem, Publish, Settings, StaticList, Sublist};
+use super::{AccessLists, Admission, Error, KeyCount, Name, Problem, Publish, Settings, StaticList, Sublist};
 use crate::clock::Timestamp;
-use crate::dataset::Acl;
+use crate::dataset::{ACL, ACLKEY, Acl, KeyAcl};
 use crate::list::{Listing, Rule};
 
 /// As many as the root has; more than these make answers that do not fit a UDP packet.
@@ -41,7 +41,7 @@ pub struct Zone {
     soa_names: Vec<u8>,
     /// The SOA's REFRESH, RETRY, EXPIRE and MINIMUM in wire form.
     soa_times: Vec<u8>,
-    acl: Option<Arc<Acl>>,
+    access: AccessLists,
     sublists: Sublists,
     keys: Option<Keys>,
 }
@@ -62,21 +62,32 @@ impl Zone {
             shown: settings.origin.to_string().trim_end_matches('.').to_owned(),
             soa_names: [settings.primary.as_wire(), settings.contact.as_wire()].concat(),
             soa_times: times.into_iter().flat_map(|time| seconds(time).to_be_bytes()).collect(),
-            acl: (!clients.is_empty()).then(|| Arc::new(Acl::new(clients))),
+            access: AccessLists {
+                clients: (!clients.is_empty()).then(|| Arc::new(Acl::new(clients))),
+                keys: None,
+            },
             keys,
             sublists: Sublists::new(&settings.publish, &settings.data_sets),
             settings,
         })
     }
 
-    /// The same for the clients that `acl` admits.
-    pub fn with_acl(self, acl: Option<Arc<Acl>>) -> Self {
-        Self { acl, ..self }
+    /// The same for those whom `access` admits; a list that is not there leaves the one of before.
+    pub fn with_access(self, access: AccessLists) -> Self {
+        let AccessLists { clients, keys } = access;
+        let access =
+            AccessLists { clients: clients.or(self.access.clients), keys: keys.or(self.access.keys) };
+        Self { access, ..self }
     }
 
-    /// Who may ask.
-    pub(super) fn acl(&self) -> Option<&Acl> {
-        self.acl.as_deref()
+    /// What clients get.
+    pub(super) fn clients(&self) -> Option<&Acl> {
+        self.access.clients.as_deref()
+    }
+
+    /// What who shows a key gets, and who shows none, where these are not [`Self::keys`].
+    pub(super) fn key_acl(&self) -> Option<&KeyAcl> {
+        self.access.keys.as_deref()
     }
 
     /// The keys one of which every name must have.
@@ -194,9 +205,11 @@ fn check(settings: &Settings) -> Result<(), Problem> {
     check_name_servers(&settings.name_servers)?;
     check_times(settings)?;
     check_data_sets(&settings.data_sets)?;
-    check_clients(settings)?;
+    check_askers(settings)?;
     match settings.publish.len() {
-        0 if settings.data_sets.iter().all(|set| set.settings.is_acl()) => Err(Problem::NothingPublished),
+        0 if settings.data_sets.iter().all(|set| set.settings.is_for_askers()) => {
+            Err(Problem::NothingPublished)
+        }
         count if count > MOST_RULES => Err(Problem::TooManyRules(count)),
         _ => check_rules(&settings.publish),
     }
@@ -232,10 +245,16 @@ fn check_times(settings: &Settings) -> Result<(), Problem> {
     }
 }
 
-fn check_clients(settings: &Settings) -> Result<(), Problem> {
-    let of_files = settings.data_sets.iter().filter(|set| set.settings.is_acl()).count();
-    let lists = of_files + usize::from(!settings.admission.clients.is_empty());
-    if lists > 1 { Err(Problem::AclTwice) } else { Ok(()) }
+fn check_askers(settings: &Settings) -> Result<(), Problem> {
+    let Admission { clients, keys } = &settings.admission;
+    let is_twice = |kind: &str, written: bool| {
+        let of_files = settings.data_sets.iter().filter(|set| set.settings.kind == kind).count();
+        of_files + usize::from(written) > 1
+    };
+    if is_twice(ACL, !clients.is_empty()) {
+        return Err(Problem::AclTwice);
+    }
+    if is_twice(ACLKEY, keys.is_some()) { Err(Problem::KeysTwice) } else { Ok(()) }
 }
 
 fn check_data_sets(sets: &[StaticList]) -> Result<(), Problem> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashMapExt};
 
 use super::query::Question;
-use super::{Error, Name, Problem, Secrets, Server, Zone};
+use super::{AccessLists, Error, Name, Problem, Secrets, Server, Zone};
 use crate::dataset::Acl;
 use crate::ip::read_reversed;
 use crate::list::Lists;
@@ -49,12 +49,9 @@ impl Zones {
         Self { server: Server { clients: acl, ..self.server }, ..self }
     }
 
-    /// The same zones on the same lists, each for the clients that `acl` gives for it; where it gives none, for those of before.
-    pub fn for_clients(&self, acl: impl Fn(&Zone) -> Option<Arc<Acl>>) -> Self {
-        let zones = self.zones.iter().map(|zone| match acl(zone) {
-            Some(acl) => zone.clone().with_acl(Some(acl)),
-            None => zone.clone(),
-        });
+    /// The same zones on the same lists, each for those whom `access` admits to it; where it says nothing, for those of before.
+    pub fn with_access(&self, access: impl Fn(&Zone) -> AccessLists) -> Self {
+        let zones = self.zones.iter().map(|zone| zone.clone().with_access(access(zone)));
         Self { zones: zones.collect(), ..self.clone() }
     }
 

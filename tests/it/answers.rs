@@ -9,13 +9,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use banzone::clock::Timestamp;
-use banzone::dataset::{self, Acl, Clients, Options, Source, Treatment, test_points};
+use banzone::dataset::{self, ACL, ACLKEY, Acl, Clients, Options, Source, Treatment, test_points};
 use banzone::ip::{Prefix, PrefixSet, write_reversed};
 use banzone::jail::{Allow, Ban, BanTable, Held, Origin};
 use banzone::list::{PublishedSet, Publisher};
 use banzone::zone::{
-    Admission, KeySettings, Outcome, Peer, Publish, Rate, Rcode, Secret, Secrets, Server, Settings,
-    StaticList, Transport, Zone, Zones, answer,
+    AccessLists, Admission, KeySettings, Outcome, Peer, Publish, Rate, Rcode, Secret, Secrets, Server,
+    Settings, StaticList, Transport, Zone, Zones, answer,
 };
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Record, RecordType};
@@ -161,7 +161,10 @@ impl Script {
     }
 
     fn zones(&self) -> Zones {
-        let zones = self.zones.iter().map(|settings| Zone::new(settings.clone()).unwrap());
+        let zone = |(index, settings): (usize, &Settings)| {
+            Zone::new(settings.clone()).unwrap().with_access(self.access(index, settings))
+        };
+        let zones = self.zones.iter().enumerate().map(zone);
         let clients = (!self.clients.is_empty()).then(|| Arc::new(Acl::new(&self.clients)));
         let server = Server { clients, ..self.server.clone() };
         let zones = Zones::new(zones.collect()).unwrap().with_server(server);
@@ -175,10 +178,27 @@ impl Script {
         for (index, zone) in zones.zones().iter().enumerate() {
             let entries = self.entries.iter().filter(|(of, _)| *of == index);
             let sets = zone.settings().data_sets.iter().zip(entries);
+            let sets = sets.filter(|(list, _)| !list.settings.is_for_askers());
             let sets = sets.flat_map(|(list, (_, entries))| published(zone, list, entries));
             zones.lists().publish_sets(index, &sets.collect());
         }
         zones
+    }
+
+    /// What the data sets of a zone say of who asks.
+    fn access(&self, index: usize, settings: &Settings) -> AccessLists {
+        let entries =
+            self.entries.iter().filter(|(of, _)| *of == index).map(|(_, entries)| entries.as_bytes());
+        let mut access = AccessLists::default();
+        for (list, bytes) in settings.data_sets.iter().zip(entries) {
+            let (files, options) = ([Source { name: "set", bytes }], &list.settings.options);
+            match &*list.settings.kind {
+                ACL => access.clients = Some(Arc::new(dataset::load_acl(&files, options).unwrap().set)),
+                ACLKEY => access.keys = Some(Arc::new(dataset::load_aclkey(&files, options).unwrap().set)),
+                _ => {}
+            }
+        }
+        access
     }
 }
 

@@ -448,6 +448,13 @@ fn data_sets_have_a_known_type_and_files() {
     check_zone(&format!("{both}[[dataset]]\n{acl}"), &["zone `bl.example.`: has two lists of clients"]);
     let access = "[[access]]\nclients = '192.0.2.1'\naction = 'pass'";
     check_zone(&format!("{both}{access}"), &["zone `bl.example.`: has two lists of clients"]);
+    let keys = "type = 'aclkey'\nfiles = 'keys'";
+    check_zone(&with(keys), &["zone `bl.example.`: publishes nothing: add a [[publish]] with"]);
+    let both = format!("{ZONE}[[dataset]]\n{keys}\n");
+    check_zone(&format!("{both}text = 'x'"), &["z.toml:6:8: dataset.type: an aclkey says who may ask"]);
+    check_zone(&format!("{both}[[dataset]]\n{keys}"), &["zone `bl.example.`: has two lists of keys"]);
+    let key = "[[key]]\nname = 'one'\nkey = '0123456789abcdef'";
+    check_zone(&format!("{both}{key}"), &["zone `bl.example.`: has two lists of keys"]);
 }
 
 #[test]

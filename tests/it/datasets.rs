@@ -332,6 +332,26 @@ fn nobody_may_ask_where_the_list_of_clients_makes_no_sense() {
 }
 
 #[test]
+fn keys_of_a_file_are_followed() {
+    let env = Env::new("");
+    write(&env, "drop", &addresses(1));
+    env.configure(&format!("{BOTH}[[zone.dataset]]\ntype = 'aclkey'\nfiles = 'keys'\n"));
+    let daemon = env.start();
+    let rcode = |name: &str| daemon.ask_name(name, RecordType::A).rcode;
+    // The keys are not known; that the zone is there is no secret.
+    assert_eq!(rcode("1.100.51.198.secret.bl.example."), ResponseCode::Refused);
+    assert_eq!(rcode("bl.example."), ResponseCode::NoError);
+    write(&env, "keys", ":refuse\nsecret :pass\n");
+    until("the keys are found", || rcode("1.100.51.198.secret.bl.example.") == ResponseCode::NoError);
+    assert_eq!(rcode("1.100.51.198.drop.secret.bl.example."), ResponseCode::NoError);
+    assert_eq!(rcode("1.100.51.198.bl.example."), ResponseCode::Refused);
+    write(&env, "keys", ":refuse\nother :pass\n");
+    until("the new key is known", || rcode("1.100.51.198.other.bl.example.") == ResponseCode::NoError);
+    assert_eq!(rcode("1.100.51.198.secret.bl.example."), ResponseCode::Refused);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
 fn data_that_says_that_it_is_too_old_is_not_served() {
     let env = Env::new("");
     write(&env, "drop", "$TIMESTAMP 2020:01:01 2020:02:01\n198.51.100.1\n");

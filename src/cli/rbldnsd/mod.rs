@@ -21,8 +21,8 @@ banzone in rbldnsd's place: serves data files as DNS blocklists, over UDP and TC
 Usage: banzone rbldnsd [options] zone...
 
 A zone is name:type:file,file...; several with one name are put together. Types:
-ip4set ip4trie ip4tset ip6trie ip6tset dnset dnhash generic combined acl. An acl
-may be without a name: it is for all zones.
+ip4set ip4trie ip4tset ip6trie ip6tset dnset dnhash generic combined acl aclkey.
+An acl or aclkey may be without a name: it is for all zones.
 
 -b address/port  listen there; may be given several times
 -4               listen on IPv4 addresses only

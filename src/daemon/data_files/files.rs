@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::Set;
 use crate::clock::Timestamp;
-use crate::dataset::{self, Acl, DataSet, Findings, Header, Loaded, Source, Tally};
+use crate::dataset::{self, ACL, ACLKEY, Acl, DataSet, Findings, Header, KeyAcl, Loaded, Source, Tally};
 use crate::zone::Name;
 
 /// A file of so many entries that loses more than half of them at once is taken for a damaged one.
@@ -55,6 +55,7 @@ pub struct Read {
 pub(super) enum Content {
     Set(Arc<dyn DataSet>),
     Clients(Arc<Acl>),
+    Keys(Arc<KeyAcl>),
 }
 
 /// A failure to read a data set.
@@ -212,7 +213,7 @@ impl Known {
         let files = settings.files.iter().zip(&read.findings.files);
         let Some(known) = &self.read else {
             // A list of which most lines are wrong would let in those whom it should keep out.
-            if settings.is_acl() {
+            if settings.is_for_askers() {
                 files
                     .into_iter()
                     .try_for_each(|(path, tally)| check_garbled(path, Tally::default(), *tally))?;
@@ -324,11 +325,11 @@ pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Read, Unread
     let names: Vec<String> = settings.files.iter().map(|path| path.display().to_string()).collect();
     let sources = names.iter().zip(&contents).map(|(name, bytes)| Source { name, bytes });
     let sources: Vec<Source<'_>> = sources.collect();
-    let Loaded { set: content, header, findings } = if settings.is_acl() {
-        dataset::load_acl(&sources, &settings.options)?.map(|acl| Content::Clients(Arc::new(acl)))
-    } else {
-        let loaded = dataset::load(&settings.kind, &sources, &settings.options, now)?;
-        loaded.map(|set| Content::Set(set.into()))
+    let options = &settings.options;
+    let Loaded { set: content, header, findings } = match &*settings.kind {
+        ACL => dataset::load_acl(&sources, options)?.map(|acl| Content::Clients(Arc::new(acl))),
+        ACLKEY => dataset::load_aclkey(&sources, options)?.map(|keys| Content::Keys(Arc::new(keys))),
+        kind => dataset::load(kind, &sources, options, now)?.map(|set| Content::Set(set.into())),
     };
     Ok(Read { stamps, at: now, content, header, findings })
 }
@@ -339,6 +340,7 @@ impl Read {
         match &self.content {
             Content::Set(set) => set.len(),
             Content::Clients(acl) => acl.len(),
+            Content::Keys(keys) => keys.len(),
         }
     }
 

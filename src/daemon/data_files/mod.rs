@@ -64,7 +64,7 @@ pub struct Settings {
 /// A data set of a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
-    /// The zone; `None` is all of them, which only a list of clients can be for.
+    /// The zone; `None` is all of them, which only a list of clients or of keys can be for.
     pub origin: Option<Name>,
     /// What it is, and where its files are.
     pub list: StaticList,

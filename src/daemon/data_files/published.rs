@@ -6,11 +6,11 @@ use super::Set;
 use super::files::{Content, Data, Known};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::dataset::{Acl, DataSet, test_points};
+use crate::dataset::{ACL, ACLKEY, Acl, DataSet, KeyAcl, test_points};
 use crate::dns::Service;
 use crate::http::DataSetView;
 use crate::list::PublishedSet;
-use crate::zone::{self, Secret, Secrets, Server, Zone, Zones};
+use crate::zone::{self, AccessLists, Secret, Secrets, Server, Zone, Zones};
 
 /// The data sets of a configuration.
 pub(in crate::daemon) fn sets(config: &Config) -> impl Iterator<Item = Set> {
@@ -24,10 +24,8 @@ pub(in crate::daemon) fn sets(config: &Config) -> impl Iterator<Item = Set> {
 pub(in crate::daemon) fn zones(config: &Config, data: &Data) -> Result<Zones, zone::Error> {
     let zones = config.zones.iter().cloned().map(|settings| {
         let zone = Zone::new(settings)?;
-        Ok(match clients(&data.of(Some(zone.origin()))) {
-            Some(acl) => zone.with_acl(Some(acl)),
-            None => zone,
-        })
+        let access = access(&data.of(Some(zone.origin())));
+        Ok(zone.with_access(access))
     });
     let zones = Zones::new(zones.collect::<Result<_, _>>()?)?;
     publish(&zones, data);
@@ -46,8 +44,8 @@ fn server(config: &Config) -> Server {
 pub(in crate::daemon) fn serve(service: &Service, data: &Data) {
     let zones = service.zones();
     publish(&zones, data);
-    if data.all().iter().any(|known| known.set.list.settings.is_acl()) {
-        service.replace(Arc::new(zones.for_clients(|zone| clients(&data.of(Some(zone.origin()))))));
+    if data.all().iter().any(|known| known.set.list.settings.is_for_askers()) {
+        service.replace(Arc::new(zones.with_access(|zone| access(&data.of(Some(zone.origin()))))));
     }
 }
 
@@ -92,11 +90,20 @@ fn of(known: &Known, set: Arc<dyn DataSet>) -> PublishedSet {
 }
 
 /// Who may ask.
-pub(super) fn clients(parts: &[&Known]) -> Option<Arc<Acl>> {
-    let list = parts.iter().find(|known| known.set.list.settings.is_acl())?;
-    match list.read().map(|read| &read.content) {
-        Some(Content::Clients(acl)) => Some(Arc::clone(acl)),
-        _ => Some(Arc::new(Acl::refusing_all())),
+pub(super) fn access(parts: &[&Known]) -> AccessLists {
+    let content = |kind: &str| {
+        let list = parts.iter().find(|known| known.set.list.settings.kind == kind)?;
+        Some(list.read().map(|read| &read.content))
+    };
+    AccessLists {
+        clients: content(ACL).map(|content| match content {
+            Some(Content::Clients(acl)) => Arc::clone(acl),
+            _ => Arc::new(Acl::refusing_all()),
+        }),
+        keys: content(ACLKEY).map(|content| match content {
+            Some(Content::Keys(keys)) => Arc::clone(keys),
+            _ => Arc::new(KeyAcl::refusing_all()),
+        }),
     }
 }
 

@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 
 use super::Settings;
 use super::files::{Data, Known, Read};
-use super::published::{clients, published};
+use super::published::{access, published};
 use crate::dataset::{Header, Soa};
 use crate::list::List;
-use crate::zone::{self, MOST_NAME_SERVERS, Name, Zone, Zones};
+use crate::zone::{self, AccessLists, MOST_NAME_SERVERS, Name, Zone, Zones};
 
 /// The times of an SOA record that no file gives: refresh, retry, expire, minimum.
 const TIMES: [u32; 4] = [3600, 600, 604_800, 300];
@@ -23,7 +23,12 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
         }
     }
     let parts: Vec<Vec<&Known>> = origins.iter().map(|origin| data.of(Some(origin))).collect();
-    let zones = origins.iter().zip(&parts).map(|(origin, parts)| zone(origin, parts, settings));
+    let AccessLists { clients, keys } = access(&of_all(data)?);
+    let keys = AccessLists { keys, ..AccessLists::default() };
+    let zones = origins.iter().zip(&parts).map(|(origin, parts)| {
+        let zone = zone(origin, parts, settings)?;
+        Ok(zone.with_access(keys.clone()).with_access(access(parts)))
+    });
     let zones = Zones::new(zones.collect::<Result<_>>()?)?;
     for (index, parts) in parts.iter().enumerate() {
         let mut list = List::new(&[]);
@@ -32,15 +37,15 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
         let sets = parts.iter().filter_map(|known| published(known));
         zones.lists().publish_sets(index, &sets.collect());
     }
-    Ok(zones.with_acl(clients(&of_all(data)?)))
+    Ok(zones.with_acl(clients))
 }
 
 /// The data sets that are for all zones.
 fn of_all(data: &Data) -> Result<Vec<&Known>> {
     let of_all = data.of(None);
-    match of_all.iter().map(|known| &known.set.list.settings).find(|settings| !settings.is_acl()) {
+    match of_all.iter().map(|known| &known.set.list.settings).find(|settings| !settings.is_for_askers()) {
         Some(other) => {
-            bail!("only a data set of type acl can be without a zone, not one of type {}", other.kind)
+            bail!("only an acl or aclkey can be without a zone, not a data set of type {}", other.kind)
         }
         None => Ok(of_all),
     }
@@ -66,7 +71,7 @@ fn zone(origin: &Name, parts: &[&Known], settings: &Settings) -> Result<Zone> {
         first(parts, |header| header.name_servers.clone()).unwrap_or_else(|| (0, vec![soa.primary.clone()]));
     let ttl = |ttl| if ttl == 0 { settings.ttl } else { span(settings.options.bounded(ttl)) };
     let named = |name: &str| name.parse::<Name>().with_context(|| format!("$SOA of the zone {origin}"));
-    let zone = Zone::new(zone::Settings {
+    Ok(Zone::new(zone::Settings {
         origin: origin.clone(),
         primary: named(&soa.primary)?,
         name_servers: name_servers(origin, &names)?,
@@ -82,8 +87,7 @@ fn zone(origin: &Name, parts: &[&Known], settings: &Settings) -> Result<Zone> {
         data_sets: parts.iter().map(|known| known.set.list.clone()).collect(),
         admission: zone::Admission::default(),
         file: format!("the data files of {origin}").into(),
-    })?;
-    Ok(zone.with_acl(clients(parts)))
+    })?)
 }
 
 /// The names of `$NS`, each once.

@@ -126,6 +126,23 @@ fn clients_get_what_is_said_of_them() {
     assert!(ask(server.dns(), "1.2.0.192.bl.example.", RecordType::A).is_err(), "there is silence");
 }
 
+#[test]
+fn keys_are_followed_and_good_ones_are_kept() {
+    let env = Env::new("");
+    write(&env, "list", "192.0.2.1\n");
+    write(&env, "keys", ":refuse\nold :pass\n");
+    let server = start(&env, &["-c", "1"], &["bl.example:ip4set:list", "bl.example:aclkey:keys"]);
+    let rcode = |key: &str| server.ask_name(&format!("1.2.0.192.{key}.bl.example."), RecordType::A).rcode;
+    assert_eq!((rcode("old"), rcode("new")), (ResponseCode::NoError, ResponseCode::Refused));
+    write(&env, "keys", ":refuse\nnew :pass\n");
+    until("the new key is known", || rcode("new") == ResponseCode::NoError);
+    assert_eq!(rcode("old"), ResponseCode::Refused);
+    fs::remove_file(env.path("keys")).unwrap();
+    until("the file is missed", || server.messages().contains("cannot read"));
+    assert_eq!(rcode("new"), ResponseCode::NoError);
+    assert!(server.terminate().success());
+}
+
 /// rbldnsd with the same files, and where it answers.
 fn start_rbldnsd(env: &Env, options: &[&str], zones: &[&str]) -> (Daemon, SocketAddr) {
     // It cannot choose a port itself.

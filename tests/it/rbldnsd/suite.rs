@@ -97,6 +97,43 @@ fn networks_of_ipv4_have_no_clients_of_ipv6() {
     }
 }
 
+/// What stands in an `aclkey` file, and what names with and without a key have then.
+const KEYS: [(&str, Texts); 2] = [
+    (
+        ":refuse\nsecret :pass\n",
+        &[
+            ("test", None),
+            ("test.unknown", None),
+            ("bad.secret", Some("listed")),
+            ("test.secret", Some("Success")),
+        ],
+    ),
+    (
+        ":pass\nsecret :pass\n",
+        &[("test", Some("Success")), ("bad", None), ("soon", None), ("soon.secret", Some("not for all"))],
+    ),
+];
+
+#[test]
+fn a_key_before_the_zone_opens_it() {
+    let env = Env::new("");
+    write(&env, "texts", "test TXT Success\n");
+    write(&env, "names", "bad listed @ key=require\nsoon not for all @ ts=4102444800;delay=1h;key=nodelay\n");
+    for (keys, names) in KEYS {
+        write(&env, "keys", keys);
+        for list in ["bl.example:aclkey:keys", ":aclkey:keys"] {
+            let server = start(&env, &[], &["bl.example:generic:texts", "bl.example:dnhash:names", list]);
+            for (name, text) in names {
+                let answer = server.ask_name(&format!("{name}.bl.example."), RecordType::TXT);
+                assert_eq!(answer.texts.first().map(String::as_str), *text, "{name} with {keys}");
+                let is_refused = text.is_none() && keys.starts_with(":refuse");
+                assert_eq!(answer.rcode == ResponseCode::Refused, is_refused, "{name} with {keys}");
+            }
+            assert_eq!(server.ask_name("bl.example.", RecordType::A).rcode, ResponseCode::NoError);
+        }
+    }
+}
+
 /// Who starts a server to test it asks a few times within the first second and gives up then.
 #[test]
 fn it_answers_within_a_second() {
