@@ -81,7 +81,7 @@ impl DataSet for Addresses<u32> {
     }
 
     fn could_have(&self, asked: &Asked<'_>) -> bool {
-        asked.ipv4().is_some()
+        asked.ipv4().is_some() && !asked.is_never_listed()
     }
 
     fn prefetch(&self, address: IpAddr) {
@@ -108,7 +108,7 @@ impl DataSet for Addresses<u128> {
     }
 
     fn could_have(&self, asked: &Asked<'_>) -> bool {
-        matches!(asked.address(), Some(IpAddr::V6(_)))
+        matches!(asked.address(), Some(IpAddr::V6(_))) && !asked.is_never_listed()
     }
 
     fn prefetch(&self, address: IpAddr) {

@@ -91,6 +91,11 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Whether it stands for 127.0.0.1, which no list may have (RFC 5782, section 5).
+    pub fn is_never_listed(&self) -> bool {
+        self.ipv4() == Some(Ipv4Addr::LOCALHOST)
+    }
+
     /// The networks that the name leads: all names below it stand for addresses in one of them.
     pub(super) fn networks(&self) -> (Option<Prefix>, Option<Prefix>) {
         match self.reversed {

@@ -286,11 +286,12 @@ mod tests {
     /// The number of ranges for which steps are just full, or one more is needed.
     #[test]
     fn every_one_of_many_ranges_is_found() {
-        for count in [1, 15, 16, 17, 255, 256, 257, 300, 4095, 4096, 4097, 5000] {
+        for count in [0, 1, 15, 16, 17, 255, 256, 257, 300, 4095, 4096, 4097, 5000] {
             let range = |at| Range { first: 3 * at, last: 3 * at + 1, value: at };
             let ranges = Ranges::new((0..count).map(range));
             for number in 0..3 * count + 3 {
                 let expected = (number % 3 < 2 && number / 3 < count).then_some(number / 3);
+                ranges.prefetch(number);
                 assert_eq!(ranges.get(number), expected, "{number} of {count}");
             }
         }

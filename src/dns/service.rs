@@ -179,15 +179,16 @@ impl Respond for Service {
     fn respond_all(&self, requests: &mut [Request<'_>]) {
         let served = self.served.load();
         let now = self.clock.now();
-        let mut all = SmallVec::<[Pending; BATCH]>::new();
-        all.resize_with(requests.len(), Pending::default);
+        let mut all = SmallVec::<[Option<Pending>; BATCH]>::new();
+        all.resize_with(requests.len(), || Some(Pending::default()));
         for (pending, request) in all.iter_mut().zip(&*requests) {
-            if guarded(self, || pending.read(&served.zones, request.query)).is_none() {
-                // As if nothing had come: there is no reply.
-                *pending = Pending::default();
+            let read = |pending: &mut Pending| pending.read(&served.zones, request.query);
+            if guarded(self, || pending.as_mut().map(read)).is_none() {
+                *pending = None;
             }
         }
         for (pending, request) in all.iter().zip(requests) {
+            let Some(pending) = pending else { continue };
             if guarded(self, || self.answer(&served, pending, now, request)).is_none() {
                 request.reply.clear();
             }
@@ -399,6 +400,28 @@ mod tests {
         let mut wrong = cookie.to_vec();
         wrong[23] ^= 1;
         assert_eq!(ask(&service, &with_cookie(&wrong))[2] & 2, 2);
+    }
+
+    #[test]
+    fn a_batch_gets_the_replies_that_each_query_gets_alone() {
+        let service = service(&["bl.example.", "other.example."]);
+        let mut queries = vec![b"short".to_vec(), vec![0xff; 40], Vec::new()];
+        for name in
+            ["2.0.0.127.bl.example.", "9.2.0.192.bl.example.", "2.0.0.127.other.example.", "example.org."]
+        {
+            queries.extend([1, 16, 6, 255].map(|qtype| query(name, qtype)));
+        }
+        let mut response = query("2.0.0.127.bl.example.", 1);
+        response[2] |= 0x80;
+        queries.push(response);
+        let alone: Vec<Vec<u8>> = queries.iter().map(|query| ask(&service, query)).collect();
+        let mut together = vec![Vec::new(); queries.len()];
+        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
+        let requests = queries.iter().zip(&mut together);
+        let mut requests: Vec<Request<'_>> =
+            requests.map(|(query, reply)| Request { query, peer, reply }).collect();
+        service.respond_all(&mut requests);
+        assert_eq!(together, alone);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, TcpStream, UdpSocket as Plain};
 use std::str::FromStr;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query, ResponseCode};
@@ -18,6 +19,8 @@ use super::*;
 #[derive(Default)]
 struct Scripted {
     drops: Drops,
+    /// The most requests that came together.
+    largest: AtomicUsize,
 }
 
 impl Respond for Scripted {
@@ -41,6 +44,13 @@ impl Respond for Scripted {
             _ => listed(&mut message, peer),
         }
         reply.extend_from_slice(&message.to_vec().unwrap());
+    }
+
+    fn respond_all(&self, requests: &mut [Request<'_>]) {
+        self.largest.fetch_max(requests.len(), Ordering::Relaxed);
+        for Request { query, peer, reply } in requests {
+            ask(self, query, peer, reply);
+        }
     }
 
     fn dropped(&self, reason: Dropped) {
@@ -193,8 +203,8 @@ fn framed(query: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn queries_that_come_during_a_nap_are_all_answered_after_it() {
-    let (listen, nap) = (vec!["127.0.0.1:0".parse().unwrap()], Duration::from_millis(50));
+fn queries_that_come_during_a_nap_are_answered_together_after_it() {
+    let (listen, nap) = (vec!["127.0.0.1:0".parse().unwrap()], Duration::from_millis(500));
     let fixture = Fixture::with(&Settings { listen, threads: 1, nap, ..Settings::default() });
     // After this one the only thread sleeps.
     assert!(fixture.udp(&query("listed.example.")).is_some());
@@ -206,6 +216,7 @@ fn queries_that_come_during_a_nap_are_all_answered_after_it() {
     }
     let mut reply = [0; 512];
     assert!((0..20).all(|_| socket.recv(&mut reply).is_ok()));
+    assert_eq!(fixture.responder.largest.load(Ordering::Relaxed), 20);
 }
 
 #[test]

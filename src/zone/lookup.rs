@@ -1,6 +1,6 @@
 //! What a zone has for a question: its own records, what its list and its data sets say, and what it says where there is nothing.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::admission::ListedFor;
 use super::outcome::Subject;
@@ -48,9 +48,12 @@ impl Lookup<'_> {
     /// Whether there is anything to answer from. Where no bans are published and all data sets are too old or could not be
     /// read, saying that nothing is listed would be a lie: a resolver has to ask another server (RFC 2308, section 7.1).
     pub(super) fn has_data(&self) -> bool {
-        let is_data =
-            |one: &PublishedSet| !one.is_test && one.is_in(self.below.sublist) && one.is_fresh(self.now);
-        self.publishes_bans() || self.sets.iter().any(is_data)
+        self.publishes_bans() || self.asked_sets().any(|one| !one.is_test)
+    }
+
+    /// The data sets that can be answered from: those of the sublist that are not too old.
+    fn asked_sets(&self) -> impl Iterator<Item = &PublishedSet> + Clone {
+        self.sets.iter().filter(|one| one.is_in(self.below.sublist) && one.is_fresh(self.now))
     }
 
     fn publishes_bans(&self) -> bool {
@@ -100,17 +103,12 @@ impl Lookup<'_> {
         }
     }
 
-    /// Whether a list such as the zone has could have what is asked for. None has 127.0.0.1 (RFC 5782, section 5).
+    /// Whether a list such as the zone has could have what is asked for.
     fn could_be_listed(&self) -> bool {
-        let address = match self.below.reversed {
-            Some(Reversed::Address(address)) => Some(address),
-            _ => None,
-        };
-        if address == Some(Ipv4Addr::LOCALHOST.into()) {
-            return false;
-        }
         let asked = Asked::new(self.question.labels(self.below.labels), self.below.reversed);
-        (address.is_some() && self.publishes_bans()) || self.sets.iter().any(|one| one.set.could_have(&asked))
+        let could_be_banned = || asked.address().is_some() && self.publishes_bans();
+        let could_be_in_sets = || self.asked_sets().any(|one| one.set.could_have(&asked));
+        !asked.is_never_listed() && (could_be_banned() || could_be_in_sets())
     }
 
     /// Adds what answers the question.
@@ -147,10 +145,8 @@ impl Lookup<'_> {
 
     /// Adds what the data sets of the zone have; not `all`: only those that are for everybody.
     fn find_in_sets(&self, all: bool, reply: &mut Reply<'_>) -> Found {
-        let is_asked = |one: &&PublishedSet| {
-            (all || one.set.is_for_everybody()) && one.is_fresh(self.now) && one.is_in(self.below.sublist)
-        };
-        let mut sets = self.sets.iter().filter(is_asked).peekable();
+        let is_asked = |one: &&PublishedSet| all || one.set.is_for_everybody();
+        let mut sets = self.asked_sets().filter(is_asked).peekable();
         if sets.peek().is_none() {
             return Found::Nothing;
         }
