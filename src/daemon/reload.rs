@@ -17,6 +17,7 @@ use crate::config::{self, Config};
 use crate::dns::Certificate;
 use crate::http::ReloadFailed;
 use crate::jail::{Readers, never_listed};
+use crate::source;
 use crate::store::Reader;
 use crate::zone::Zones;
 
@@ -96,7 +97,7 @@ impl Prepared {
         Ok(Self { config, certificate, data, jails, lists })
     }
 
-    async fn put_in_force(self, daemon: &Steering) -> Result<Vec<String>, String> {
+    async fn put_in_force(self, daemon: &Steering) -> Result<Vec<String>, Vec<String>> {
         let Self { mut config, certificate, data, jails, lists } = self;
         for notice in &config.notices {
             info!("{notice}");
@@ -104,13 +105,13 @@ impl Prepared {
         let stays = what_stays(&lock(&daemon.running), &config);
         stays.iter().for_each(|line| warn!("{line}"));
         daemon.certificate.put_in_force(config.certificate.clone(), certificate, daemon.clock.now());
-        republish(daemon, lists).await?;
+        republish(daemon, lists).await.map_err(|failed| vec![failed])?;
         daemon.service.set_rate_limit(config.rate_limit.clone());
         *lock(&daemon.data) = data;
         stop_sources(daemon, &config).await;
         // Before the jails that the rules are for.
         tokio::task::block_in_place(|| daemon.outside.learn(&config.jails));
-        reconfigure_jails(daemon, jails).await?;
+        reconfigure_jails(daemon, jails).await.map_err(|failed| vec![failed])?;
         let started = start_sources(daemon, &config).await;
         let mut running = lock(&daemon.running);
         keep_what_stays(&running, &mut config);
@@ -153,29 +154,39 @@ async fn stop_sources(daemon: &Steering, config: &Config) {
     tokio::task::block_in_place(|| stop_all(unwanted));
 }
 
-/// Starts the sources that are new, where they were left if they were ever read before. No lock is held while files are
-/// opened, which may take long on a network.
-async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), String> {
-    let pipeline = lock(&daemon.pipeline).clone().ok_or_else(stopping)?;
-    let (database, spool) = {
-        let running = lock(&daemon.running);
-        (running.store.path.clone(), running.spool.clone())
-    };
+/// Starts the sources that are new, where they were left if they were ever read before. One that cannot be read keeps no
+/// other from being read; what is wrong with it comes back.
+async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), Vec<String>> {
+    let mut failed = Vec::new();
     for (settings, jails) in jails_by_source(&config.jails) {
         if lock(&daemon.sources).reassign(&settings.path, &jails) {
             continue;
         }
-        let (database, spool, pipeline) = (database.clone(), spool.clone(), pipeline.clone());
-        let path = settings.path.clone();
-        let start = move || -> anyhow::Result<Running> {
-            let kept = Reader::open(&database)?.positions(&settings.path)?;
-            Ok(Running::start(&settings, &spool, jails, kept, pipeline)?)
-        };
-        let started = tokio::task::spawn_blocking(start).await.map_err(|failed| failed.to_string())?;
-        let running = started.map_err(|failed| format!("{path} is not read: {failed:#}"))?;
-        lock(&daemon.sources).insert(path, running);
+        let path = Arc::clone(&settings.path);
+        match start_source(daemon, settings, jails).await {
+            Ok(running) => lock(&daemon.sources).insert(path, running),
+            Err(error) => failed.push(format!("{path} is not read: {error:#}")),
+        }
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { Err(failed) }
+}
+
+/// No lock is held while files are opened, which may take long on a network.
+async fn start_source(
+    daemon: &Steering,
+    settings: source::Settings,
+    jails: Vec<Arc<str>>,
+) -> anyhow::Result<Running> {
+    let pipeline = lock(&daemon.pipeline).clone().ok_or_else(|| anyhow::Error::msg(stopping()))?;
+    let (database, spool) = {
+        let running = lock(&daemon.running);
+        (running.store.path.clone(), running.spool.clone())
+    };
+    let start = move || {
+        let kept = Reader::open(&database)?.positions(&settings.path)?;
+        Ok(Running::start(&settings, &spool, jails, kept, pipeline)?)
+    };
+    tokio::task::spawn_blocking(start).await?
 }
 
 /// What has changed and can't while the daemon runs, a line each.

@@ -146,7 +146,7 @@ impl Control for Arc<Steering> {
             let _one_at_a_time = steering.reloading.lock().await;
             super::reload::reload(&steering).await
         });
-        reload.await.unwrap_or_else(|failed| Err(ReloadFailed::Incomplete(failed.to_string())))
+        reload.await.unwrap_or_else(|failed| Err(ReloadFailed::Incomplete(vec![failed.to_string()])))
     }
 
     fn sources(&self) -> Vec<SourceView> {

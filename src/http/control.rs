@@ -92,17 +92,16 @@ pub enum ReloadFailed {
     /// It has these errors, a line each; nothing has changed.
     #[error("the configuration has errors; the one before stays in force")]
     Refused(Vec<String>),
-    /// All but this could be done.
+    /// All but this could be done, a line each.
     #[error("a part of the configuration is not in force, the rest is")]
-    Incomplete(String),
+    Incomplete(Vec<String>),
 }
 
 impl ReloadFailed {
     /// What went wrong, a line each.
     pub fn lines(self) -> Vec<String> {
         match self {
-            Self::Refused(errors) => errors,
-            Self::Incomplete(failed) => vec![failed],
+            Self::Refused(errors) | Self::Incomplete(errors) => errors,
         }
     }
 }

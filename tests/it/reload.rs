@@ -153,6 +153,35 @@ fn a_broken_configuration_leaves_the_old_one_in_force() {
 }
 
 #[test]
+fn a_source_that_cannot_be_read_keeps_no_other_from_being_read() {
+    let env = Env::new("");
+    let daemon = env.start();
+    let jail = |name: &str, logpath: &str| {
+        format!(
+            "[jail.{name}]\nfilter = 'postfix-sasl'\nlogpath = '{logpath}'\nmaxretry = 1\nstart = 'head'\n"
+        )
+    };
+    let run = env.path("run").display().to_string();
+    let [first, last] = ["first", "last"].map(|name| format!("syslog:unix://{run}/{name}"));
+    let jails = jail("first", &first) + &jail("second", "log/second.log") + &jail("third", &last);
+    env.log("second.log").append(&failure("198.51.100.1"));
+    env.configure(&format!("{jails}{PUBLISH}"));
+    // Where the folder for what they receive should be.
+    let in_the_way = env.path("lib/spool");
+    fs::write(&in_the_way, "").unwrap();
+    let incomplete = env.request("POST", "/api/v1/reload", "");
+    assert_eq!(incomplete.status, 422);
+    for part in ["the rest is", &format!("{first} is not read: "), &format!("{last} is not read: ")] {
+        assert!(incomplete.body.contains(part), "{part}: {}", incomplete.body);
+    }
+    until("the source between them is read", || daemon.lists("198.51.100.1"));
+
+    fs::remove_file(in_the_way).unwrap();
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
 fn what_takes_a_restart_is_told() {
     let env = Env::new(SASL);
     let daemon = env.start();
