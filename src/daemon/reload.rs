@@ -24,18 +24,14 @@ use crate::zone::Zones;
 /// Reads the configuration again and puts it in force, save for what comes back, a line each: it takes a restart. Whatever
 /// becomes of the configuration, the query log is opened anew.
 pub(super) async fn reload(daemon: &Steering) -> Result<Vec<String>, ReloadFailed> {
-    let prepared = prepare(daemon).await.and_then(|prepared| {
-        tokio::task::block_in_place(|| surroundings::see(&prepared.config, &daemon.service))
-            .map_err(|error| vec![error.to_string()])?;
-        Ok(prepared)
-    });
-    match prepared {
-        Ok(prepared) => prepared.put_in_force(daemon).await.map_err(ReloadFailed::Incomplete),
-        Err(errors) => {
-            reopen_query_log(daemon);
-            Err(ReloadFailed::Refused(errors))
-        }
+    let reloaded = match prepare(daemon).await {
+        Ok(prepared) => prepared.put_in_force(daemon).await,
+        Err(errors) => Err(ReloadFailed::Refused(errors)),
+    };
+    if let Err(ReloadFailed::Refused(_)) = reloaded {
+        reopen_query_log(daemon);
     }
+    reloaded
 }
 
 async fn prepare(daemon: &Steering) -> Result<Prepared, Vec<String>> {
@@ -94,30 +90,38 @@ impl Prepared {
             never: never_listed(&config.jails, &config.allow, &own),
             store: config.store.clone(),
         };
+        // Last, as it makes the file.
+        surroundings::try_query_log(&config).map_err(|failed| one(&failed))?;
         Ok(Self { config, certificate, data, jails, lists })
     }
 
-    async fn put_in_force(self, daemon: &Steering) -> Result<Vec<String>, Vec<String>> {
+    /// What can be refused comes first, before anything has changed.
+    async fn put_in_force(self, daemon: &Steering) -> Result<Vec<String>, ReloadFailed> {
         let Self { mut config, certificate, data, jails, lists } = self;
+        republish(daemon, lists).await.map_err(|failed| ReloadFailed::Refused(vec![failed]))?;
         for notice in &config.notices {
             info!("{notice}");
         }
         let stays = what_stays(&lock(&daemon.running), &config);
         stays.iter().for_each(|line| warn!("{line}"));
+        let mut failed = Vec::new();
+        if let Err(error) = tokio::task::block_in_place(|| surroundings::see(&config, &daemon.service)) {
+            config.seeing = lock(&daemon.running).seeing.clone();
+            failed.push(error.to_string());
+        }
         daemon.certificate.put_in_force(config.certificate.clone(), certificate, daemon.clock.now());
-        republish(daemon, lists).await.map_err(|failed| vec![failed])?;
         daemon.service.set_rate_limit(config.rate_limit.clone());
         *lock(&daemon.data) = data;
         stop_sources(daemon, &config).await;
         // Before the jails that the rules are for.
         tokio::task::block_in_place(|| daemon.outside.learn(&config.jails));
-        reconfigure_jails(daemon, jails).await.map_err(|failed| vec![failed])?;
-        let started = start_sources(daemon, &config).await;
+        reconfigure_jails(daemon, jails).await.map_err(|failed| ReloadFailed::Incomplete(vec![failed]))?;
+        failed.extend(start_sources(daemon, &config).await);
         let mut running = lock(&daemon.running);
         keep_what_stays(&running, &mut config);
         info!("the configuration was read again: {} jails, {} zones", config.jails.len(), config.zones.len());
         *running = config;
-        started.map(|()| stays)
+        if failed.is_empty() { Ok(stays) } else { Err(ReloadFailed::Incomplete(failed)) }
     }
 }
 
@@ -156,7 +160,7 @@ async fn stop_sources(daemon: &Steering, config: &Config) {
 
 /// Starts the sources that are new, where they were left if they were ever read before. One that cannot be read keeps no
 /// other from being read; what is wrong with it comes back.
-async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), Vec<String>> {
+async fn start_sources(daemon: &Steering, config: &Config) -> Vec<String> {
     let mut failed = Vec::new();
     for (settings, jails) in jails_by_source(&config.jails) {
         if lock(&daemon.sources).reassign(&settings.path, &jails) {
@@ -168,7 +172,7 @@ async fn start_sources(daemon: &Steering, config: &Config) -> Result<(), Vec<Str
             Err(error) => failed.push(format!("{path} is not read: {error:#}")),
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(failed) }
+    failed
 }
 
 /// No lock is held while files are opened, which may take long on a network.

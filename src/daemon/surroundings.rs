@@ -1,6 +1,9 @@
 //! What a configuration asks of the machine it runs on: in comes a configuration that is right in itself, out come errors with
 //! the place of the key that the machine does not allow.
 
+use std::io;
+use std::path::Path;
+
 use crate::config::{Config, Error, Errors};
 use crate::dns::Service;
 use crate::sys::{append, privileges};
@@ -22,9 +25,18 @@ pub(super) fn check_user(config: &Config) -> Result<(), Error> {
 }
 
 fn check_query_log(config: &Config) -> Result<(), Error> {
+    with_query_log(config, append::check)
+}
+
+/// Whether the query log can be opened; it is made if it is not there. Blocks.
+pub(super) fn try_query_log(config: &Config) -> Result<(), Error> {
+    with_query_log(config, |path| append::open(path).map(drop))
+}
+
+fn with_query_log(config: &Config, look: impl Fn(&Path) -> io::Result<()>) -> Result<(), Error> {
     let path = config.seeing.query_log.as_ref().and_then(|log| log.path.as_deref());
     let Some(path) = path else { return Ok(()) };
-    append::check(path).map_err(|failed| {
+    look(path).map_err(|failed| {
         no_query_log(config, &format!("cannot open the query log {}: {failed}", path.display()))
     })
 }

@@ -89,8 +89,8 @@ pub enum Failed {
 /// Why a configuration was not taken over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReloadFailed {
-    /// It has these errors, a line each; nothing has changed.
-    #[error("the configuration has errors; the one before stays in force")]
+    /// For these reasons, a line each; nothing has changed.
+    #[error("the configuration is refused; the one before stays in force")]
     Refused(Vec<String>),
     /// All but this could be done, a line each.
     #[error("a part of the configuration is not in force, the rest is")]

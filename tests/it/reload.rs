@@ -153,6 +153,33 @@ fn a_broken_configuration_leaves_the_old_one_in_force() {
 }
 
 #[test]
+fn a_configuration_that_cannot_be_published_changes_nothing() {
+    let env = Env::new("");
+    let logging = |name| BASE.replace("[dns]", &format!("[dns]\nquery_log = {{ path = 'lib/{name}' }}"));
+    env.configure_as(&logging("first.log"), PUBLISH);
+    let daemon = env.start();
+    let database = env.database();
+    database.execute_batch("ALTER TABLE allowlist RENAME TO elsewhere").unwrap();
+    env.configure_as(&logging("second.log"), TWO_ZONES);
+    let refused = env.request("POST", "/api/v1/reload", "");
+    assert_eq!(refused.status, 422);
+    for part in ["no such table: allowlist", "the one before stays in force"] {
+        assert!(refused.body.contains(part), "{part}: {}", refused.body);
+    }
+    assert!(!daemon.messages().contains("was read again"), "{}", daemon.messages());
+    daemon.ask("203.0.113.1", RecordType::A);
+
+    database.execute_batch("ALTER TABLE elsewhere RENAME TO allowlist").unwrap();
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
+    daemon.ask("203.0.113.2", RecordType::A);
+    assert!(daemon.terminate().success());
+    let lines = |name: &str| fs::read_to_string(env.path("lib").join(name)).unwrap();
+    let (first, second) = (lines("first.log"), lines("second.log"));
+    assert!(first.contains(" 1.113.0.203.bl.example A ") && !first.contains(" 2.113.0.203."), "{first}");
+    assert!(second.contains(" 2.113.0.203.bl.example A ") && !second.contains(" 1.113.0.203."), "{second}");
+}
+
+#[test]
 fn a_source_that_cannot_be_read_keeps_no_other_from_being_read() {
     let env = Env::new("");
     let daemon = env.start();
