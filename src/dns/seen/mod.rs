@@ -149,10 +149,10 @@ impl Seen {
         self.top.first(limit)
     }
 
-    /// Looks at what `seeing` says from now on; the log is opened anew, see [`QueryLog::set`].
+    /// Looks at what `seeing` says from now on; the log is opened anew, see [`QueryLog::set`]. If that fails, all stays as it was.
     pub(super) fn set(&self, seeing: &Seeing) -> io::Result<()> {
-        self.top.switch(seeing.count_addresses);
         self.log.set(seeing.query_log.as_ref())?;
+        self.top.switch(seeing.count_addresses);
         self.is_logging.store(seeing.query_log.is_some(), Ordering::Relaxed);
         Ok(())
     }
@@ -160,5 +160,24 @@ impl Seen {
     /// How many queries were to be logged, and were not.
     pub(super) fn log_lost(&self) -> u64 {
         self.log.lost()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_cannot_be_opened_makes_nobody_forget_who_asked() {
+        let seen = Seen::default();
+        seen.set(&Seeing { count_addresses: true, query_log: None }).unwrap();
+        let client = [192, 0, 2, 1].into();
+        // One of some is counted.
+        (0..10_000).for_each(|_| seen.top.count(client, None));
+        let nowhere = QueryLogSettings { path: Some("/nowhere/q.log".into()), sample: 1, is_flushed: false };
+        seen.set(&Seeing { count_addresses: false, query_log: Some(nowhere) }).unwrap_err();
+        assert_eq!(seen.top(1).clients[0].address, client);
+        seen.set(&Seeing::default()).unwrap();
+        assert!(seen.top(1).clients.is_empty());
     }
 }
