@@ -49,6 +49,8 @@ impl Renewal {
         now: Timestamp,
     ) {
         let mut known = lock(&self.files);
+        // That was about the files before.
+        *lock(&self.trouble) = None;
         if let (Some(files), Some(certificate)) = (&files, certificate) {
             self.renew(files, certificate, now);
         }
@@ -162,6 +164,19 @@ mod tests {
         renewal.look(NOW);
         let problems = renewal.problems(NOW);
         assert!(problems[0].contains("does not belong to the certificate"), "{problems:?}");
+    }
+
+    #[test]
+    fn files_that_are_not_named_any_more_are_no_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        issue(folder.path());
+        let renewal = start(folder.path());
+        fs::write(folder.path().join("k.pem"), "half a ke").unwrap();
+        renewal.look(NOW);
+        assert_eq!(renewal.problems(NOW).len(), 1);
+        renewal.put_in_force(None, None, NOW);
+        renewal.look(NOW);
+        assert!(renewal.problems(NOW).is_empty());
     }
 
     #[test]
