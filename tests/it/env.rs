@@ -192,12 +192,17 @@ impl Env {
     }
 
     /// Starts the daemon without waiting for it.
-    pub fn spawn(&self, mut command: Command) -> Daemon {
+    pub fn spawn(&self, command: Command) -> Daemon {
+        self.spawn_onto(Stdio::null(), command)
+    }
+
+    /// The same with a standard output of the test's.
+    pub fn spawn_onto(&self, output: Stdio, mut command: Command) -> Daemon {
         let messages = self.path("messages");
         let file = OpenOptions::new().create(true).append(true).open(&messages).unwrap();
         let from = file.metadata().unwrap().len();
         command.env_remove("NO_COLOR").env_remove("BANZONE_LOG").env_remove("JOURNAL_STREAM");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file).spawn().unwrap();
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(file).spawn().unwrap();
         Daemon { child, messages, from, dns: None }
     }
 

@@ -1,10 +1,12 @@
 //! What a person sees of the questions that the daemon was asked: figures, clients, bans, and the log of queries.
 
 use std::fs::{self, Permissions};
+use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use hickory_proto::rr::RecordType;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -124,12 +126,31 @@ fn a_query_log_never_keeps_anybody_waiting() {
     env.configure_as(&logging("fifo"), PUBLISH);
     let refused = env.request("POST", "/api/v1/reload", "");
     assert!(refused.status == 422 && refused.body.contains("it is a FIFO"), "{}", refused.body);
-    for device in ["/dev/null", "/dev/stdout"] {
+    assert!(daemon.terminate().success());
+
+    // Standard output that nobody reads.
+    let (_unread, output) = full_pipe();
+    env.configure_as(&logging("/dev/stdout"), PUBLISH);
+    let mut daemon = env.spawn_onto(output.into(), env.command());
+    daemon.wait_until_ready();
+    daemon.ask("127.0.0.4", RecordType::A);
+    for device in ["/dev/stdout", "/dev/null", "/dev/stdout"] {
         env.configure_as(&logging(device), PUBLISH);
         assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200, "{device}");
         daemon.ask("127.0.0.4", RecordType::A);
     }
+    let left = "nobody takes the last lines of the query log from standard output";
+    assert_eq!(daemon.messages().matches(left).count(), 1, "{}", daemon.messages());
     assert!(daemon.terminate().success());
+}
+
+/// A pipe without any room.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = io::pipe().unwrap();
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
+    while writer.write(&[b'.']).is_ok() {}
+    fcntl(&writer, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+    (reader, writer)
 }
 
 #[test]

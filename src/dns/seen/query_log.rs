@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -25,6 +25,9 @@ const QUEUE: usize = 8192;
 /// Lines that were not flushed one by one are so at the latest when nobody has asked for this long.
 const IDLE: Duration = Duration::from_secs(1);
 
+/// How long a log that ends is waited for: standard output that nobody reads may never take its last lines.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where queries are written, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryLogSettings {
@@ -40,8 +43,16 @@ pub struct QueryLogSettings {
 #[derive(Debug, Default)]
 pub(super) struct QueryLog {
     open: ArcSwapOption<Open>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    running: Mutex<Option<Running>>,
     lost: Arc<AtomicU64>,
+}
+
+/// A log with a thread that writes it.
+#[derive(Debug)]
+struct Running {
+    settings: QueryLogSettings,
+    /// Closed once the last line is written.
+    ended: Receiver<()>,
 }
 
 /// The end of the queue for who answers.
@@ -52,21 +63,26 @@ struct Open {
 }
 
 impl QueryLog {
-    /// Writes as `settings` say from now on, after what was to be written before; `None`: nothing any more. The file is opened
-    /// anew each time. If that fails, all stays as it was.
+    /// Writes as `settings` say from now on, after what was to be written before, unless nobody takes that; `None`: nothing any
+    /// more. A file is opened anew each time. If that fails, all stays as it was.
     pub(super) fn set(&self, settings: Option<&QueryLogSettings>) -> io::Result<()> {
+        let mut current = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(running), Some(settings)) = (&*current, settings)
+            && running.goes_on_as(settings)
+        {
+            return Ok(());
+        }
         let started = settings.map(|settings| self.start(settings)).transpose()?;
-        let (open, writer) = started.unzip();
+        let (open, running) = started.unzip();
         self.open.store(open.map(Arc::new));
-        let mut current = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         // It ends once the last line is written, as its queue is closed now.
-        if let Some(before) = std::mem::replace(&mut *current, writer) {
-            let _ = before.join();
+        if let Some(before) = std::mem::replace(&mut *current, running) {
+            before.wait();
         }
         Ok(())
     }
 
-    fn start(&self, settings: &QueryLogSettings) -> io::Result<(Open, JoinHandle<()>)> {
+    fn start(&self, settings: &QueryLogSettings) -> io::Result<(Open, Running)> {
         let out: Box<dyn Write + Send> = match &settings.path {
             Some(path) => Box::new(open_file(path)?),
             None => Box::new(io::stdout()),
@@ -77,8 +93,13 @@ impl QueryLog {
             is_flushed: settings.is_flushed,
             lost: Arc::clone(&self.lost),
         };
-        let thread = thread::Builder::new().name("query-log".to_owned()).spawn(move || writer.run(&queue))?;
-        Ok((Open { chosen: OneIn::new(settings.sample), lines }, thread))
+        let (end, ended) = sync_channel(0);
+        thread::Builder::new().name("query-log".to_owned()).spawn(move || {
+            writer.run(&queue);
+            drop(end);
+        })?;
+        let running = Running { settings: settings.clone(), ended };
+        Ok((Open { chosen: OneIn::new(settings.sample), lines }, running))
     }
 
     /// Leaves a record of the query of `client`, if there is a log, and room.
@@ -97,6 +118,25 @@ impl QueryLog {
     /// How many lines were not written, for want of room in the queue or on the disk.
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+}
+
+impl Running {
+    /// Whether nothing changes: standard output cannot be opened anew, and each start would leave a thread behind as long as
+    /// nobody reads.
+    fn goes_on_as(&self, settings: &QueryLogSettings) -> bool {
+        self.settings.path.is_none() && self.settings == *settings
+    }
+
+    /// Waits for the last line, within reason.
+    fn wait(&self) {
+        if self.ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let standard_output = Path::new("standard output");
+            let path = self.settings.path.as_deref().unwrap_or(standard_output).display();
+            warn!(
+                "nobody takes the last lines of the query log from {path}; they are lost unless somebody still does"
+            );
+        }
     }
 }
 
