@@ -35,6 +35,10 @@ pub(super) async fn reload(daemon: &Steering) -> Result<Vec<String>, ReloadFaile
 }
 
 async fn prepare(daemon: &Steering) -> Result<Prepared, Vec<String>> {
+    // It would wait for the database, and keep everybody else from following data files meanwhile.
+    if let Some(trouble) = daemon.trouble.get() {
+        return Err(vec![format!("{trouble}; reload again afterwards")]);
+    }
     let path = daemon.path.clone();
     let (now, data, before) = (daemon.clock.now(), lock(&daemon.data).clone(), daemon.service.zones());
     let prepared = tokio::task::spawn_blocking(move || Prepared::read(&path, &data, &before, now)).await;

@@ -231,6 +231,9 @@ fn a_locked_database_holds_up_nothing_but_new_bans() {
     let waiting = env.ban(r#"{"prefix":"198.51.100.3"}"#);
     assert_eq!(waiting.status, 503);
     contains(&waiting.body, &["the order waits for the database"]);
+    let refused = env.request("POST", "/api/v1/reload", "");
+    assert_eq!(refused.status, 422);
+    contains(&refused.body, &["the database is locked by another program", "reload again afterwards"]);
     assert!(daemon.lists("198.51.100.1"));
     assert!(
         !daemon.lists("198.51.100.2") && !daemon.lists("198.51.100.3"),
@@ -239,6 +242,7 @@ fn a_locked_database_holds_up_nothing_but_new_bans() {
     other.execute_batch("ROLLBACK").unwrap();
     until("all is done", || daemon.lists("198.51.100.2") && daemon.lists("198.51.100.3"));
     until("all is well", || env.get("/readyz").status == 200);
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
     assert!(daemon.terminate().success());
     assert_eq!(env.counted(), 3);
 }
