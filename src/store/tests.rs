@@ -313,6 +313,45 @@ fn a_ban_that_is_over_leaves_an_offender_unless_pardoned() {
 }
 
 #[test]
+fn a_new_ban_alone_says_how_often_after_a_restart() {
+    let banned = |count, since| Change::Banned(Ban { count, ..ban("192.0.2.1", since) });
+    let extended = Change::Extended {
+        prefix: prefix("192.0.2.1"),
+        jail: "sasl".into(),
+        at: at(90_100),
+        until: Some(at(90_900)),
+    };
+    for (then, end) in [
+        (vec![], at(90_600)),
+        (vec![extended.clone()], at(90_900)),
+        (vec![unban("192.0.2.1", 90_600, EndCause::Expired)], at(90_600)),
+        (vec![extended, unban("192.0.2.1", 90_900, EndCause::Expired)], at(90_900)),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let mut store = open(&settings(&folder));
+        // The five bans are forgotten before they are out of the table.
+        let before = vec![banned(5, 10), unban("192.0.2.1", 610, EndCause::Expired)];
+        store.commit(&[work(before), work(vec![banned(1, 90_000)]), work(then.clone())]).unwrap();
+        store.retain(at(90_950)).unwrap();
+        drop(store);
+        let known = known(&open(&settings(&folder)));
+        let active = Active { since: at(90_000), until: Some(end) };
+        assert!(
+            !known.is_empty() && known.iter().all(|one| *one == Offender::of(active, 1)),
+            "{then:?}: {known:?}"
+        );
+    }
+}
+
+/// What the bans in force and the offenders that are kept say, one after the other.
+fn known(store: &Store) -> Vec<Offender> {
+    let mut known = Vec::new();
+    store.bans_in_force(|_, _, active, count| known.push(Offender::of(active, count))).unwrap();
+    known.extend(store.kept().unwrap().offenders.into_iter().map(|(.., offender)| offender));
+    known
+}
+
+#[test]
 fn a_failed_commit_leaves_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let settings = settings(&folder);

@@ -42,6 +42,7 @@ impl Writing<'_> {
         }
         self.prolong_all()?;
         for (jail, prefix) in &work.effects.forgiven {
+            let jail = self.jail(jail)?;
             self.forgive(jail, *prefix)?;
         }
         for (jail, prefix, offender) in &work.effects.remembered {
@@ -186,8 +187,10 @@ impl Writing<'_> {
         }
     }
 
+    /// The ban itself counts those before it, as far as they are not forgotten.
     fn banned(&mut self, ban: &Ban) -> rusqlite::Result<()> {
         let jail = self.jail(&ban.jail)?;
+        self.forgive(jail, ban.prefix)?;
         let (address, length) = ban.prefix.to_bytes();
         self.execute(
             "INSERT INTO bans (jail, address, length, since, until, origin, failures, count)
@@ -283,8 +286,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn forgive(&mut self, jail: &Arc<str>, prefix: Prefix) -> rusqlite::Result<()> {
-        let jail = self.jail(jail)?;
+    fn forgive(&self, jail: i64, prefix: Prefix) -> rusqlite::Result<()> {
         let (address, length) = prefix.to_bytes();
         self.execute(
             "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
