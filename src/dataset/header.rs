@@ -2,6 +2,7 @@
 
 use jiff::civil::DateTime;
 
+use super::names::is_host;
 use super::syntax::{number, seconds, word, words};
 use crate::clock::Timestamp;
 
@@ -13,7 +14,7 @@ const MOST_NAME_SERVERS: usize = 32;
 pub struct Header {
     /// `$SOA`.
     pub soa: Option<Soa>,
-    /// `$NS`: names of servers as they are written, and the time to live of these records in seconds.
+    /// `$NS`: names of servers as they are written, each that of a host, and the time to live of these records in seconds.
     pub name_servers: Option<(u32, Vec<String>)>,
     /// `$TTL`: the time to live of records in seconds; `None` is that of the zone.
     pub ttl: Option<u32>,
@@ -49,12 +50,14 @@ impl Header {
     pub(super) fn read(&mut self, name: &[u8], rest: &[u8]) -> Result<bool, &'static str> {
         match name {
             b"SOA" => {
-                let soa =
-                    read_soa(rest).ok_or("write $SOA ttl mname rname serial refresh retry expire minimum")?;
+                let soa = read_soa(rest).ok_or(
+                    "write $SOA ttl mname rname serial refresh retry expire minimum, with names such as ns.example.",
+                )?;
                 self.soa.get_or_insert(soa);
             }
             b"NS" => {
-                let servers = read_name_servers(rest).ok_or("write $NS ttl name...")?;
+                let servers =
+                    read_name_servers(rest).ok_or("write $NS ttl name..., with names such as ns.example.")?;
                 self.name_servers.get_or_insert(servers);
             }
             b"TTL" => {
@@ -87,8 +90,8 @@ fn read_soa(rest: &[u8]) -> Option<Soa> {
     let mut next = || words.next();
     let soa = Soa {
         ttl: seconds(next()?)?,
-        primary: name(next()?),
-        contact: name(next()?),
+        primary: name(next()?)?,
+        contact: name(next()?)?,
         serial: number(next()?)?,
         refresh: seconds(next()?)?,
         retry: seconds(next()?)?,
@@ -102,12 +105,12 @@ fn read_soa(rest: &[u8]) -> Option<Soa> {
 fn read_name_servers(rest: &[u8]) -> Option<(u32, Vec<String>)> {
     let (ttl, names) = word(rest);
     let used = words(names).filter(|name| !name.starts_with(b"-"));
-    let names: Vec<String> = used.map(name).take(MOST_NAME_SERVERS).collect();
+    let names: Vec<String> = used.map(name).take(MOST_NAME_SERVERS).collect::<Option<_>>()?;
     Some((seconds(ttl)?, names)).filter(|(_, names)| !names.is_empty())
 }
 
-fn name(written: &[u8]) -> String {
-    String::from_utf8_lossy(written).into_owned()
+fn name(written: &[u8]) -> Option<String> {
+    is_host(written).then(|| String::from_utf8_lossy(written).into_owned())
 }
 
 /// A time as a number of seconds since 1970 or as `2026:11:27:08:30:00`, from the end of which parts may be left out; 0 or a
@@ -192,6 +195,13 @@ mod tests {
     fn what_is_wrong_is_said() {
         assert!(read(&[("SOA", "0 a. b. 1 2 3 4")]).is_err());
         assert!(read(&[("NS", "1d")]).is_err());
+        for name in
+            ["ns..example.", ".", "@", "a/b.", &format!("{}.", "a".repeat(64)), &"long.name.".repeat(26)]
+        {
+            assert!(read(&[("SOA", &format!("0 {name} b. 1 2 3 4 5"))]).is_err(), "{name}");
+            assert!(read(&[("SOA", &format!("0 a. {name} 1 2 3 4 5"))]).is_err(), "{name}");
+            assert!(read(&[("NS", &format!("1d ns.example. {name}"))]).is_err(), "{name}");
+        }
         assert!(read(&[("TTL", "soon")]).is_err());
         assert_eq!(Header::default().read(b"MAXRANGE4", b"5"), Ok(false));
     }

@@ -46,6 +46,12 @@ pub(super) fn wire(written: &[u8]) -> Option<Box<[u8]>> {
     (wire.len() <= LONGEST_NAME).then(|| wire.into())
 }
 
+/// Whether what is written is the name of a host, as those that answer for a zone have: letters, digits, hyphens and underscores.
+pub(super) fn is_host(written: &[u8]) -> bool {
+    let is_plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-_.".contains(octet);
+    written.iter().all(is_plain) && wire(written).is_some()
+}
+
 /// The longest name (RFC 1035, section 2.3.4).
 const LONGEST_NAME: usize = 255;
 

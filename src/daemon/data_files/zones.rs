@@ -14,6 +14,9 @@ use crate::zone::{self, AccessLists, MOST_NAME_SERVERS, Name, Zone, Zones};
 /// The times of an SOA record that no file gives: refresh, retry, expire, minimum.
 const TIMES: [u32; 4] = [3600, 600, 604_800, 300];
 
+/// The longest time in seconds, of 31 bits (RFC 2181, section 8).
+const LONGEST: u32 = u32::MAX >> 1;
+
 /// The zones of the settings, which answer from `data`.
 pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
     let mut origins: Vec<&Name> = Vec::new();
@@ -109,7 +112,46 @@ fn without_soa(origin: &Name) -> Soa {
     Soa { ttl: 0, primary, contact, serial: 0, refresh, retry, expire, minimum }
 }
 
-/// No time of a zone is 0.
+/// No time of a zone is 0, and none too long for a record.
 fn span(seconds: u32) -> Duration {
-    Duration::from_secs(seconds.max(1).into())
+    Duration::from_secs(seconds.clamp(1, LONGEST).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::dataset::{self, Options, Source};
+
+    fn header(line: &str) -> Header {
+        let source = Source { name: "list", bytes: line.as_bytes() };
+        dataset::load("ip4set", &[source], &Options::default(), Timestamp::default()).unwrap().header
+    }
+
+    #[test]
+    fn every_name_that_files_can_have_is_one_of_a_zone() {
+        let label = "a".repeat(63);
+        let longest = format!("{label}.{label}.{label}.{}", &label[..61]);
+        let long = [format!("{label}.x"), format!("a{label}.x"), longest.clone(), format!("a{longest}")];
+        let short = [
+            "ns.x.",
+            "NS.X",
+            "_n-s.x",
+            "x",
+            ".",
+            "@",
+            "ns..x.",
+            ".ns.x",
+            "ns.x..",
+            "n*.x",
+            r"h\.m.x.",
+            "b\u{e4}.x",
+        ];
+        for name in short.into_iter().chain(long.iter().map(String::as_str)) {
+            let is_name = name.parse::<Name>().is_ok();
+            let soa = header(&format!("$SOA 0 {name} {name} 1 1 1 1 1\n")).soa;
+            let servers = header(&format!("$NS 1 {name}\n")).name_servers;
+            assert_eq!((soa.is_some(), servers.is_some()), (is_name, is_name), "{name}");
+        }
+    }
 }

@@ -78,6 +78,27 @@ fn files_are_followed_and_good_data_is_kept() {
 }
 
 #[test]
+fn what_a_zone_cannot_have_holds_back_no_other() {
+    let env = Env::new("");
+    write(&env, "good", "192.0.2.1\n");
+    let zones = ["bad.example:ip4set:bad", "long.example:ip4set:long", "bl.example:ip4set:good"];
+    let bad = "$SOA 0 ns..x. h.x. 1 1h 1h 2d 1h\n$NS 1d ns..x.\n192.0.2.1\n";
+    fs::write(env.path("bad"), bad).unwrap();
+    let long = "$SOA 4294967295 ns.x. h.x. 1 4294967295 4294967295 4294967295 4294967295\n192.0.2.1\n";
+    fs::write(env.path("long"), long).unwrap();
+    let server = start(&env, &["-c", "1"], &zones);
+    let is_listed =
+        |zone| !server.ask_name(&format!("1.2.0.192.{zone}.example."), RecordType::A).codes.is_empty();
+    for zone in ["bad", "long", "bl"] {
+        assert!(is_listed(zone), "{zone}: {}", server.messages());
+    }
+    assert!(server.messages().contains("bad:1: write $SOA ttl mname"), "{}", server.messages());
+    write(&env, "good", "192.0.2.2\n");
+    until("the other zone follows its file", || !is_listed("bl"));
+    assert!(server.terminate().success());
+}
+
+#[test]
 fn a_zone_of_data_that_is_too_old_answers_servfail() {
     let env = Env::new("");
     write(&env, "old", "$TIMESTAMP 2020:01:01 2020:02:01\n192.0.2.1\n");
