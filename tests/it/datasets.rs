@@ -388,3 +388,19 @@ fn check_reads_every_data_set() {
     let error = format!("{}zone dom.example.: cannot read ", place_of_last(&env));
     assert!(!is_right && err.contains(&error), "{error}{out}{err}");
 }
+
+#[test]
+fn check_refuses_who_may_ask_where_that_makes_no_sense() {
+    for (kind, right) in [("acl", "192.0.2.1 :pass\n"), ("aclkey", "secret :pass\n")] {
+        let env = Env::new("");
+        env.configure(&format!("{PUBLISH}[[zone.dataset]]\ntype = '{kind}'\nfiles = 'askers'\n"));
+        let wrong = "neither.address :pass\n";
+        write(&env, "askers", &format!("{right}{wrong}{wrong}"));
+        let (is_right, out, err) = run(&env, &["check"]);
+        let error = "askers has 2 wrong lines and 1 right ones; correct it";
+        assert!(!is_right && err.contains(&place_of_last(&env)) && err.contains(error), "{out}{err}");
+        write(&env, "askers", &format!("{right}{wrong}"));
+        let (is_right, out, err) = run(&env, &["check"]);
+        assert!(is_right && err.contains("askers:2: "), "{out}{err}");
+    }
+}

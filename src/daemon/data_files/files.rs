@@ -211,15 +211,7 @@ impl Known {
     fn check(&self, read: Read, shrinking: Shrinking) -> Result<Read, Unread> {
         let settings = &self.set.list.settings;
         let files = settings.files.iter().zip(&read.findings.files);
-        let Some(known) = &self.read else {
-            // A list of which most lines are wrong would let in those whom it should keep out.
-            if settings.is_for_askers() {
-                files
-                    .into_iter()
-                    .try_for_each(|(path, tally)| check_garbled(path, Tally::default(), *tally))?;
-            }
-            return Ok(read);
-        };
+        let Some(known) = &self.read else { return Ok(read) };
         // It is read at the next look.
         if stamps(settings) != read.stamps {
             return Err(Unread::Changed(settings.title()));
@@ -316,7 +308,8 @@ fn check_garbled(path: &Path, before: Tally, after: Tally) -> Result<(), Unread>
     Ok(())
 }
 
-/// Reads a data set.
+/// Reads a data set. A list of clients or keys is refused if most lines of a file are wrong, since it would let in those whom it
+/// should keep out, or nobody.
 pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Read, Unread> {
     let stamps = stamps(settings);
     let read =
@@ -331,6 +324,10 @@ pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Read, Unread
         ACLKEY => dataset::load_aclkey(&sources, options)?.map(|keys| Content::Keys(Arc::new(keys))),
         kind => dataset::load(kind, &sources, options, now)?.map(|set| Content::Set(set.into())),
     };
+    if settings.is_for_askers() {
+        let mut files = settings.files.iter().zip(&findings.files);
+        files.try_for_each(|(path, tally)| check_garbled(path, Tally::default(), *tally))?;
+    }
     Ok(Read { stamps, at: now, content, header, findings })
 }
 
