@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::admission::Guard;
 use super::document::{Raw, Section, Value};
-use super::error::{At, Error, Report};
+use super::error::{At, Error, Place, Report};
 use super::file::{keys, narrow};
 use super::load::resolve_absolute;
 use crate::dns::{Certificate, CertificateFile, Limits, QueryLogSettings, Seeing, Settings, Tls};
@@ -157,12 +157,21 @@ pub(super) fn certificate_files(written: &Dns) -> Option<CertificateFiles> {
     Some(CertificateFiles { certificate: path(tls.certificate.as_ref()?), key: path(tls.key.as_ref()?) })
 }
 
-/// The settings of the servers, none of whose addresses is that of HTTP.
-pub(super) fn settings(written: &Dns, http: Option<&At<SocketAddr>>, report: &Report) -> Settings {
-    check_addresses(written, http, report);
+/// The settings of the servers, as `file` has them, none of whose addresses is that of HTTP.
+pub(super) fn settings(
+    file: &Path,
+    written: &Dns,
+    http: Option<&At<SocketAddr>>,
+    report: &Report,
+) -> Settings {
+    let (key, listen) = match &written.listen {
+        Some(listen) => ("dns.listen", listen.clone()),
+        None => ("the default of dns.listen", everywhere(file)),
+    };
+    check_addresses((key, &listen), written.tls.as_ref(), http, report);
     let defaults = Limits::default();
     Settings {
-        listen: written.listen.as_deref().map_or_else(everywhere, addresses),
+        listen: addresses(&listen),
         threads: written.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
         nap: written.nap_microseconds.map_or(Duration::ZERO, Duration::from_micros),
         tls: written.tls.as_ref().map_or_else(Tls::default, tls),
@@ -184,8 +193,10 @@ pub(super) fn seeing(file: &Path, written: &Dns) -> Seeing {
     Seeing { count_addresses: written.count_addresses.unwrap_or(true), query_log }
 }
 
-fn everywhere() -> Vec<SocketAddr> {
-    vec![SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)), SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT))]
+fn everywhere(file: &Path) -> Vec<At<SocketAddr>> {
+    let unspecified: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+    let every = |address| At { value: SocketAddr::new(address, PORT), place: Place::file(file) };
+    unspecified.map(every).into()
 }
 
 fn addresses(written: &[At<SocketAddr>]) -> Vec<SocketAddr> {
@@ -201,18 +212,23 @@ fn tls(written: &TypedTls) -> Tls {
     }
 }
 
+/// Addresses, and the key under which they stand.
+type Named<'a> = (&'a str, &'a [At<SocketAddr>]);
+
 /// Checks that each address serves one thing over TCP and one over UDP.
-fn check_addresses(written: &Dns, http: Option<&At<SocketAddr>>, report: &Report) {
-    let listen = written.listen.as_deref().unwrap_or_default();
-    let (dot, doh, doq) =
-        written.tls.as_ref().map_or_else(Default::default, |tls| (&*tls.dot, &*tls.doh, &*tls.doq));
+fn check_addresses(
+    listen: Named<'_>,
+    tls: Option<&TypedTls>,
+    http: Option<&At<SocketAddr>>,
+    report: &Report,
+) {
+    let (dot, doh, doq) = tls.map_or_else(Default::default, |tls| (&*tls.dot, &*tls.doh, &*tls.doq));
     let http = http.map_or(&[][..], std::slice::from_ref);
-    let tcp = [("dns.listen", listen), ("dns.tls.dot", dot), ("dns.tls.doh", doh), ("http.listen", http)];
-    check_once(&tcp, report);
-    check_once(&[("dns.listen", listen), ("dns.tls.doq", doq)], report);
+    check_once(&[listen, ("dns.tls.dot", dot), ("dns.tls.doh", doh), ("http.listen", http)], report);
+    check_once(&[listen, ("dns.tls.doq", doq)], report);
 }
 
-fn check_once(lists: &[(&str, &[At<SocketAddr>])], report: &Report) {
+fn check_once(lists: &[Named<'_>], report: &Report) {
     let named = lists.iter().flat_map(|(key, list)| list.iter().map(move |address| (*key, address)));
     let mut by_port: BTreeMap<u16, Vec<(&str, &At<SocketAddr>)>> = BTreeMap::new();
     for (key, address) in named.filter(|(_, address)| address.value.port() != 0) {

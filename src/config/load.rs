@@ -112,7 +112,7 @@ impl<'a> Loader<'a> {
             spool: spool(path, &main.store),
             store,
             certificate: dns::certificate_files(&main.dns),
-            dns: dns::settings(&main.dns, main.http_listen.as_ref(), self.report),
+            dns: dns::settings(path, &main.dns, main.http_listen.as_ref(), self.report),
             seeing,
             server: main.dns.guard.server(),
             rate_limit: main.dns.guard.rate_limit.clone(),

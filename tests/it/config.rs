@@ -197,6 +197,13 @@ fn every_address_serves_one_thing() {
             "banzone.toml:2:39: dns.listen: 0.0.0.0:53 is taken by 127.0.0.1:53 of dns.listen: choose another port",
         ],
     );
+    check(
+        &format!("[http]\nlisten = '127.0.0.1:53'\n[dns.tls]\n{FILES}doq = '[::]:53'"),
+        &[
+            "banzone.toml:2:10: http.listen: 127.0.0.1:53 is taken by 0.0.0.0:53 of the default of dns.listen: choose another",
+            "banzone.toml:6:7: dns.tls.doq: [::]:53 is taken by the default of dns.listen: choose another port",
+        ],
+    );
 }
 
 #[test]
