@@ -63,11 +63,17 @@ impl<'a> Asked<'a> {
         self.labels.is_empty()
     }
 
-    /// The same name below the zone `inner` in this one, if it is there. `inner` are labels from left to right.
+    /// Whether it is the zone `inner` in this one, or below that. `inner` are labels from left to right.
+    pub(super) fn is_below(&self, inner: &[Box<[u8]>]) -> bool {
+        let count = self.labels.len().checked_sub(inner.len());
+        let is_inner = |count| self.labels.behind(count).iter().eq(inner.iter().map(|label| &**label));
+        count.is_some_and(is_inner)
+    }
+
+    /// The same name below the zone `inner`, if [it is there](Self::is_below).
     pub(super) fn below(&self, inner: &[Box<[u8]>]) -> Option<Self> {
-        let count = self.labels.len().checked_sub(inner.len())?;
-        let is_inner = self.labels.behind(count).iter().eq(inner.iter().map(|label| &**label));
-        is_inner.then(|| self.of(self.labels.first(count)))
+        let labels = || self.labels.first(self.labels.len() - inner.len());
+        self.is_below(inner).then(|| self.of(labels()))
     }
 
     /// The address that the name stands for.

@@ -1,6 +1,8 @@
 //! `combined`: several data sets in one file. `$DATASET type[:name] zone...` begins one, which answers below these zones inside
 //! the one that is served; `@` is that one itself.
 
+use std::net::IpAddr;
+
 use super::answer::{Asked, Records};
 use super::builder::{Builder, Done, Problem, Reading};
 use super::names;
@@ -80,17 +82,19 @@ struct Combined(Vec<(Vec<Origin>, Box<dyn DataSet>)>);
 
 impl Combined {
     /// The data sets that speak of a name, and the name as each of them sees it. The zone with the most labels has the name.
-    fn asked<'s, 'a>(&'s self, asked: &Asked<'a>) -> Vec<(&'s dyn DataSet, Asked<'a>)> {
-        let below = |(origins, set): &'s (Vec<Origin>, Box<dyn DataSet>)| {
-            let seen = origins.iter().filter_map(|origin| Some((origin.len(), asked.below(origin)?)));
-            seen.map(|(depth, asked)| (depth, &**set, asked)).collect::<Vec<_>>()
+    fn asked<'s, 'a>(
+        &'s self,
+        asked: &Asked<'a>,
+    ) -> impl Iterator<Item = (&'s dyn DataSet, Asked<'a>)> + use<'s, 'a> {
+        let asked = *asked;
+        let of_set = |(origins, set): &'s (Vec<Origin>, Box<dyn DataSet>)| {
+            origins.iter().map(move |origin| (origin, &**set))
         };
-        let all: Vec<_> = self.0.iter().flat_map(below).collect();
-        let deepest = all.iter().map(|(depth, ..)| *depth).max();
-        all.into_iter()
-            .filter(|(depth, ..)| Some(*depth) == deepest)
-            .map(|(_, set, asked)| (set, asked))
-            .collect()
+        let all = self.0.iter().flat_map(of_set);
+        let above = all.clone().filter(|(origin, _)| asked.is_below(origin));
+        let deepest = above.map(|(origin, _)| origin.len()).max();
+        all.filter(move |(origin, _)| Some(origin.len()) == deepest)
+            .filter_map(move |(origin, set)| Some((set, asked.below(origin)?)))
     }
 }
 
@@ -105,7 +109,13 @@ impl DataSet for Combined {
     }
 
     fn could_have(&self, asked: &Asked<'_>) -> bool {
-        self.asked(asked).iter().any(|(set, asked)| set.could_have(asked))
+        self.asked(asked).any(|(set, asked)| set.could_have(&asked))
+    }
+
+    /// A name that is nothing but an address is in the zone itself.
+    fn prefetch(&self, address: IpAddr) {
+        let of_zone = self.0.iter().filter(|(origins, _)| origins.iter().any(Vec::is_empty));
+        of_zone.for_each(|(_, set)| set.prefetch(address));
     }
 
     fn has_below(&self, asked: &Asked<'_>) -> bool {
@@ -116,7 +126,7 @@ impl DataSet for Combined {
             })
         };
         self.0.iter().flat_map(|(origins, _)| origins).any(leads)
-            || self.asked(asked).iter().any(|(set, asked)| set.has_below(asked))
+            || self.asked(asked).any(|(set, asked)| set.has_below(&asked))
     }
 
     fn len(&self) -> usize {
