@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -16,6 +17,12 @@ pub fn open(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().append(true).create(true).custom_flags(flags).open(path)?;
     check_kind(&file.metadata()?)?;
     Ok(file)
+}
+
+/// Standard output by itself: whoever waits for somebody to read it holds no lock that others wait for, as the program does at
+/// its end.
+pub fn standard_output() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
 
 /// Whether `path` can be opened as far as that is seen from outside: what it is, and whether its folder is there. Nothing is

@@ -83,10 +83,7 @@ impl QueryLog {
     }
 
     fn start(&self, settings: &QueryLogSettings) -> io::Result<(Open, Running)> {
-        let out: Box<dyn Write + Send> = match &settings.path {
-            Some(path) => Box::new(open_file(path)?),
-            None => Box::new(io::stdout()),
-        };
+        let out = settings.path.as_deref().map_or_else(append::standard_output, open_file)?;
         let (lines, queue) = sync_channel(QUEUE);
         let writer = Writer {
             out: BufWriter::new(out),
@@ -164,7 +161,7 @@ fn line(client: IpAddr, rcode: u16, exchange: &Exchange<'_>) -> Option<Line> {
 
 /// The thread that writes.
 struct Writer {
-    out: BufWriter<Box<dyn Write + Send>>,
+    out: BufWriter<File>,
     is_flushed: bool,
     lost: Arc<AtomicU64>,
 }
