@@ -110,9 +110,9 @@ impl Service {
         self.seen.asked(prefix)
     }
 
-    /// Looks at what `seeing` says from now on. Addresses that are not to be counted are forgotten. The query log is opened anew
-    /// each time, and what was to be written before is written when this returns; if it cannot be opened, the one before
-    /// goes on.
+    /// Looks at what `seeing` says from now on. Addresses that are not to be counted are forgotten. A query log in a file is
+    /// opened anew each time, and what was to be written before is written when this returns, unless nobody takes it; if it
+    /// cannot be opened, the one before goes on.
     pub fn see(&self, seeing: &Seeing) -> io::Result<()> {
         self.seen.set(seeing)
     }
