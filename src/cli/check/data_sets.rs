@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::config::{Config, Place};
-use crate::daemon::data_files::{Read, Unread, read};
+use crate::daemon::data_files::{Contents, Unread, read};
 
 /// A data set, and what came of reading it.
 pub(super) struct Checked {
@@ -13,7 +13,7 @@ pub(super) struct Checked {
     /// The sublist that answers it alone.
     sublist: Option<String>,
     title: String,
-    read: Result<Read, Unread>,
+    contents: Result<Contents, Unread>,
 }
 
 /// Reads all data sets.
@@ -24,7 +24,7 @@ pub(super) fn read_all(config: &Config, now: Timestamp) -> Vec<Checked> {
         zone: zone.origin.to_string(),
         sublist: list.sublist.as_ref().map(ToString::to_string),
         title: list.settings.title(),
-        read: read(&list.settings, now),
+        contents: read(&list.settings, now),
     });
     checked.collect()
 }
@@ -32,8 +32,8 @@ pub(super) fn read_all(config: &Config, now: Timestamp) -> Vec<Checked> {
 impl Checked {
     /// How it is, in a line.
     pub(super) fn describe(&self) -> String {
-        let outcome = match &self.read {
-            Ok(read) => format!("{} entries", read.entries()),
+        let outcome = match &self.contents {
+            Ok(contents) => format!("{} entries", contents.entries()),
             Err(_) => "cannot be read".to_owned(),
         };
         let alone = self.sublist.as_ref().map(|name| format!(", alone as {name}.{}", self.zone));
@@ -42,19 +42,19 @@ impl Checked {
 
     /// Why it would not be served.
     pub(super) fn error(&self) -> Option<String> {
-        let unread = self.read.as_ref().err()?;
+        let unread = self.contents.as_ref().err()?;
         Some(format!("{}: zone {}: {unread}", self.place, self.zone))
     }
 
     /// What is wrong in its files.
     pub(super) fn warnings(&self, now: Timestamp) -> Vec<String> {
-        let Ok(read) = &self.read else { return Vec::new() };
-        let mut warnings: Vec<String> = read.findings.warnings.iter().map(ToString::to_string).collect();
-        match read.findings.untold() {
+        let Ok(contents) = &self.contents else { return Vec::new() };
+        let mut warnings: Vec<String> = contents.findings.warnings.iter().map(ToString::to_string).collect();
+        match contents.findings.untold() {
             0 => {}
             untold => warnings.push(format!("{}: {untold} more lines are wrong", self.title)),
         }
-        if let Some(expires) = read.expires().filter(|expires| *expires <= now) {
+        if let Some(expires) = contents.expires().filter(|expires| *expires <= now) {
             warnings.push(format!(
                 "{}: $TIMESTAMP says that it is too old since {expires}, it is not served",
                 self.title
@@ -68,8 +68,8 @@ impl Checked {
             "zone": self.zone,
             "set": self.title,
             "name": self.sublist,
-            "entries": self.read.as_ref().ok().map(Read::entries),
-            "wrong_lines": self.read.as_ref().ok().map(|read| read.findings.wrong()),
+            "entries": self.contents.as_ref().ok().map(Contents::entries),
+            "wrong_lines": self.contents.as_ref().ok().map(|contents| contents.findings.wrong()),
             "error": self.error(),
         })
     }

@@ -33,7 +33,7 @@ pub(in crate::daemon) struct Data(Vec<Known>);
 pub(in crate::daemon) struct Known {
     pub(in crate::daemon) set: Arc<Set>,
     /// What was read last and well; `None`: nothing ever was.
-    read: Option<Arc<Read>>,
+    last: Option<Arc<Contents>>,
     /// Why it is not of the files as they are.
     failure: Option<Failure>,
     /// How often reading failed.
@@ -42,17 +42,17 @@ pub(in crate::daemon) struct Known {
 }
 
 /// A data set as it was read.
-pub struct Read {
+pub struct Contents {
     stamps: Vec<Option<Stamp>>,
     at: Timestamp,
-    pub(super) content: Content,
+    pub(super) parsed: Parsed,
     pub(super) header: Header,
     /// What was found in its files.
     pub findings: Findings,
 }
 
 /// What a data set is.
-pub(super) enum Content {
+pub(super) enum Parsed {
     Set(Arc<dyn DataSet>),
     Clients(Arc<Acl>),
     Keys(Arc<KeyAcl>),
@@ -171,14 +171,14 @@ impl Data {
     /// adds one means it to be served.
     pub(in crate::daemon) fn missing(&self, before: &Self) -> Vec<(usize, String)> {
         let is_new = |known: &Known| before.0.iter().all(|other| other.set != known.set);
-        let missing = self.0.iter().enumerate().filter(|(_, known)| known.read.is_none() && is_new(known));
+        let missing = self.0.iter().enumerate().filter(|(_, known)| known.last.is_none() && is_new(known));
         missing.filter_map(|(place, known)| Some((place, known.failure.as_ref()?.message.clone()))).collect()
     }
 }
 
 impl Known {
     fn new(set: Set) -> Self {
-        Self { set: Arc::new(set), read: None, failure: None, failures: 0, is_told_old: false }
+        Self { set: Arc::new(set), last: None, failure: None, failures: 0, is_told_old: false }
     }
 
     /// Reads it if that is due; whether it is different now.
@@ -188,48 +188,48 @@ impl Known {
         if !self.is_due(&stamps, shrinking, now) {
             return false;
         }
-        match read(&self.set.list.settings, now).and_then(|read| self.check(read, shrinking)) {
-            Ok(read) => self.take(read),
+        match read(&self.set.list.settings, now).and_then(|contents| self.check(contents, shrinking)) {
+            Ok(contents) => self.take(contents),
             Err(unread) => self.fail(&unread, stamps, shrinking, now),
         }
         self.failure.is_none()
     }
 
     fn is_due(&self, stamps: &[Option<Stamp>], shrinking: Shrinking, now: Timestamp) -> bool {
-        match (&self.failure, &self.read) {
+        match (&self.failure, &self.last) {
             (Some(failure), _) => {
                 shrinking == Shrinking::Allowed
                     || failure.tried != stamps
                     || failure.retry.is_some_and(|retry| retry <= now)
             }
-            (None, Some(read)) => read.stamps != stamps,
+            (None, Some(last)) => last.stamps != stamps,
             (None, None) => true,
         }
     }
 
     /// Whether what was read can take the place of what was there.
-    fn check(&self, read: Read, shrinking: Shrinking) -> Result<Read, Unread> {
+    fn check(&self, contents: Contents, shrinking: Shrinking) -> Result<Contents, Unread> {
         let settings = &self.set.list.settings;
-        let files = settings.files.iter().zip(&read.findings.files);
-        let Some(known) = &self.read else { return Ok(read) };
+        let files = settings.files.iter().zip(&contents.findings.files);
+        let Some(last) = &self.last else { return Ok(contents) };
         // It is read at the next look.
-        if stamps(settings) != read.stamps {
+        if stamps(settings) != contents.stamps {
             return Err(Unread::Changed(settings.title()));
         }
-        for ((path, after), before) in files.zip(&known.findings.files) {
+        for ((path, after), before) in files.zip(&last.findings.files) {
             check_file(path, *before, *after, shrinking)?;
         }
-        Ok(read)
+        Ok(contents)
     }
 
-    fn take(&mut self, read: Read) {
-        read.findings.warnings.iter().for_each(|warning| warn!("{warning}"));
-        match read.findings.untold() {
+    fn take(&mut self, contents: Contents) {
+        contents.findings.warnings.iter().for_each(|warning| warn!("{warning}"));
+        match contents.findings.untold() {
             0 => {}
             untold => warn!("{untold} more lines are wrong"),
         }
-        info!("{}: {} entries", self.set.list.settings.title(), read.entries());
-        self.read = Some(Arc::new(read));
+        info!("{}: {} entries", self.set.list.settings.title(), contents.entries());
+        self.last = Some(Arc::new(contents));
         self.failure = None;
         self.is_told_old = false;
     }
@@ -240,7 +240,7 @@ impl Known {
         let is_news = self.failure.as_ref().is_none_or(|failure| failure.message != message);
         // Whoever has it read now looks into the log now.
         if is_news || shrinking == Shrinking::Allowed {
-            match self.read {
+            match self.last {
                 Some(_) => warn!("what was read before is served on: {message}"),
                 None => error!("a data set is not served: {message}"),
             }
@@ -257,14 +257,14 @@ impl Known {
     }
 
     fn too_old(&self, now: Timestamp) -> Option<String> {
-        let expires = self.read()?.expires().filter(|expires| *expires <= now)?;
+        let expires = self.last()?.expires().filter(|expires| *expires <= now)?;
         let title = self.set.list.settings.title();
         Some(format!("{title} is not served: its $TIMESTAMP says that it is too old since {expires}"))
     }
 
     /// What is wrong with it, for people.
     pub(in crate::daemon) fn problem(&self, now: Timestamp) -> Option<String> {
-        let failed = self.failure.as_ref().map(|failure| match self.read {
+        let failed = self.failure.as_ref().map(|failure| match self.last {
             Some(_) => format!("{}; what was read before is served", failure.message),
             None => format!("{}; the data set is not served", failure.message),
         });
@@ -272,18 +272,18 @@ impl Known {
     }
 
     /// What was read last.
-    pub(super) fn read(&self) -> Option<&Read> {
-        self.read.as_deref()
+    pub(super) fn last(&self) -> Option<&Contents> {
+        self.last.as_deref()
     }
 
     /// How many entries it has.
     pub(in crate::daemon) fn entries(&self) -> usize {
-        self.read.as_ref().map_or(0, |read| read.entries())
+        self.last.as_ref().map_or(0, |last| last.entries())
     }
 
     /// When it was read.
     pub(in crate::daemon) fn loaded(&self) -> Option<Timestamp> {
-        self.read.as_ref().map(|read| read.at)
+        self.last.as_ref().map(|last| last.at)
     }
 }
 
@@ -310,34 +310,34 @@ fn check_garbled(path: &Path, before: Tally, after: Tally) -> Result<(), Unread>
 
 /// Reads a data set. A list of clients or keys is refused if most lines of a file are wrong, since it would let in those whom it
 /// should keep out, or nobody.
-pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Read, Unread> {
+pub fn read(settings: &dataset::Settings, now: Timestamp) -> Result<Contents, Unread> {
     let stamps = stamps(settings);
-    let read =
+    let bytes_of =
         |path: &PathBuf| fs::read(path).map_err(|source| Unread::Unreadable { path: path.clone(), source });
-    let contents: Vec<Vec<u8>> = settings.files.iter().map(read).collect::<Result<_, _>>()?;
+    let bytes: Vec<Vec<u8>> = settings.files.iter().map(bytes_of).collect::<Result<_, _>>()?;
     let names: Vec<String> = settings.files.iter().map(|path| path.display().to_string()).collect();
-    let sources = names.iter().zip(&contents).map(|(name, bytes)| Source { name, bytes });
+    let sources = names.iter().zip(&bytes).map(|(name, bytes)| Source { name, bytes });
     let sources: Vec<Source<'_>> = sources.collect();
     let options = &settings.options;
-    let Loaded { set: content, header, findings } = match &*settings.kind {
-        ACL => dataset::load_acl(&sources, options)?.map(|acl| Content::Clients(Arc::new(acl))),
-        ACLKEY => dataset::load_aclkey(&sources, options)?.map(|keys| Content::Keys(Arc::new(keys))),
-        kind => dataset::load(kind, &sources, options, now)?.map(|set| Content::Set(set.into())),
+    let Loaded { set: parsed, header, findings } = match &*settings.kind {
+        ACL => dataset::load_acl(&sources, options)?.map(|acl| Parsed::Clients(Arc::new(acl))),
+        ACLKEY => dataset::load_aclkey(&sources, options)?.map(|keys| Parsed::Keys(Arc::new(keys))),
+        kind => dataset::load(kind, &sources, options, now)?.map(|set| Parsed::Set(set.into())),
     };
     if settings.is_for_askers() {
         let mut files = settings.files.iter().zip(&findings.files);
         files.try_for_each(|(path, tally)| check_garbled(path, Tally::default(), *tally))?;
     }
-    Ok(Read { stamps, at: now, content, header, findings })
+    Ok(Contents { stamps, at: now, parsed, header, findings })
 }
 
-impl Read {
+impl Contents {
     /// How many entries there are.
     pub fn entries(&self) -> usize {
-        match &self.content {
-            Content::Set(set) => set.len(),
-            Content::Clients(acl) => acl.len(),
-            Content::Keys(keys) => keys.len(),
+        match &self.parsed {
+            Parsed::Set(set) => set.len(),
+            Parsed::Clients(acl) => acl.len(),
+            Parsed::Keys(keys) => keys.len(),
         }
     }
 

@@ -20,8 +20,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
+pub use self::files::{Contents, Unread, read};
 pub(super) use self::files::{Data, Shrinking};
-pub use self::files::{Read, Unread, read};
 pub(super) use self::published::{serve, sets, views, zones};
 use self::statistics::Statistics;
 pub use self::statistics::StatisticsSettings;

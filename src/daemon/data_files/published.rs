@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Set;
-use super::files::{Content, Data, Known};
+use super::files::{Data, Known, Parsed};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::dataset::{ACL, ACLKEY, Acl, DataSet, KeyAcl, test_points};
@@ -66,9 +66,9 @@ fn publish(zones: &Zones, data: &Data) {
 
 /// A data set that lists something and could be read.
 pub(super) fn published(known: &Known) -> Option<PublishedSet> {
-    let read = known.read()?;
-    let Content::Set(set) = &read.content else { return None };
-    Some(PublishedSet { expires: read.expires(), ..of(known, Arc::clone(set)) })
+    let last = known.last()?;
+    let Parsed::Set(set) = &last.parsed else { return None };
+    Some(PublishedSet { expires: last.expires(), ..of(known, Arc::clone(set)) })
 }
 
 /// Its test points, which are there even if it could not be read.
@@ -91,17 +91,17 @@ fn of(known: &Known, set: Arc<dyn DataSet>) -> PublishedSet {
 
 /// Who may ask.
 pub(super) fn access(parts: &[&Known]) -> AccessLists {
-    let content = |kind: &str| {
+    let parsed = |kind: &str| {
         let list = parts.iter().find(|known| known.set.list.settings.kind == kind)?;
-        Some(list.read().map(|read| &read.content))
+        Some(list.last().map(|last| &last.parsed))
     };
     AccessLists {
-        clients: content(ACL).map(|content| match content {
-            Some(Content::Clients(acl)) => Arc::clone(acl),
+        clients: parsed(ACL).map(|parsed| match parsed {
+            Some(Parsed::Clients(acl)) => Arc::clone(acl),
             _ => Arc::new(Acl::refusing_all()),
         }),
-        keys: content(ACLKEY).map(|content| match content {
-            Some(Content::Keys(keys)) => Arc::clone(keys),
+        keys: parsed(ACLKEY).map(|parsed| match parsed {
+            Some(Parsed::Keys(keys)) => Arc::clone(keys),
             _ => Arc::new(KeyAcl::refusing_all()),
         }),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::Settings;
-use super::files::{Data, Known, Read};
+use super::files::{Contents, Data, Known};
 use super::published::{access, published};
 use crate::dataset::{Header, Soa};
 use crate::list::List;
@@ -55,14 +55,14 @@ fn of_all(data: &Data) -> Result<Vec<&Known>> {
 }
 
 /// The first thing that the files of a zone say.
-fn first<'a, T>(parts: &[&'a Known], read: impl Fn(&'a Header) -> Option<T>) -> Option<T> {
-    parts.iter().filter_map(|known| known.read()).find_map(|known| read(&known.header))
+fn first<'a, T>(parts: &[&'a Known], said: impl Fn(&'a Header) -> Option<T>) -> Option<T> {
+    parts.iter().filter_map(|known| known.last()).find_map(|last| said(&last.header))
 }
 
 /// That of the SOA record, or when the newest file was written.
 fn serial(parts: &[&Known]) -> u32 {
     let given = first(parts, |header| header.soa.as_ref()).map_or(0, |soa| soa.serial);
-    let written = parts.iter().filter_map(|known| known.read()).map(Read::written);
+    let written = parts.iter().filter_map(|known| known.last()).map(Contents::written);
     let seconds = written.max().map_or(0, |newest| newest.as_secs());
     // A serial is a number of 32 bits that goes round (RFC 1982).
     if given == 0 { (seconds & u64::from(u32::MAX)) as u32 } else { given }
