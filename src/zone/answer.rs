@@ -7,7 +7,7 @@ use super::chaos;
 use super::cookie::Worth;
 use super::lookup::{Found, Lookup, TYPE_TXT};
 use super::outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
-use super::pending::{Pending, with_key};
+use super::pending::{Pending, below_with_quota};
 use super::query::{Edns, Header, Malformed, OPCODE_QUERY, Question};
 use super::reply::{CLASS_IN, Reply, write_text};
 use super::{Zone, Zones};
@@ -201,7 +201,8 @@ fn look_up(
     let (Some((index, origin)), Some(zone)) = (pending.zone, zone) else {
         return Ok(Verdict::refusal(Rcode::Refused));
     };
-    let below = match pending.below.map_or_else(|| with_key(zone, question, origin, zones, now), Ok) {
+    let counted = || below_with_quota(zone, question, origin, zones, now);
+    let below = match pending.below.map_or_else(counted, Ok) {
         Ok(below) => below,
         Err(key) => return refused(key),
     };

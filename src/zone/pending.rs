@@ -18,7 +18,8 @@ pub struct Pending {
     pub(super) question: Option<Question>,
     /// The index of the zone the question belongs to, and how many labels it has before the origin.
     pub(super) zone: Option<(usize, usize)>,
-    /// What they are, where none of the keys that are counted stands among them.
+    /// What they are. A zone whose keys have quotas says so only when it answers, as that counts as using the key
+    /// ([`below_with_quota`]).
     pub(super) below: Option<Below>,
 }
 
@@ -94,7 +95,7 @@ impl Below {
 
 /// What stands before the key, which counts as used where a listing could be the answer. The zone itself and the names that
 /// lead to a zone in it are there without a key: resolvers ask for them on their way (RFC 9156).
-pub(super) fn with_key(
+pub(super) fn below_with_quota(
     zone: &Zone,
     question: &Question,
     origin: usize,
