@@ -23,6 +23,11 @@ impl<'a> Labels<'a> {
         })
     }
 
+    /// The last one.
+    pub fn last(self) -> Option<&'a [u8]> {
+        self.iter().next_back()
+    }
+
     /// How many there are.
     pub fn len(self) -> usize {
         self.starts.len()

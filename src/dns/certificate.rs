@@ -112,7 +112,8 @@ pub(super) fn tls(certificates: &Arc<Certificates>, protocol: &[u8]) -> ServerCo
     config
 }
 
-fn provider() -> CryptoProvider {
+/// The ciphers of all encryption here.
+pub(super) fn provider() -> CryptoProvider {
     ring::default_provider()
 }
 

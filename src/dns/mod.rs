@@ -113,9 +113,7 @@ pub trait Respond: Send + Sync + Sized + 'static {
 
     /// Does the same for requests that have come together, and for each of them whatever becomes of the others.
     fn respond_all(&self, requests: &mut [Request<'_>]) {
-        for Request { query, peer, reply } in requests {
-            ask(self, query, peer, reply);
-        }
+        ask_each(self, requests);
     }
 
     /// Counts a query that got no reply for a reason of the servers'.
@@ -225,6 +223,13 @@ fn ask<R: Respond>(responder: &R, query: &[u8], peer: &Peer, reply: &mut Vec<u8>
         reply.clear();
     }
     !reply.is_empty()
+}
+
+/// Has requests answered one after the other.
+fn ask_each<R: Respond>(responder: &R, requests: &mut [Request<'_>]) {
+    for Request { query, peer, reply } in requests {
+        ask(responder, query, peer, reply);
+    }
 }
 
 /// Does `work`. A panic is counted and ends in `None`: the next query finds the server where the last one left it.

@@ -169,10 +169,7 @@ impl Service {
 
 impl Respond for Service {
     fn respond(&self, query: &[u8], peer: &Peer, reply: &mut Vec<u8>) {
-        let served = self.served.load();
-        let mut pending = Pending::default();
-        pending.read(&served.zones, query);
-        self.answer(&served, &pending, self.clock.now(), &mut Request { query, peer: *peer, reply });
+        self.respond_all(&mut [Request { query, peer: *peer, reply }]);
     }
 
     /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.

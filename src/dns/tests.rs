@@ -48,9 +48,7 @@ impl Respond for Scripted {
 
     fn respond_all(&self, requests: &mut [Request<'_>]) {
         self.largest.fetch_max(requests.len(), Ordering::Relaxed);
-        for Request { query, peer, reply } in requests {
-            ask(self, query, peer, reply);
-        }
+        ask_each(self, requests);
     }
 
     fn dropped(&self, reason: Dropped) {

@@ -71,7 +71,7 @@ pub(super) struct Below {
 impl Below {
     /// Of the first `labels`, which stand before the origin or the key.
     fn new(zone: &Zone, question: &Question, labels: usize) -> Self {
-        let last = question.labels(labels).iter().next_back();
+        let last = question.labels(labels).last();
         let sublist = last.and_then(|label| zone.sublists().number(label));
         let labels = labels - usize::from(sublist.is_some());
         let reversed = read_reversed(question.labels(labels).iter());
@@ -81,7 +81,7 @@ impl Below {
     /// The same where `keys` say what who asks gets. What resolvers ask for on their way is there for everybody, but has no
     /// listings.
     fn with_key_of(keys: &KeyAcl, zone: &Zone, question: &Question, origin: usize, zones: &Zones) -> Self {
-        let key = question.labels(origin).iter().next_back().and_then(|label| keys.action(label));
+        let key = question.labels(origin).last().and_then(|label| keys.action(label));
         let is_open =
             || leads_to_a_zone(question, origin, zones) || matches!(question.kind, TYPE_SOA | TYPE_NS);
         let action = match key.unwrap_or_else(|| keys.default_action()) {
@@ -105,7 +105,7 @@ pub(super) fn below_with_quota(
     let Some(keys) = zone.keys() else {
         return Ok(Below::new(zone, question, origin));
     };
-    let label = question.labels(origin).iter().next_back();
+    let label = question.labels(origin).last();
     let Some(label) = label.filter(|_| !leads_to_a_zone(question, origin, zones)) else {
         return Ok(Below::new(zone, question, origin));
     };

@@ -55,15 +55,6 @@ END
     eventually says "^<-  221 " swaks_from 192.0.2.1 25 --quit-after EHLO >/dev/null || give_up "Exim does not answer"
 }
 
-# swaks_from CLIENT PORT ARGUMENT...   One SMTP session from the client's address.
-swaks_from() {
-    local client=$1 port=$2 server=127.0.0.1
-    shift 2
-    [[ $client == *:* ]] && server=::1
-    swaks --server "$server" --local-interface "$client" --port "$port" --helo client.example --timeout "$PATIENCE" \
-        --from someone@client.example --to alice@mail.example "$@"
-}
-
 # accepted CLIENT PORT [ARGUMENT...]   Exim takes a message.
 accepted() {
     says "^<-  250 OK id=" swaks_from "$@"

@@ -104,15 +104,6 @@ END
     chown postfix "$WORK/data/accounts"
 }
 
-# swaks_from CLIENT PORT ARGUMENT...   One real SMTP session from the client's address.
-swaks_from() {
-    local client=$1 port=$2 server=127.0.0.1
-    shift 2
-    [[ $client == *:* ]] && server=::1
-    swaks --server "$server" --local-interface "$client" --port "$port" --helo client.example --timeout "$PATIENCE" \
-        --from someone@client.example --to alice@mail.example "$@"
-}
-
 # fail_login CLIENT PORT MECHANISM [ARGUMENT...]   A login with a wrong password; holds when Postfix refuses it.
 fail_login() {
     local client=$1 port=$2 mechanism=$3

@@ -113,6 +113,15 @@ listed() {
     says "[[:space:]]A[[:space:]]${2:-127\..*}\$" ask "$(reverse_name "$1")" A
 }
 
+# swaks_from CLIENT PORT ARGUMENT...   One real SMTP session from the client's address.
+swaks_from() {
+    local client=$1 port=$2 server=127.0.0.1
+    shift 2
+    [[ $client == *:* ]] && server=::1
+    swaks --server "$server" --local-interface "$client" --port "$port" --helo client.example --timeout "$PATIENCE" \
+        --from someone@client.example --to alice@mail.example "$@"
+}
+
 # ban_clients   Lists 203.0.113.66 and 2001:db8::66 with a jail's code, and 203.0.113.67 with that of bans by hand.
 ban_clients() {
     check "ban an address in a jail" banzone ban 203.0.113.66 --jail postfix-sasl

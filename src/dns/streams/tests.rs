@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as ClientStream;
 
 use super::*;
+use crate::dns::certificate::provider;
 
 /// A busy machine still tells once from twice.
 const IDLE: Duration = Duration::from_secs(3);
@@ -40,14 +41,14 @@ async fn encrypted() -> (TlsStream<DuplexStream>, ClientStream<DuplexStream>) {
     let issued = rcgen::generate_simple_self_signed(["ns.example".to_owned()]).unwrap();
     let certificate = issued.cert.der().clone();
     let key = PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
-    let server = ServerConfig::builder_with_provider(provider())
+    let server = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key.into());
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
-    let client = ClientConfig::builder_with_provider(provider())
+    let client = ClientConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
@@ -58,10 +59,6 @@ async fn encrypted() -> (TlsStream<DuplexStream>, ClientStream<DuplexStream>) {
         (TlsAcceptor::from(Arc::new(server.unwrap())), TlsConnector::from(Arc::new(client)));
     let (ours, theirs) = tokio::join!(acceptor.accept(ours), connector.connect(name, theirs));
     (ours.unwrap(), theirs.unwrap())
-}
-
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 /// Checks that `serving` ends when a client has had its time once.
