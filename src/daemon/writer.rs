@@ -103,7 +103,7 @@ impl Writer {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return self.keep_answers(),
             }
             if self.clock.now() >= next_housekeeping {
                 let pause = if self.keep_house() { Duration::ZERO } else { HOUSEKEEPING };
@@ -194,12 +194,25 @@ impl Writer {
         Ok(())
     }
 
-    /// Deletes some old rows; whether there are more, for which it comes back between two works.
+    /// Keeps what DNS has answered, and deletes some old rows; whether there are more, for which it comes back between two
+    /// works.
     fn keep_house(&mut self) -> bool {
+        self.keep_answers();
         self.store.retain(self.clock.now()).unwrap_or_else(|failed| {
             error!("old rows could not be deleted: {failed}");
             false
         })
+    }
+
+    /// Adds to the figures how often each listing was the answer since the last time.
+    fn keep_answers(&mut self) {
+        let dns::Answers { listings, total } = self.service.take_answers();
+        if total == 0 {
+            return;
+        }
+        if let Err(failed) = self.store.asked(&listings, total, self.clock.now()) {
+            error!("the figures lack {total} answers of DNS, as they could not be written: {failed}");
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub use certificate::{Certificate, CertificateError, CertificateFile, Certificat
 pub use counters::{Dropped, Drops, ReplyCount};
 pub use limits::RateLimit;
 pub use probe::probe;
-pub use seen::{QueryLogSettings, Ranked, Seeing, TopAddresses, ZoneCounts};
+pub use seen::{Answers, QueryLogSettings, Ranked, Seeing, TopAddresses, ZoneCounts};
 pub use service::{Counts, Service};
 pub use streams::Limits;
 

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::counters::Dropped;
 use super::limits::{Fate, RateLimit, RateLimits, is_answer};
-use super::seen::{Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
+use super::seen::{Answers, Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
 use super::{Peer, Request, Respond, Transport, guarded};
 use crate::clock::Clock;
 use crate::clock::Timestamp;
@@ -108,6 +108,11 @@ impl Service {
     /// prefixes around an address are listed, the most specific one counts.
     pub fn asked(&self, prefix: Prefix) -> u64 {
         self.seen.asked(prefix)
+    }
+
+    /// How often listings were the answer since this was asked the last time, for the one who keeps it.
+    pub fn take_answers(&self) -> Answers {
+        self.seen.take_answers()
     }
 
     /// Looks at what `seeing` says from now on. Addresses that are not to be counted are forgotten. A query log in a file is

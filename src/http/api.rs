@@ -163,6 +163,9 @@ pub struct Ban {
     /// When it ends by itself; null is never.
     #[serde(with = "rfc3339::option")]
     pub until: Option<Timestamp>,
+    /// The first of the failures that counted towards it, if it is known.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
     /// Who or what made it.
     pub origin: Origin,
     /// How many failures led to it.
@@ -190,6 +193,7 @@ impl From<&crate::jail::Ban> for Ban {
             jail: ban.jail.to_string(),
             since: ban.since,
             until: ban.until,
+            first: ban.first,
             origin: ban.origin.clone(),
             failures: ban.failures,
             count: ban.count,

@@ -42,6 +42,9 @@ pub struct Ban {
     pub since: Timestamp,
     /// When it ends by itself; `None` is never.
     pub until: Option<Timestamp>,
+    /// The first of the failures that counted towards it; `None` where none did, or where it is not known.
+    #[serde(default)]
+    pub first: Option<Timestamp>,
     /// Who or what made it.
     pub origin: Origin,
     /// How many failures led to it.

@@ -36,6 +36,8 @@ pub struct Effects {
     pub remembered: Vec<(Arc<str>, Prefix, Offender)>,
     /// Failures by jail, full hour and address.
     pub failures: HashMap<(Arc<str>, Timestamp, Prefix), u32>,
+    /// How often user names were tried, by jail and day in UTC; a name may stand there twice.
+    pub users: Vec<(Arc<str>, Timestamp, Box<str>, u32)>,
     /// Failures that wait for an answer from outside; nothing of them is committed yet.
     pub asks: Vec<Ask>,
 }
@@ -48,6 +50,7 @@ impl Effects {
             && self.forgiven.is_empty()
             && self.remembered.is_empty()
             && self.failures.is_empty()
+            && self.users.is_empty()
     }
 }
 

@@ -17,6 +17,7 @@ use super::bans::{Active, Bans, Offender};
 use super::counting::{Counter, Counters};
 use super::evidence::{Evidence, shorten};
 use super::table::{BanTable, Held, JailId};
+use super::tried::Tried;
 use super::{
     Allow, Ban, BanOrder, Change, Effects, EndCause, IgnoreCommand, Increment, Order, Origin, Refusal,
     Settings, Status,
@@ -37,6 +38,8 @@ struct Jail {
     counters: Counters,
     /// The full hour and the address of each failure that stands in no effects yet.
     failures: Vec<(Timestamp, Prefix)>,
+    /// The user names of these failures.
+    tried: Tried,
     total_failed: u64,
     total_banned: u64,
     ignored: u64,
@@ -198,8 +201,8 @@ impl Jails {
         // Not as long as its last host, which may have been banned for good.
         let active = Active { since: active.since, until: settings.bantime.until(active.since) };
         let evidence = [format!("{prefix} is the last of enough banned hosts in {network}")].iter().collect();
-        let wanted =
-            Wanted { place, prefix: network, active, origin: Origin::Escalation, failures: 0, evidence };
+        let origin = Origin::Escalation;
+        let wanted = Wanted { place, prefix: network, active, first: None, origin, failures: 0, evidence };
         self.ban(wanted, now, effects);
     }
 
@@ -278,7 +281,7 @@ impl Jails {
         let active = Active { since, until: time.unwrap_or(settings.bantime).until(since) };
         let evidence = order.reason.iter().map(|reason| shorten(reason)).collect();
         let origin = Origin::Order(order.by.clone());
-        let wanted = Wanted { place, prefix, active, origin, failures: 0, evidence };
+        let wanted = Wanted { place, prefix, active, first: None, origin, failures: 0, evidence };
         let changed = self.ban(wanted, now, effects);
         self.escalate(place, prefix, active, now, effects);
         Ok(usize::from(changed))
@@ -372,6 +375,7 @@ impl Jails {
     pub fn finish_without_commit(&mut self) {
         for jail in &mut self.jails {
             jail.failures.clear();
+            jail.tried.clear();
             jail.counters.pass_over_touched();
         }
     }
@@ -487,6 +491,8 @@ struct Wanted {
     place: usize,
     prefix: Prefix,
     active: Active,
+    /// The first failure that counted towards it.
+    first: Option<Timestamp>,
     origin: Origin,
     failures: u32,
     evidence: Evidence,
@@ -499,6 +505,7 @@ impl Wanted {
             jail,
             since: self.active.since,
             until: self.active.until,
+            first: self.first,
             origin: self.origin,
             failures: self.failures,
             count,
@@ -515,6 +522,7 @@ impl Jail {
             settings: None,
             counters: Counters::new(std::time::Duration::ZERO, 0),
             failures: Vec::new(),
+            tried: Tried::default(),
             total_failed: 0,
             total_banned: 0,
             ignored: 0,
@@ -557,6 +565,8 @@ impl Jail {
             *counted = counted.saturating_add(u32::try_from(alike.len()).unwrap_or(u32::MAX));
         }
         self.failures.clear();
+        let tried = self.tried.take();
+        effects.users.extend(tried.map(|(day, user, count)| (Arc::clone(&self.name), day, user, count)));
         let touched = self.counters.take_touched().into_iter();
         effects.counters.extend(touched.map(|(prefix, counter)| (Arc::clone(&self.name), prefix, counter)));
     }

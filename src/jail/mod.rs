@@ -18,6 +18,7 @@ mod readers;
 mod schedule;
 mod settings;
 mod table;
+mod tried;
 
 pub use allowlist::{Allowlist, never_listed};
 pub use ask::{Answer, Ask, Found, Question};

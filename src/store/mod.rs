@@ -6,9 +6,11 @@
 
 mod error;
 mod fail2ban;
+mod figures;
 mod kept;
 mod reader;
 mod retention;
+mod rollup;
 mod row;
 mod schema;
 mod settings;
@@ -18,8 +20,10 @@ mod writing;
 pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};
+pub use figures::{FailuresOf, HourOfJail, Span};
 pub use kept::Kept;
 pub use reader::{BanQuery, PastBan, Reader};
+pub use rollup::{NETWORK, WAITS};
 pub use settings::Settings;
 pub use writer::{Store, Work};
 

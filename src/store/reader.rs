@@ -59,6 +59,14 @@ impl Reader {
         Ok(Self { connection, path: path.to_owned() })
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Reads the whole file and refuses it if anything in it does not fit together.
     pub fn check_integrity(&self) -> Result<(), Error> {
         writer::check_integrity(&self.connection, &self.path)
@@ -122,7 +130,8 @@ impl Reader {
 /// An address is rarely banned more often than that, and whoever looks wants the latest.
 const HISTORY_ROWS: u32 = 100;
 
-const SELECT: &str = "SELECT name, address, length, since, until, origin, failures, count, ended, end_cause
+const SELECT: &str =
+    "SELECT name, address, length, since, until, origin, failures, count, ended, end_cause, first
     FROM bans JOIN jails ON jails.id = jail";
 
 fn past_ban(row: &Row<'_>) -> rusqlite::Result<PastBan> {
@@ -132,6 +141,7 @@ fn past_ban(row: &Row<'_>) -> rusqlite::Result<PastBan> {
         prefix: prefix(row, 1)?,
         since: row.get(3)?,
         until: row.get(4)?,
+        first: row.get(10)?,
         origin,
         failures: row.get(6)?,
         count: row.get(7)?,

@@ -16,7 +16,7 @@ const VACUUM_PAGES: usize = 1_000;
 /// How long the figures by address and day are kept, for reports on who came back.
 const DAYS: Duration = Duration::from_secs(400 * 24 * 3600);
 
-/// How long the figures by hour are kept.
+/// How long the figures by hour are kept, and the sums by day that need little more room.
 const HOURS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// How long the numbered changes are kept, for whoever follows them.
@@ -32,14 +32,20 @@ impl Store {
     fn try_retain(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
         let evidence = now - self.settings.evidence_retention;
         let history = now - self.settings.history_retention;
-        let more_evidence = self.drop_evidence(evidence)?;
+        let mut more = self.drop_evidence(evidence)?;
+        more |= self.fold(now)?;
         let connection = self.connection();
-        let mut more = more_evidence;
         more |= drop_old(connection, &BANS, history)?;
         more |= drop_old(connection, &OFFENDERS, now)?;
         more |= drop_old(connection, &CHANGE_ROWS, now - CHANGES)?;
         more |= drop_old(connection, &DAY_ROWS, now - DAYS)?;
+        more |= drop_old(connection, &NETWORK_ROWS, now - DAYS)?;
+        more |= drop_old(connection, &ASKED_ROWS, now - DAYS)?;
+        // What users are called is personal, as their lines are.
+        more |= drop_old(connection, &USER_ROWS, evidence)?;
         more |= drop_old(connection, &HOUR_ROWS, now - HOURS)?;
+        more |= drop_old(connection, &WAIT_ROWS, now - HOURS)?;
+        more |= drop_old(connection, &ANSWER_ROWS, now - HOURS)?;
         give_back_pages(connection)?;
         Ok(more)
     }
@@ -98,6 +104,31 @@ const DAY_ROWS: Aging = Aging {
 const HOUR_ROWS: Aging = Aging {
     old: "SELECT hour, jail FROM failures_by_hour WHERE hour < ?1 ORDER BY hour LIMIT ?2",
     delete: "DELETE FROM failures_by_hour WHERE hour = ?1 AND jail = ?2",
+};
+
+const NETWORK_ROWS: Aging = Aging {
+    old: "SELECT day, jail, address, length FROM networks_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM networks_by_day WHERE day = ?1 AND jail = ?2 AND address = ?3 AND length = ?4",
+};
+
+const USER_ROWS: Aging = Aging {
+    old: "SELECT day, jail, user FROM users_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM users_by_day WHERE day = ?1 AND jail = ?2 AND user = ?3",
+};
+
+const ASKED_ROWS: Aging = Aging {
+    old: "SELECT day, address, length FROM asked_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM asked_by_day WHERE day = ?1 AND address = ?2 AND length = ?3",
+};
+
+const WAIT_ROWS: Aging = Aging {
+    old: "SELECT day, jail, wait FROM waits_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM waits_by_day WHERE day = ?1 AND jail = ?2 AND wait = ?3",
+};
+
+const ANSWER_ROWS: Aging = Aging {
+    old: "SELECT day FROM answers_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM answers_by_day WHERE day = ?1",
 };
 
 /// Deletes the oldest rows; whether there may be more.

@@ -131,6 +131,52 @@ CREATE TABLE filter_states (
 -- All that a start reads of bans, in the order in which it takes them; without `ended` SQLite would look that up in the table.
 CREATE INDEX bans_in_force_by_address ON bans (address, length, jail, since, until, count, ended) WHERE ended IS NULL;
 ",
+    "
+-- The first failure that counted towards the ban, if it is known.
+ALTER TABLE bans ADD COLUMN first INTEGER;
+-- Bans of what the jail had banned before; and addresses that failed for the first time of the day.
+ALTER TABLE failures_by_hour ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE failures_by_hour ADD COLUMN addresses INTEGER NOT NULL DEFAULT 0;
+-- Failures of addresses that have no row of the day any more, by network.
+CREATE TABLE networks_by_day (
+    day INTEGER NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    addresses INTEGER NOT NULL,
+    PRIMARY KEY (day, jail, address, length)
+) STRICT, WITHOUT ROWID;
+-- User names that were tried.
+CREATE TABLE users_by_day (
+    day INTEGER NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    user TEXT NOT NULL,
+    failures INTEGER NOT NULL,
+    PRIMARY KEY (day, jail, user)
+) STRICT, WITHOUT ROWID;
+-- Bans by how long they took since the first failure: up to the limit of that number among WAITS.
+CREATE TABLE waits_by_day (
+    day INTEGER NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    wait INTEGER NOT NULL,
+    bans INTEGER NOT NULL,
+    PRIMARY KEY (day, jail, wait)
+) STRICT, WITHOUT ROWID;
+-- How often DNS answered with a listing, and with which.
+CREATE TABLE answers_by_day (
+    day INTEGER PRIMARY KEY,
+    answers INTEGER NOT NULL
+) STRICT;
+CREATE TABLE asked_by_day (
+    day INTEGER NOT NULL,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    answers INTEGER NOT NULL,
+    PRIMARY KEY (day, address, length)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX asked_by_address ON asked_by_day (address, length, day);
+",
 ];
 
 /// The version of the tables that this program writes.

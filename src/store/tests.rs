@@ -41,6 +41,7 @@ fn ban(text: &str, since: i64) -> Ban {
         jail: "sasl".into(),
         since: at(since),
         until: Some(at(since + 600)),
+        first: Some(at(since - 4)),
         origin: Origin::Order("root".into()),
         failures: 3,
         count: 1,

@@ -1,6 +1,6 @@
 //! The one writer of the database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::rollup::{self, Room};
 use super::schema::{self, Found};
 use super::writing::Writing;
 use super::{Error, Recorded, Settings};
@@ -57,6 +58,10 @@ pub struct Store {
     serial_base: u64,
     /// The last ban, by its end and id, whose evidence is gone.
     pub(super) evidence_gone: (Timestamp, i64),
+    /// How many rows the figures by day may get.
+    pub(super) room: Room,
+    /// The days whose figures are to be cut down.
+    pub(super) unfolded: BTreeSet<Timestamp>,
     /// Held while the database is ours.
     _lock: File,
 }
@@ -91,6 +96,8 @@ impl Store {
             last_number: 0,
             serial_base: 0,
             evidence_gone: (Timestamp::from_millis(i64::MIN), 0),
+            room: Room::default(),
+            unfolded: BTreeSet::new(),
             _lock: lock,
         };
         store.load_numbers().map_err(sqlite)?;
@@ -106,6 +113,7 @@ impl Store {
         let mut statement = self.connection.prepare("SELECT name, id FROM jails")?;
         let jails = statement.query_map([], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
         self.jails = jails.collect::<rusqlite::Result<_>>()?;
+        self.unfolded = rollup::days(&self.connection)?;
         Ok(())
     }
 
@@ -170,6 +178,8 @@ impl Store {
             jails: &mut self.jails,
             number: self.last_number,
             prolonged: BTreeMap::new(),
+            room: &mut self.room,
+            unfolded: &mut self.unfolded,
         };
         let mut recorded = Vec::new();
         for work in works {

@@ -1,15 +1,16 @@
 //! A transaction under way: each part of a work in its table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, ToSql, Transaction, params};
 
+use super::rollup::Room;
 use super::row::Json;
 use super::{Change, EndCause, Recorded, Work};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Ban, Counter, Effects, Offender, Remembered};
+use crate::jail::{Active, Ban, Counter, Offender, Remembered};
 use crate::source::Position;
 
 /// A transaction under way.
@@ -22,6 +23,10 @@ pub(super) struct Writing<'a> {
     pub(super) number: u64,
     /// The new ends of bans by jail id and network: one that is prolonged many times in a work is written once.
     pub(super) prolonged: BTreeMap<(i64, Prefix), Option<Timestamp>>,
+    /// How many rows the figures by day may get.
+    pub(super) room: &'a mut Room,
+    /// The days whose figures are to be cut down.
+    pub(super) unfolded: &'a mut BTreeSet<Timestamp>,
 }
 
 impl Writing<'_> {
@@ -52,11 +57,11 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<usize> {
+    pub(super) fn execute(&self, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<usize> {
         self.transaction.prepare_cached(sql)?.execute(params)
     }
 
-    fn jail(&mut self, name: &Arc<str>) -> rusqlite::Result<i64> {
+    pub(super) fn jail(&mut self, name: &Arc<str>) -> rusqlite::Result<i64> {
         if let Some(id) = self.jails.get(name) {
             return Ok(*id);
         }
@@ -118,31 +123,6 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Sums up before it writes, so that each row is written once, in the order of the key.
-    fn totals(&mut self, effects: &Effects) -> rusqlite::Result<()> {
-        let mut by_hour: BTreeMap<_, (i64, i64)> = BTreeMap::new();
-        let mut by_day: BTreeMap<_, i64> = BTreeMap::new();
-        for ((jail, hour, prefix), count) in &effects.failures {
-            let (jail, count) = (self.jail(jail)?, i64::from(*count));
-            by_hour.entry((*hour, jail)).or_default().0 += count;
-            *by_day.entry((hour.start_of_day(), jail, prefix.to_bytes())).or_default() += count;
-        }
-        for change in &effects.changes {
-            if let Change::Banned(ban) = change {
-                by_hour.entry((ban.since.start_of_hour(), self.jail(&ban.jail)?)).or_default().1 += 1;
-            }
-        }
-        let mut add = self.transaction.prepare_cached(ADD_TO_DAY)?;
-        for ((day, jail, (address, length)), failures) in by_day {
-            add.execute(params![day, jail, address, length, failures])?;
-        }
-        for ((hour, jail), (failures, bans)) in by_hour {
-            self.execute(ADD_TO_HOUR, params![hour, jail, failures, bans])?;
-            self.execute(ADD_TO_JAIL, params![jail, failures, bans])?;
-        }
-        Ok(())
-    }
-
     /// In the order of the table's key, so that its pages are changed one after the other.
     fn counters(&mut self, counters: &[(Arc<str>, Prefix, Option<Counter>)]) -> rusqlite::Result<()> {
         let mut rows = Vec::with_capacity(counters.len());
@@ -193,9 +173,19 @@ impl Writing<'_> {
         self.forgive(jail, ban.prefix)?;
         let (address, length) = ban.prefix.to_bytes();
         self.execute(
-            "INSERT INTO bans (jail, address, length, since, until, origin, failures, count)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![jail, address, length, ban.since, ban.until, Json(&ban.origin), ban.failures, ban.count],
+            "INSERT INTO bans (jail, address, length, since, until, origin, failures, count, first)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                jail,
+                address,
+                length,
+                ban.since,
+                ban.until,
+                Json(&ban.origin),
+                ban.failures,
+                ban.count,
+                ban.first
+            ],
         )?;
         let id = self.transaction.last_insert_rowid();
         for (position, line) in ban.evidence.iter().enumerate() {
@@ -316,15 +306,6 @@ impl Writing<'_> {
 
 // A row that may be there already is changed by ON CONFLICT, not by OR REPLACE: with that, SQLite deletes the row first,
 // and in a table that refers to another it copies every page into a file beforehand, to be able to undo the statement.
-
-const ADD_TO_JAIL: &str =
-    "UPDATE jails SET total_failed = total_failed + ?2, total_banned = total_banned + ?3 WHERE id = ?1";
-
-const ADD_TO_HOUR: &str = "INSERT INTO failures_by_hour (hour, jail, failures, bans) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures, bans = bans + excluded.bans";
-
-const ADD_TO_DAY: &str = "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures";
 
 const PUT_OFFENDER: &str = "INSERT INTO offenders VALUES (?1, ?2, ?3, ?4, ?5, ?6)
     ON CONFLICT DO UPDATE SET count = excluded.count, since = excluded.since, forget = excluded.forget";

@@ -288,6 +288,7 @@ fn ban(written: &str) -> Ban {
             "forever" => None,
             seconds => Some(START + Duration::from_secs_f64(seconds.parse().unwrap())),
         },
+        first: None,
         origin: Origin::Log,
         failures: 5,
         count: 1,

@@ -24,6 +24,7 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::zone::{Outcome, Silence, Subject};
 
+pub use asked::Answers;
 use asked::Asked;
 use counted::is_for_codes;
 use exchange::Exchange;
@@ -137,6 +138,11 @@ impl Seen {
     /// How often the listing of `prefix` was the answer to a question for codes.
     pub(super) fn asked(&self, prefix: Prefix) -> u64 {
         self.asked.get(prefix)
+    }
+
+    /// How often listings were the answer since this was asked the last time.
+    pub(super) fn take_answers(&self) -> Answers {
+        self.asked.take()
     }
 
     /// How many answers could not be counted by their listing.

@@ -66,7 +66,7 @@ impl Jails {
         let maxretry = settings.maxretry;
         let jail = &mut self.jails[place];
         let weight = jail.weight(&self.bans, prefix, failure.time);
-        jail.tally(failure.time, failure.prefix);
+        jail.tally(failure.time, failure.prefix, failure.user);
         jail.counters.expire(now);
         let Failure { time, earlier, line, .. } = *failure;
         let retry = jail.counters.add(prefix, &Attempt { time, weight, earlier, line });
@@ -93,8 +93,9 @@ impl Jails {
             return;
         }
         let active = Active { since, until: self.grown_bantime(place, prefix).until(since) };
-        let Counter { failures, lines: evidence, .. } = counter;
-        let wanted = Wanted { place, prefix, active, origin: Origin::Log, failures, evidence };
+        let Counter { first, failures, lines: evidence, .. } = counter;
+        let (origin, first) = (Origin::Log, Some(first));
+        let wanted = Wanted { place, prefix, active, first, origin, failures, evidence };
         self.ban(wanted, now, effects);
         self.escalate(place, prefix, active, now, effects);
     }
@@ -137,9 +138,12 @@ impl Jail {
         Increment::weight(known.map_or(0, |offender| offender.count), settings.maxretry)
     }
 
-    /// Counts a failure of `address` for the totals.
-    pub(super) fn tally(&mut self, time: Timestamp, address: Prefix) {
+    /// Counts a failure of `address`, as `user` if that is known, for the totals.
+    pub(super) fn tally(&mut self, time: Timestamp, address: Prefix, user: Option<&str>) {
         self.total_failed += 1;
         self.failures.push((time.start_of_hour(), address));
+        if let Some(user) = user {
+            self.tried.count(time, user);
+        }
     }
 }

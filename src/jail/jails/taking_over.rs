@@ -24,7 +24,7 @@ impl Jails {
         let prefix = self.counted_as(settings, address);
         let maxretry = settings.maxretry;
         let jail = &mut self.jails[place];
-        jail.tally(now, address);
+        jail.tally(now, address, None);
         jail.counters.expire(now);
         let unseen = [format!("failure ordered by {by}")];
         let lines = if lines.is_empty() { &unseen[..] } else { lines };
@@ -71,7 +71,8 @@ impl Jails {
         let skipped = known.evidence.len().saturating_sub(max_matches);
         let evidence = known.evidence[skipped..].iter().map(|line| shorten(line)).collect();
         let origin = Origin::Order(known.by.clone());
-        let wanted = Wanted { place, prefix, active, origin, failures: known.failures, evidence };
+        let failures = known.failures;
+        let wanted = Wanted { place, prefix, active, first: None, origin, failures, evidence };
         let banned = self.ban(wanted, now, effects);
         self.escalate(place, prefix, active, now, effects);
         let remembered = self.remember_at_least(place, prefix, active, known.count, now, effects);

@@ -1,0 +1,560 @@
+//! The figures by hour and day: what a transaction adds to them, and how they are cut down to the largest.
+//!
+//! Attackers choose how many addresses, networks and names there are, so the tables by day have room for some new rows
+//! between two calls of [`Store::fold`], which leaves the largest of each day and jail. What has no row is in the sums of
+//! the hour all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rusqlite::{CachedStatement, Connection, Row, ToSql, Transaction, params};
+
+use super::row::prefix;
+use super::writing::Writing;
+use super::{Change, Error, Store};
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+use crate::jail::{Ban, Effects};
+
+/// The widths of the networks whose failures are summed up, for IPv4 and IPv6: what one party usually has.
+pub const NETWORK: (u8, u8) = (24, 64);
+
+/// So many new rows by address, and by name, are made between two calls of [`Store::fold`].
+const ROOM: usize = 100_000;
+
+/// So many rows of a jail and a day that may still come more for are left: the first of them have reports right, and
+/// others the chance to become the first.
+const RUNNING: usize = 10_000;
+
+/// So many rows of a jail are left of a day that is over: far more than a page shows, and little enough for a year.
+const KEPT: usize = 250;
+
+/// At most so many rows go at a time, so that no ban waits for it.
+const STEP: usize = 5_000;
+
+/// Lines that come late belong to a day that is over for no longer than this.
+const LATE: Duration = Duration::from_secs(24 * 3600);
+
+/// How long bans took since the first failure, in seconds: up to each of these, and longer.
+pub const WAITS: [u64; 7] = [1, 10, 60, 600, 3600, 6 * 3600, 86_400];
+
+/// How many new rows the tables by day have room for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    addresses: usize,
+    users: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { addresses: ROOM, users: ROOM }
+    }
+}
+
+/// What is added to an hour of a jail.
+#[derive(Default)]
+struct Hour {
+    failures: i64,
+    bans: i64,
+    again: i64,
+    addresses: i64,
+}
+
+/// What is added by hour and jail.
+type Hours = BTreeMap<(Timestamp, i64), Hour>;
+
+impl Writing<'_> {
+    /// Sums up before it writes, so that each row is written once, in the order of the key.
+    pub(super) fn totals(&mut self, effects: &Effects) -> rusqlite::Result<()> {
+        let mut hours = Hours::new();
+        self.failures(effects, &mut hours)?;
+        self.users(effects)?;
+        for change in &effects.changes {
+            if let Change::Banned(ban) = change {
+                self.count_ban(ban, &mut hours)?;
+            }
+        }
+        for ((hour, jail), Hour { failures, bans, again, addresses }) in hours {
+            self.execute(ADD_TO_HOUR, params![hour, jail, failures, bans, again, addresses])?;
+            self.execute(ADD_TO_JAIL, params![jail, failures, bans])?;
+        }
+        Ok(())
+    }
+
+    fn failures(&mut self, effects: &Effects, hours: &mut Hours) -> rusqlite::Result<()> {
+        // Beside each sum the first hour that it is from.
+        let mut by_day: BTreeMap<_, (i64, Timestamp)> = BTreeMap::new();
+        for ((jail, hour, prefix), count) in &effects.failures {
+            let (jail, count) = (self.jail(jail)?, i64::from(*count));
+            hours.entry((*hour, jail)).or_default().failures += count;
+            let sum = by_day.entry((hour.start_of_day(), jail, prefix.to_bytes())).or_insert((0, *hour));
+            *sum = (sum.0 + count, sum.1.min(*hour));
+        }
+        let transaction = self.transaction;
+        let mut add = Adding::new(transaction, ADD_TO_DAY, UPDATE_DAY)?;
+        for ((day, jail, (address, length)), (failures, hour)) in by_day {
+            self.unfolded.insert(day);
+            if add.run(params![day, jail, address, length, failures], failures, &mut self.room.addresses)? {
+                hours.entry((hour, jail)).or_default().addresses += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn users(&mut self, effects: &Effects) -> rusqlite::Result<()> {
+        let mut by_day: BTreeMap<_, i64> = BTreeMap::new();
+        for (jail, day, user, count) in &effects.users {
+            *by_day.entry((*day, self.jail(jail)?, user)).or_default() += i64::from(*count);
+        }
+        let transaction = self.transaction;
+        let mut add = Adding::new(transaction, ADD_USER, UPDATE_USER)?;
+        for ((day, jail, user), failures) in by_day {
+            self.unfolded.insert(day);
+            add.run(params![day, jail, user, failures], failures, &mut self.room.users)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a ban that is not in its table yet.
+    fn count_ban(&mut self, ban: &Ban, hours: &mut Hours) -> rusqlite::Result<()> {
+        let jail = self.jail(&ban.jail)?;
+        let hour = hours.entry((ban.since.start_of_hour(), jail)).or_default();
+        hour.bans += 1;
+        let (address, length) = ban.prefix.to_bytes();
+        let mut before = self.transaction.prepare_cached(BANNED_BEFORE)?;
+        hour.again += i64::from(before.exists(params![address, length, ban.since, jail])?);
+        let Some(first) = ban.first else { return Ok(()) };
+        let seconds = ban.since.since(first).as_secs();
+        let wait = WAITS.partition_point(|limit| *limit < seconds);
+        self.execute(ADD_WAIT, params![ban.since.start_of_day(), jail, wait])?;
+        Ok(())
+    }
+}
+
+/// Adds to rows, which are made while there is room for new ones.
+struct Adding<'a> {
+    add: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+}
+
+impl<'a> Adding<'a> {
+    /// `add` returns what its row counts, and `update` takes the same parameters.
+    fn new(transaction: &'a Transaction<'_>, add: &str, update: &str) -> rusqlite::Result<Self> {
+        Ok(Self { add: transaction.prepare_cached(add)?, update: transaction.prepare_cached(update)? })
+    }
+
+    /// Adds `count`, which is one of the parameters; whether there is a new row.
+    fn run(&mut self, params: impl rusqlite::Params, count: i64, room: &mut usize) -> rusqlite::Result<bool> {
+        if *room == 0 {
+            self.update.execute(params)?;
+            return Ok(false);
+        }
+        let sum: i64 = self.add.query_row(params, |row| row.get(0))?;
+        let is_new = sum == count;
+        *room -= usize::from(is_new);
+        Ok(is_new)
+    }
+}
+
+impl Store {
+    /// Adds how often listings were the answer to a question on the day of `now`: of the most frequent each for itself, and
+    /// `total` of all.
+    pub fn asked(&mut self, answers: &[(Prefix, u64)], total: u64, now: Timestamp) -> Result<(), Error> {
+        let day = now.start_of_day();
+        self.unfolded.insert(day);
+        let added = self.try_asked(answers, total, day);
+        added.map_err(|error| Error::new(self.path(), error))
+    }
+
+    fn try_asked(&self, answers: &[(Prefix, u64)], total: u64, day: Timestamp) -> rusqlite::Result<()> {
+        let mut most: Vec<&(Prefix, u64)> = answers.iter().collect();
+        most.sort_unstable_by_key(|(prefix, answers)| (std::cmp::Reverse(*answers), *prefix));
+        most.truncate(RUNNING);
+        most.sort_unstable_by_key(|(prefix, _)| prefix.to_bytes());
+        let transaction = self.connection().unchecked_transaction()?;
+        transaction.prepare_cached(ADD_ANSWERS)?.execute(params![day, total.cast_signed()])?;
+        let mut add = transaction.prepare_cached(ADD_ASKED)?;
+        for (prefix, answers) in most {
+            let (address, length) = prefix.to_bytes();
+            add.execute(params![day, address, length, answers.cast_signed()])?;
+        }
+        drop(add);
+        transaction.commit()
+    }
+
+    /// Cuts the figures by day down to the largest, some rows at a time. Tells whether there is more to do.
+    pub(super) fn fold(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
+        let over = (now - LATE).start_of_day();
+        for day in self.unfolded.clone() {
+            let kept = if day < over { KEPT } else { RUNNING };
+            if fold_day(self.connection(), day, kept)? {
+                return Ok(true);
+            }
+            if day < over {
+                self.unfolded.remove(&day);
+            }
+        }
+        self.room = Room::default();
+        Ok(false)
+    }
+}
+
+/// The days that have figures, of which nobody knows whether they were cut down.
+pub(super) fn days(connection: &Connection) -> rusqlite::Result<BTreeSet<Timestamp>> {
+    let mut days = BTreeSet::new();
+    for sql in [NEXT_DAY, NEXT_DAY_OF_USERS, NEXT_DAY_ASKED] {
+        let mut next = connection.prepare(sql)?;
+        let mut last = Timestamp::from_millis(i64::MIN);
+        while let Some(day) = next.query_row([last], |row| row.get(0))? {
+            days.insert(day);
+            last = day;
+        }
+    }
+    Ok(days)
+}
+
+/// Leaves the `kept` largest rows of a day in each table and jail, or takes a step towards that. Whether there is more.
+fn fold_day(connection: &Connection, day: Timestamp, kept: usize) -> rusqlite::Result<bool> {
+    let mut jails = connection.prepare_cached("SELECT id FROM jails")?;
+    let jails: Vec<i64> = jails.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut more = cut(connection, &ASKED_ROWS, &[&day], kept, &mut |_| Ok(()))?;
+    for jail in &jails {
+        let mut networks = BTreeMap::new();
+        let transaction = connection.unchecked_transaction()?;
+        let sum_up = &mut |row: &Row<'_>| sum_up(row, &mut networks);
+        more |= cut(&transaction, &ADDRESS_ROWS, &[&day, jail], kept, sum_up)?;
+        add_networks(&transaction, day, *jail, &networks)?;
+        more |= cut(&transaction, &NETWORK_ROWS, &[&day, jail], kept, &mut |_| Ok(()))?;
+        more |= cut(&transaction, &USER_ROWS, &[&day, jail], kept, &mut |_| Ok(()))?;
+        transaction.commit()?;
+    }
+    Ok(more)
+}
+
+/// Failures and addresses by network, in the order of the table's key.
+type Networks = BTreeMap<([u8; 16], u8), (i64, i64)>;
+
+/// Adds an address that goes to its network.
+fn sum_up(row: &Row<'_>, networks: &mut Networks) -> rusqlite::Result<()> {
+    let failures: i64 = row.get(2)?;
+    let network = prefix(row, 0)?.widen(NETWORK.0, NETWORK.1);
+    let sum = networks.entry(network.to_bytes()).or_default();
+    *sum = (sum.0 + failures, sum.1 + 1);
+    Ok(())
+}
+
+fn add_networks(
+    transaction: &Transaction<'_>,
+    day: Timestamp,
+    jail: i64,
+    networks: &Networks,
+) -> rusqlite::Result<()> {
+    let mut add = transaction.prepare_cached(ADD_NETWORK)?;
+    for ((address, length), (failures, addresses)) in networks {
+        add.execute(params![day, jail, address, length, failures, addresses])?;
+    }
+    Ok(())
+}
+
+/// How a table is cut down; the parameters of both statements begin with the key of what is cut.
+struct Cut {
+    /// How many rows there are.
+    count: &'static str,
+    /// Deletes so many of the smallest, as the last parameter says, and returns them.
+    delete: &'static str,
+}
+
+/// Deletes the smallest rows beyond `kept`, as many as go at a time, and shows each to `gone`. Whether there are more.
+fn cut(
+    connection: &Connection,
+    table: &Cut,
+    key: &[&dyn ToSql],
+    kept: usize,
+    gone: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<bool> {
+    let count: usize = connection.prepare_cached(table.count)?.query_row(key, |row| row.get(0))?;
+    let surplus = count.saturating_sub(kept);
+    if surplus == 0 {
+        return Ok(false);
+    }
+    let step = surplus.min(STEP);
+    let params: Vec<&dyn ToSql> = key.iter().copied().chain([&step as &dyn ToSql]).collect();
+    let mut delete = connection.prepare_cached(table.delete)?;
+    let mut rows = delete.query(&*params)?;
+    while let Some(row) = rows.next()? {
+        gone(row)?;
+    }
+    Ok(surplus > step)
+}
+
+const ADDRESS_ROWS: Cut = Cut {
+    count: "SELECT count(*) FROM failures_by_day WHERE day = ?1 AND jail = ?2",
+    delete: "DELETE FROM failures_by_day WHERE (day, jail, address, length) IN (
+            SELECT day, jail, address, length FROM failures_by_day
+            WHERE day = ?1 AND jail = ?2 ORDER BY failures, address LIMIT ?3)
+        RETURNING address, length, failures",
+};
+
+const NETWORK_ROWS: Cut = Cut {
+    count: "SELECT count(*) FROM networks_by_day WHERE day = ?1 AND jail = ?2",
+    delete: "DELETE FROM networks_by_day WHERE (day, jail, address, length) IN (
+        SELECT day, jail, address, length FROM networks_by_day
+        WHERE day = ?1 AND jail = ?2 ORDER BY failures, address LIMIT ?3) RETURNING 0",
+};
+
+const USER_ROWS: Cut = Cut {
+    count: "SELECT count(*) FROM users_by_day WHERE day = ?1 AND jail = ?2",
+    delete: "DELETE FROM users_by_day WHERE (day, jail, user) IN (
+        SELECT day, jail, user FROM users_by_day
+        WHERE day = ?1 AND jail = ?2 ORDER BY failures, user LIMIT ?3) RETURNING 0",
+};
+
+const ASKED_ROWS: Cut = Cut {
+    count: "SELECT count(*) FROM asked_by_day WHERE day = ?1",
+    delete: "DELETE FROM asked_by_day WHERE (day, address, length) IN (
+        SELECT day, address, length FROM asked_by_day
+        WHERE day = ?1 ORDER BY answers, address LIMIT ?2) RETURNING 0",
+};
+
+const NEXT_DAY: &str = "SELECT min(day) FROM failures_by_day WHERE day > ?1";
+const NEXT_DAY_OF_USERS: &str = "SELECT min(day) FROM users_by_day WHERE day > ?1";
+const NEXT_DAY_ASKED: &str = "SELECT min(day) FROM asked_by_day WHERE day > ?1";
+
+// A row that may be there already is changed by ON CONFLICT, not by OR REPLACE: see `writing`.
+
+const ADD_TO_JAIL: &str =
+    "UPDATE jails SET total_failed = total_failed + ?2, total_banned = total_banned + ?3 WHERE id = ?1";
+
+const ADD_TO_HOUR: &str = "INSERT INTO failures_by_hour (hour, jail, failures, bans, again, addresses)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures, bans = bans + excluded.bans,
+        again = again + excluded.again, addresses = addresses + excluded.addresses";
+
+const ADD_TO_DAY: &str = "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures RETURNING failures";
+
+const UPDATE_DAY: &str = "UPDATE failures_by_day SET failures = failures + ?5
+    WHERE day = ?1 AND jail = ?2 AND address = ?3 AND length = ?4";
+
+const ADD_USER: &str = "INSERT INTO users_by_day VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures RETURNING failures";
+
+const UPDATE_USER: &str =
+    "UPDATE users_by_day SET failures = failures + ?4 WHERE day = ?1 AND jail = ?2 AND user = ?3";
+
+const BANNED_BEFORE: &str =
+    "SELECT 1 FROM bans WHERE address = ?1 AND length = ?2 AND since < ?3 AND jail = ?4 LIMIT 1";
+
+const ADD_WAIT: &str = "INSERT INTO waits_by_day VALUES (?1, ?2, ?3, 1)
+    ON CONFLICT DO UPDATE SET bans = bans + 1";
+
+const ADD_NETWORK: &str = "INSERT INTO networks_by_day VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures,
+        addresses = addresses + excluded.addresses";
+
+const ADD_ANSWERS: &str = "INSERT INTO answers_by_day VALUES (?1, ?2)
+    ON CONFLICT DO UPDATE SET answers = answers + excluded.answers";
+
+const ADD_ASKED: &str = "INSERT INTO asked_by_day VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT DO UPDATE SET answers = answers + excluded.answers";
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::jail::Origin;
+    use crate::store::{FailuresOf, Reader, Settings, Span, Work};
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// Noon of the tenth day.
+    const NOON: Timestamp = Timestamp::from_secs(10 * 86_400 + 43_200);
+
+    fn store() -> (TempDir, Store) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("banzone.db");
+        let settings = Settings { path, evidence_retention: DAY * 30, history_retention: DAY * 365 };
+        let store = Store::open(&settings, NOON).unwrap();
+        (folder, store)
+    }
+
+    fn reader(store: &Store) -> Reader {
+        Reader::open(store.path()).unwrap()
+    }
+
+    fn today() -> Span {
+        Span { from: NOON.start_of_day(), until: NOON.start_of_day() + DAY }
+    }
+
+    fn address(number: u32) -> Prefix {
+        Ipv4Addr::from_bits(0xc633_6400 + number).into()
+    }
+
+    /// Failures of the first addresses of 198.51.100.0 and on, so many of each as `failures` says.
+    fn work(addresses: u32, failures: impl Fn(u32) -> u32) -> Work {
+        let mut work = Work::default();
+        for number in 0..addresses {
+            let key = (Arc::from("sasl"), NOON.start_of_hour(), address(number));
+            work.effects.failures.insert(key, failures(number));
+        }
+        work
+    }
+
+    fn ban(first: Option<i64>, since: i64) -> Change {
+        let at = |second| NOON + Duration::from_secs(second);
+        Change::Banned(Ban {
+            prefix: address(1),
+            jail: "sasl".into(),
+            since: at(since as u64),
+            until: None,
+            first: first.map(|first| at(first as u64)),
+            origin: Origin::Log,
+            failures: 5,
+            count: 1,
+            evidence: Vec::new(),
+        })
+    }
+
+    fn unban(second: u64) -> Change {
+        let (jail, at) = ("sasl".into(), NOON + Duration::from_secs(second));
+        Change::Unbanned { prefix: address(1), jail, at, cause: crate::jail::EndCause::Expired }
+    }
+
+    fn changes(changes: Vec<Change>) -> Work {
+        let mut work = Work::default();
+        work.effects.changes = changes;
+        work
+    }
+
+    fn fold_all(store: &mut Store, now: Timestamp) {
+        while store.fold(now).unwrap() {}
+    }
+
+    fn addresses(store: &Store) -> Vec<FailuresOf> {
+        let mut found = Vec::new();
+        reader(store).failing_addresses(today(), Some("sasl"), |row| found.push(row)).unwrap();
+        found
+    }
+
+    fn sums(rows: &[FailuresOf]) -> (u64, u64) {
+        rows.iter().fold((0, 0), |sum, row| (sum.0 + row.addresses, sum.1 + row.failures))
+    }
+
+    fn networks(store: &Store) -> Vec<FailuresOf> {
+        let mut found = Vec::new();
+        reader(store).failing_networks(today(), None, |row| found.push(row)).unwrap();
+        found
+    }
+
+    #[test]
+    fn hours_tell_new_addresses_and_bans_that_come_again() {
+        let (_folder, mut store) = store();
+        store.commit(&[work(3, |_| 2), changes(vec![ban(Some(0), 20)])]).unwrap();
+        store.commit(&[work(4, |_| 1), changes(vec![unban(30)]), changes(vec![ban(None, 60)])]).unwrap();
+        let hours = reader(&store).hours(today(), None).unwrap();
+        let told: Vec<_> =
+            hours.iter().map(|hour| (hour.failures, hour.bans, hour.again, hour.addresses)).collect();
+        assert_eq!(told, [(10, 2, 1, 4)]);
+        assert_eq!(reader(&store).hours(today(), Some("ftp")).unwrap(), []);
+        // 20 seconds are more than 10, and no more than 60.
+        assert_eq!(reader(&store).waits(today(), None).unwrap(), [0, 0, 1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn there_is_no_more_room_than_there_is() {
+        let (_folder, mut store) = store();
+        store.room = Room { addresses: 3, users: 2 };
+        store.commit(&[work(5, |_| 1)]).unwrap();
+        store.commit(&[work(5, |_| 1)]).unwrap();
+        assert_eq!(sums(&addresses(&store)), (3, 6));
+        let hours = reader(&store).hours(today(), None).unwrap();
+        assert_eq!((hours[0].failures, hours[0].addresses), (10, 3), "sums have all of them");
+        for user in ["a", "b", "c", "a"] {
+            let mut work = Work::default();
+            work.effects.users = vec![("sasl".into(), NOON.start_of_day(), user.into(), 1)];
+            store.commit(&[work]).unwrap();
+        }
+        let mut users = Vec::new();
+        reader(&store)
+            .users(today(), None, |user, failures| users.push((user.to_owned(), failures)))
+            .unwrap();
+        assert_eq!(users, [("a".to_owned(), 2), ("b".to_owned(), 1)]);
+        fold_all(&mut store, NOON);
+        store.commit(&[work(5, |_| 1)]).unwrap();
+        assert_eq!(sums(&addresses(&store)), (5, 11), "there is new room");
+    }
+
+    #[test]
+    fn of_a_day_that_is_over_the_largest_are_left() {
+        let (_folder, mut store) = store();
+        let many = u32::try_from(RUNNING).unwrap() + 700;
+        store.commit(&[work(many, |number| 1 + u32::from(number < 3) * 100)]).unwrap();
+        fold_all(&mut store, NOON);
+        assert_eq!(addresses(&store).len(), RUNNING);
+        assert_eq!(sums(&networks(&store)), (700, 700));
+        fold_all(&mut store, NOON + LATE * 3);
+        let left = addresses(&store);
+        assert_eq!(left.len(), KEPT);
+        assert_eq!(left[..3].iter().map(|row| row.failures).collect::<Vec<_>>(), [101; 3]);
+        let networks = networks(&store);
+        assert!(networks.iter().all(|row| row.prefix.len() == NETWORK.0));
+        let (addresses, failures) = (sums(&left), sums(&networks));
+        assert_eq!(addresses.0 + failures.0, u64::from(many));
+        assert_eq!(addresses.1 + failures.1, u64::from(many) + 300);
+        assert_eq!(store.unfolded, BTreeSet::new());
+    }
+
+    #[test]
+    fn a_restart_cuts_down_what_was_not() {
+        let (folder, mut store) = store();
+        store.commit(&[work(400, |_| 1)]).unwrap();
+        store.asked(&[(address(1), 3), (address(2), 5)], 9, NOON).unwrap();
+        let settings = store.settings.clone();
+        drop(store);
+        let mut store = Store::open(&settings, NOON).unwrap();
+        fold_all(&mut store, NOON + LATE * 3);
+        assert_eq!(addresses(&store).len(), KEPT);
+        drop(folder);
+    }
+
+    #[test]
+    fn answers_add_up_by_day() {
+        let (_folder, mut store) = store();
+        store.asked(&[(address(1), 3), (address(2), 5)], 9, NOON).unwrap();
+        store.asked(&[(address(1), 3)], 3, NOON).unwrap();
+        store.asked(&[(address(1), 1)], 1, NOON + DAY).unwrap();
+        let mut asked = Vec::new();
+        reader(&store).asked(today(), |prefix, answers| asked.push((prefix, answers))).unwrap();
+        assert_eq!(asked, [(address(1), 6), (address(2), 5)]);
+        assert_eq!(reader(&store).answers(today()).unwrap(), [(today().from, 12)]);
+    }
+
+    #[test]
+    fn figures_go_when_their_time_is_up() {
+        let (_folder, mut store) = store();
+        let mut tried = work(300, |_| 1);
+        tried.effects.users = vec![("sasl".into(), NOON.start_of_day(), "bob".into(), 1)];
+        store.commit(&[tried, changes(vec![ban(Some(0), 20)])]).unwrap();
+        store.asked(&[(address(1), 3)], 3, NOON).unwrap();
+        let rows = |store: &Store| {
+            let count = |table: &str| -> u64 {
+                let sql = format!("SELECT count(*) FROM {table}");
+                store.connection().query_row(&sql, [], |row| row.get(0)).unwrap()
+            };
+            let by_day = ["users", "failures", "networks", "asked", "answers", "waits"];
+            by_day.map(|table| count(&format!("{table}_by_day")))
+        };
+        while store.retain(NOON + DAY * 29).unwrap() {}
+        assert_eq!(rows(&store), [1, 250, 1, 1, 1, 1]);
+        while store.retain(NOON + DAY * 31).unwrap() {}
+        assert_eq!(rows(&store), [0, 250, 1, 1, 1, 1]);
+        while store.retain(NOON + DAY * 402).unwrap() {}
+        assert_eq!(rows(&store), [0, 0, 0, 0, 1, 1]);
+        while store.retain(NOON + DAY * 3660).unwrap() {}
+        assert_eq!(rows(&store), [0; 6]);
+    }
+}
