@@ -18,8 +18,10 @@
 //! * [`zone`] answers a DNS query from a list: bytes in, bytes out.
 //! * [`dns`] carries queries and answers over UDP, TCP, TLS, HTTPS and QUIC.
 //!
+//! On the store stands [`access`]: who may do what.
+//!
 //! The vocabulary every stage may use is [`ip`] (prefixes and reversed names), [`clock`] (the only reader of the
-//! time) and [`sys`] (the only place for system calls). On top sit [`http`] (control API, health, metrics),
+//! time) and [`sys`] (the only place for system calls). On top sit [`http`] (API, health, metrics),
 //! [`config`] (the TOML files, turned into the settings of each stage), [`daemon`] (threads, signals, reload) and
 //! [`cli`] (one file per subcommand).
 
@@ -46,6 +48,9 @@ pub mod list;
 pub mod zone;
 
 pub mod dns;
+
+// The service, on the store.
+pub mod access;
 
 // On top.
 pub mod http;

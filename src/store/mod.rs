@@ -4,6 +4,7 @@
 //! from the lines: counters, rollups, bans. After a kill at any instant every line has been counted once. [`Reader`]
 //! looks things up beside it, for people. DNS never comes here.
 
+mod access;
 mod error;
 mod fail2ban;
 mod figures;
@@ -14,10 +15,12 @@ mod rollup;
 mod row;
 mod schema;
 mod settings;
+mod transaction;
 mod writer;
 mod writing;
 
 pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
+pub use access::TokenRow;
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};
 pub use figures::{FailuresOf, HourOfJail, Span};
@@ -25,6 +28,7 @@ pub use kept::Kept;
 pub use reader::{BanQuery, PastBan, Reader};
 pub use rollup::{NETWORK, WAITS};
 pub use settings::Settings;
+pub use transaction::Transaction;
 pub use writer::{Store, Work};
 
 /// A change that is durable.

@@ -67,6 +67,11 @@ impl Reader {
         &self.path
     }
 
+    /// What `read` finds.
+    pub(super) fn run<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        read(&self.connection).map_err(|error| Error::new(&self.path, error))
+    }
+
     /// Reads the whole file and refuses it if anything in it does not fit together.
     pub fn check_integrity(&self) -> Result<(), Error> {
         writer::check_integrity(&self.connection, &self.path)

@@ -22,6 +22,9 @@ const HOURS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long the numbered changes are kept, for whoever follows them.
 const CHANGES: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// How long a token that has ended is shown.
+const ENDED_TOKENS: Duration = Duration::from_secs(90 * 24 * 3600);
+
 impl Store {
     /// Deletes some rows whose time is up and gives freed pages back. Tells whether there is more to do.
     pub fn retain(&mut self, now: Timestamp) -> Result<bool, Error> {
@@ -46,6 +49,7 @@ impl Store {
         more |= drop_old(connection, &HOUR_ROWS, now - HOURS)?;
         more |= drop_old(connection, &WAIT_ROWS, now - HOURS)?;
         more |= drop_old(connection, &ANSWER_ROWS, now - HOURS)?;
+        more |= drop_old(connection, &TOKENS, now - ENDED_TOKENS)?;
         give_back_pages(connection)?;
         Ok(more)
     }
@@ -129,6 +133,11 @@ const WAIT_ROWS: Aging = Aging {
 const ANSWER_ROWS: Aging = Aging {
     old: "SELECT day FROM answers_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
     delete: "DELETE FROM answers_by_day WHERE day = ?1",
+};
+
+const TOKENS: Aging = Aging {
+    old: "SELECT id FROM tokens WHERE until IS NOT NULL AND until < ?1 ORDER BY until LIMIT ?2",
+    delete: "DELETE FROM tokens WHERE id = ?1",
 };
 
 /// Deletes the oldest rows; whether there may be more.

@@ -177,6 +177,21 @@ CREATE TABLE asked_by_day (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX asked_by_address ON asked_by_day (address, length, day);
 ",
+    "
+-- What programs show to be let in, of which only the hash is kept; `granted` is JSON.
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    granted TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    -- The end, in the past for a token that was revoked.
+    until INTEGER,
+    used INTEGER
+) STRICT;
+CREATE INDEX tokens_by_name ON tokens (name, created);
+CREATE INDEX tokens_by_end ON tokens (until) WHERE until IS NOT NULL;
+",
 ];
 
 /// The version of the tables that this program writes.

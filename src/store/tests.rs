@@ -490,3 +490,51 @@ fn what_another_program_knew_of_an_offender_stays_known() {
         store.kept().unwrap().offenders.iter().map(|(.., offender)| offender.count).collect();
     assert_eq!(counts, [5, 2]);
 }
+
+#[test]
+fn what_is_written_beside_is_all_there_or_not_at_all() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let token = |id: &str| TokenRow {
+        id: id.to_owned(),
+        name: "ci".to_owned(),
+        hash: [7; 32],
+        granted: "{}".to_owned(),
+        created: at(1),
+        until: None,
+        used: None,
+    };
+    let count = |store: &mut Store| store.write(|transaction| transaction.count_tokens()).unwrap();
+    let twice = store.write(|transaction| {
+        transaction.insert_token(&token("a"))?;
+        transaction.insert_token(&token("a"))
+    });
+    assert!(matches!(twice, Err(Error::Sqlite { .. })), "{twice:?}");
+    assert_eq!(count(&mut store), 0);
+    store.write(|transaction| transaction.insert_token(&token("b"))).unwrap();
+    drop(store);
+    assert_eq!(count(&mut open(&settings)), 1);
+    assert_eq!(Reader::open(&settings.path).unwrap().token("b").unwrap(), Some(token("b")));
+}
+
+#[test]
+fn tokens_that_ended_long_ago_go() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    for (id, until) in [("never", None), ("late", Some(at(1_000))), ("early", Some(at(0)))] {
+        let row = TokenRow {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            hash: [7; 32],
+            granted: "{}".to_owned(),
+            created: at(0),
+            until,
+            used: None,
+        };
+        store.write(|transaction| transaction.insert_token(&row)).unwrap();
+    }
+    store.retain(at(1_000) + DAY * 90).unwrap();
+    let left = Reader::open(store.path()).unwrap().tokens(10).unwrap();
+    assert_eq!(left.iter().map(|token| &*token.id).collect::<Vec<_>>(), ["late", "never"]);
+}

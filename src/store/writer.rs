@@ -133,6 +133,10 @@ impl Store {
         &self.connection
     }
 
+    pub(super) fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// Where the database is.
     pub fn path(&self) -> &Path {
         &self.settings.path

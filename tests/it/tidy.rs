@@ -17,23 +17,35 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("list", &["store", "dataset", "ip", "clock"]),
     ("zone", &["list", "dataset", "ip", "clock"]),
     ("dns", &["zone", "list", "ip", "clock", "sys"]),
-    ("http", &["source", "filter", "jail", "store", "list", "zone", "dns", "ip", "clock", "sys"]),
+    ("access", &["store", "ip", "clock"]),
+    ("hub", &["jail", "store", "ip", "clock"]),
+    ("report", &["store", "list", "ip", "clock"]),
+    (
+        "http",
+        &[
+            "access", "hub", "report", "source", "filter", "jail", "store", "list", "zone", "dns", "ip",
+            "clock", "sys",
+        ],
+    ),
     (
         "config",
-        &["source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "http", "ip", "clock"],
+        &[
+            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "access", "hub", "report",
+            "http", "ip", "clock",
+        ],
     ),
     (
         "daemon",
         &[
-            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "http", "config", "ip",
-            "clock", "sys",
+            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "access", "hub", "report",
+            "http", "config", "ip", "clock", "sys",
         ],
     ),
     (
         "cli",
         &[
-            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "http", "config",
-            "daemon", "ip", "clock", "sys",
+            "source", "filter", "jail", "store", "dataset", "list", "zone", "dns", "access", "hub", "report",
+            "http", "config", "daemon", "ip", "clock", "sys",
         ],
     ),
     ("main", &["cli"]),
