@@ -23,6 +23,7 @@ mod serve;
 mod status;
 mod table;
 mod test_filter;
+mod token;
 mod top;
 mod unban;
 
@@ -77,6 +78,7 @@ commands! {
     Ban => ban,
     Unban => unban,
     Allow => allow,
+    Token => token,
     Reload => reload,
     Import => import,
     Fail2banClient => fail2ban_client,

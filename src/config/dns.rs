@@ -7,11 +7,12 @@ use std::thread;
 use std::time::Duration;
 
 use super::admission::Guard;
+use super::certificate::CertificateFiles;
 use super::document::{Raw, Section, Value};
-use super::error::{At, Error, Place, Report};
+use super::error::{At, Place, Report};
 use super::file::{keys, narrow};
 use super::load::resolve_absolute;
-use crate::dns::{Certificate, CertificateFile, Limits, QueryLogSettings, Seeing, Settings, Tls};
+use crate::dns::{Limits, QueryLogSettings, Seeing, Settings, Tls};
 
 const PORT: u16 = 53;
 
@@ -122,39 +123,10 @@ fn url_path(section: &Section<'_>, path: String) -> Option<String> {
         .error(format!("`{path}` is not the path of a URL: write one such as \"/dns-query\""))
 }
 
-/// Where the certificate of the encrypted transports is, and where that is written.
-#[derive(Clone, Debug)]
-pub struct CertificateFiles {
-    certificate: At<PathBuf>,
-    key: At<PathBuf>,
-}
-
-impl CertificateFiles {
-    /// Reads both files, as the user that the process is. Blocks.
-    pub fn read(&self) -> Result<Certificate, Error> {
-        Certificate::read(&self.certificate.value, &self.key.value).map_err(|error| {
-            let (key, at) = match error.file {
-                CertificateFile::Certificate => ("certificate", &self.certificate),
-                CertificateFile::Key => ("key", &self.key),
-            };
-            Error { place: at.place.clone(), message: format!("dns.tls.{key}: {error}") }
-        })
-    }
-
-    /// The file of the certificate.
-    pub fn certificate(&self) -> &Path {
-        &self.certificate.value
-    }
-}
-
 /// The files that `[dns.tls]` names.
 pub(super) fn certificate_files(written: &Dns) -> Option<CertificateFiles> {
     let tls = written.tls.as_ref()?;
-    let path = |written: &At<PathBuf>| At {
-        value: resolve_absolute(&written.place.file, &written.value),
-        place: written.place.clone(),
-    };
-    Some(CertificateFiles { certificate: path(tls.certificate.as_ref()?), key: path(tls.key.as_ref()?) })
+    CertificateFiles::of("dns.tls", tls.certificate.as_ref(), tls.key.as_ref())
 }
 
 /// The settings of the servers, as `file` has them, none of whose addresses is that of HTTP.

@@ -1,6 +1,6 @@
 //! What the user typed: every key of the files, not yet weighed against defaults and other files.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::admission::Askers;
 use super::dns::Dns;
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
+use super::http::Http;
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula, MANUAL, MOST_ANSWERS};
@@ -53,7 +54,7 @@ pub mod keys {
     /// `[dns.tls]`
     pub const TLS: &[&str] = &["certificate", "key", "dot", "doh", "doh_path", "doq"];
     /// `[http]`
-    pub const HTTP: &[&str] = &["listen"];
+    pub const HTTP: &[&str] = &["listen", "certificate", "key", "proxies"];
     /// `[control]`
     pub const CONTROL: &[&str] = &["socket"];
     /// `[daemon]`
@@ -168,8 +169,7 @@ pub(super) struct Main {
     pub filters: Vec<At<String>>,
     pub store: Store,
     pub dns: Dns,
-    pub http_listen: Option<At<SocketAddr>>,
-    pub control_socket: Option<At<PathBuf>>,
+    pub http: Http,
     pub user: Option<At<String>>,
     pub log: Log,
     pub fail2ban: Option<At<PathBuf>>,
@@ -186,8 +186,7 @@ impl Main {
             filters: section.get("filters").unwrap_or_default(),
             store: Store::read(&section.section("store", keys::STORE)),
             dns: Dns::read(&section.section("dns", keys::DNS)),
-            http_listen: section.section("http", keys::HTTP).get("listen"),
-            control_socket: section.section("control", keys::CONTROL).get("socket"),
+            http: Http::read(section),
             user: section.section("daemon", keys::DAEMON).get("user"),
             log: Log::read(&section.section("log", keys::LOG)),
             fail2ban: section.section("fail2ban", keys::FAIL2BAN).get("dir"),

@@ -12,11 +12,9 @@ use super::filter::Filters;
 use super::{Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, zone};
 use crate::dns::Seeing;
 use crate::jail::MANUAL;
-use crate::{http, store};
+use crate::store;
 
 const DEFAULT_DATABASE: &str = "/var/lib/banzone/banzone.db";
-/// What fits into `sockaddr_un` on Linux besides the closing zero (unix(7)).
-const LONGEST_SOCKET: usize = 107;
 /// Long enough to answer a complaint, short enough for a promise about personal data.
 const EVIDENCE_RETENTION: Duration = Duration::from_secs(90 * 86_400);
 /// Long enough to see who comes back every year.
@@ -49,7 +47,7 @@ pub fn glance(path: &Path) -> Result<Glance, Errors> {
     let (report, ignored) = (Report::default(), Report::default());
     let glance = Document::open(path, None, &report).map(|document| {
         let main = document.read(keys::MAIN, &ignored, file::Main::read);
-        Glance { filters: filters(&main), socket: http_settings(path, &main).control }
+        Glance { filters: filters(&main), socket: main.http.settings(path).control }
     });
     report.finish(glance)
 }
@@ -97,7 +95,8 @@ impl<'a> Loader<'a> {
         let names = jails.iter().map(|jail| &jail.name).chain(&fail2ban.names);
         let names = names.map(|name| name.value.as_str()).collect();
         zone::check_jails(&zones, &names, self.report);
-        let http = self.http(path, &main);
+        let http = main.http.settings(path);
+        main.http.check(&http, self.report);
         let store = store_settings(path, &main.store);
         let resolver = jail::Resolver { defaults: &main.defaults, filters: &filters, report: self.report };
         let own = jails.iter().filter_map(|jail| resolver.settings(jail));
@@ -112,11 +111,12 @@ impl<'a> Loader<'a> {
             spool: spool(path, &main.store),
             store,
             certificate: dns::certificate_files(&main.dns),
-            dns: dns::settings(path, &main.dns, main.http_listen.as_ref(), self.report),
+            dns: dns::settings(path, &main.dns, main.http.listen.as_ref(), self.report),
             seeing,
             server: main.dns.guard.server(),
             rate_limit: main.dns.guard.rate_limit.clone(),
             http,
+            http_certificate: main.http.certificate_files(),
             daemon: Daemon { user: main.user.map(|user| user.value) },
             log: Log {
                 level: main.log.level.unwrap_or_default(),
@@ -129,19 +129,6 @@ impl<'a> Loader<'a> {
             notices: fail2ban.notices,
             places,
         })
-    }
-
-    fn http(&self, path: &Path, main: &file::Main) -> http::Settings {
-        let settings = http_settings(path, main);
-        let length = settings.control.as_os_str().len();
-        if let Some(At { place, .. }) = main.control_socket.as_ref().filter(|_| length > LONGEST_SOCKET) {
-            let message = format!(
-                "control.socket: `{}` has {length} bytes, and the path of a socket at most {LONGEST_SOCKET}",
-                settings.control.display()
-            );
-            self.report.add(place, message);
-        }
-        settings
     }
 
     /// Lines of text would be the end of the database.
@@ -268,13 +255,4 @@ fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
 fn spool(file: &Path, written: &file::Store) -> PathBuf {
     let beside = || store_settings(file, written).path.with_file_name("spool");
     written.spool.as_deref().map_or_else(beside, |spool| resolve_absolute(file, spool))
-}
-
-fn http_settings(file: &Path, written: &file::Main) -> http::Settings {
-    let socket =
-        written.control_socket.as_ref().map_or_else(|| Path::new(DEFAULT_SOCKET), |socket| &socket.value);
-    http::Settings {
-        listen: written.http_listen.as_ref().map(|listen| listen.value),
-        control: resolve_absolute(file, socket),
-    }
 }

@@ -5,6 +5,7 @@
 //! loads can be run.
 
 mod admission;
+mod certificate;
 mod dataset;
 mod dns;
 mod document;
@@ -14,6 +15,7 @@ mod error;
 pub mod fail2ban;
 mod file;
 mod filter;
+mod http;
 mod jail;
 mod load;
 mod shipped;
@@ -22,7 +24,7 @@ mod zone;
 
 use std::path::PathBuf;
 
-pub use dns::CertificateFiles;
+pub use certificate::CertificateFiles;
 pub use error::{At, Error, Errors, Place};
 pub use file::keys;
 pub use filter::Filters;
@@ -54,10 +56,12 @@ pub struct Config {
     pub server: crate::zone::Server,
     /// How many replies a network gets.
     pub rate_limit: Option<crate::dns::RateLimit>,
-    /// The certificate of their encrypted transports. It is read apart, by the user that the daemon becomes.
+    /// The certificate of their encrypted transports.
     pub certificate: Option<CertificateFiles>,
     /// For the HTTP server.
     pub http: crate::http::Settings,
+    /// Its certificate.
+    pub http_certificate: Option<CertificateFiles>,
     /// For the process itself.
     pub daemon: Daemon,
     /// For its messages.

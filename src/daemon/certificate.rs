@@ -1,4 +1,4 @@
-//! Keeps the certificate of the encrypted transports up to date: its files are read when the daemon starts, when it is
+//! Keeps the certificates of DNS and of HTTP up to date: its files are read when the daemon starts, when it is
 //! told to reload, and now and then, as they are renewed without anybody telling. What cannot be read leaves the last
 //! good certificate in service.
 
@@ -9,7 +9,7 @@ use tracing::{info, warn};
 
 use super::steering::lock;
 use crate::clock::Timestamp;
-use crate::config::{CertificateFiles, Errors};
+use crate::config::{CertificateFiles, Config, Errors};
 use crate::dns::{Certificate, Certificates};
 
 /// How often the files are looked at: a certificate is renewed days before its end.
@@ -19,8 +19,59 @@ pub(super) const LOOK: Duration = Duration::from_secs(60);
 /// two days before for those of six.
 const SOON: Duration = Duration::from_secs(36 * 3600);
 
+/// Those that are in service.
+pub(super) struct Renewals {
+    /// For the encrypted transports of DNS.
+    pub(super) dns: Renewal,
+    /// For the API.
+    pub(super) http: Renewal,
+}
+
+/// Those that a configuration names, where it names them.
+pub(super) struct Read {
+    dns: Option<Certificate>,
+    http: Option<Certificate>,
+}
+
+impl Read {
+    /// Blocks.
+    pub(super) fn all(config: &Config) -> Result<Self, Errors> {
+        Ok(Self { dns: read(config.certificate.as_ref())?, http: read(config.http_certificate.as_ref())? })
+    }
+}
+
+impl Renewals {
+    /// Puts those of `config` in service for the first time.
+    pub(super) fn start(dns: Arc<Certificates>, config: &Config, now: Timestamp) -> Result<Self, Errors> {
+        let read = Read::all(config)?;
+        let renewals =
+            Self { dns: Renewal::new("[dns.tls]", dns), http: Renewal::new("[http]", Arc::default()) };
+        renewals.put_in_force(config, read, now);
+        Ok(renewals)
+    }
+
+    /// Puts those of `config`, which were `read`, in service.
+    pub(super) fn put_in_force(&self, config: &Config, read: Read, now: Timestamp) {
+        self.dns.put_in_force(config.certificate.clone(), read.dns, now);
+        self.http.put_in_force(config.http_certificate.clone(), read.http, now);
+    }
+
+    /// Reads all files again, and puts in service what has changed. Blocks.
+    pub(super) fn look(&self, now: Timestamp) {
+        self.dns.look(now);
+        self.http.look(now);
+    }
+
+    /// What a person should look at, one line each.
+    pub(super) fn problems(&self, now: Timestamp) -> Vec<String> {
+        [&self.dns, &self.http].into_iter().flat_map(|renewal| renewal.problems(now)).collect()
+    }
+}
+
 /// The certificate in service and where it comes from.
 pub(super) struct Renewal {
+    /// The section of the configuration that names the files.
+    section: &'static str,
     certificates: Arc<Certificates>,
     /// Locked while they are read: what is older must not come in service behind what is newer.
     files: Mutex<Option<CertificateFiles>>,
@@ -29,20 +80,17 @@ pub(super) struct Renewal {
 }
 
 impl Renewal {
-    /// Puts the certificate of `files` in service for the first time.
-    pub(super) fn start(
-        certificates: Arc<Certificates>,
-        files: Option<CertificateFiles>,
-        now: Timestamp,
-    ) -> Result<Self, Errors> {
-        let renewal = Self { certificates, files: Mutex::default(), trouble: Mutex::default() };
-        let certificate = read(files.as_ref())?;
-        renewal.put_in_force(files, certificate, now);
-        Ok(renewal)
+    fn new(section: &'static str, certificates: Arc<Certificates>) -> Self {
+        Self { section, certificates, files: Mutex::default(), trouble: Mutex::default() }
+    }
+
+    /// What is in service.
+    pub(super) fn certificates(&self) -> &Arc<Certificates> {
+        &self.certificates
     }
 
     /// Puts `certificate`, which was read from `files`, in service.
-    pub(super) fn put_in_force(
+    fn put_in_force(
         &self,
         files: Option<CertificateFiles>,
         certificate: Option<Certificate>,
@@ -58,7 +106,7 @@ impl Renewal {
     }
 
     /// Reads the files again, and puts in service what has changed. Blocks.
-    pub(super) fn look(&self, now: Timestamp) {
+    fn look(&self, now: Timestamp) {
         let files = lock(&self.files);
         let Some(files) = files.as_ref() else { return };
         match files.read() {
@@ -97,19 +145,18 @@ impl Renewal {
         self.certificates.get().map(|certificate| certificate.until())
     }
 
-    /// What a person should look at, one line each.
-    pub(super) fn problems(&self, now: Timestamp) -> Vec<String> {
+    fn problems(&self, now: Timestamp) -> Vec<String> {
         let invalid = self.certificates.get().and_then(|certificate| certificate.problem(now));
         let ending = self.until().filter(|until| *until < now + SOON);
         let ending = ending.map(|until| format!("holds until {until}: renew it"));
         let of_certificate =
-            invalid.or(ending).map(|problem| format!("the certificate in service {problem}"));
+            invalid.or(ending).map(|problem| format!("the certificate of {} {problem}", self.section));
         lock(&self.trouble).clone().into_iter().chain(of_certificate).collect()
     }
 }
 
 /// The certificate of `files`, if there are any. Blocks.
-pub(super) fn read(files: Option<&CertificateFiles>) -> Result<Option<Certificate>, Errors> {
+fn read(files: Option<&CertificateFiles>) -> Result<Option<Certificate>, Errors> {
     Ok(files.map(CertificateFiles::read).transpose()?)
 }
 
@@ -135,7 +182,10 @@ mod tests {
         let config = folder.join("banzone.toml");
         fs::write(&config, "[dns.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\ndot = '127.0.0.1:0'").unwrap();
         let files = config::load(&config).unwrap().certificate;
-        Renewal::start(Arc::default(), files, NOW).unwrap()
+        let renewal = Renewal::new("[dns.tls]", Arc::default());
+        let certificate = read(files.as_ref()).unwrap();
+        renewal.put_in_force(files, certificate, NOW);
+        renewal
     }
 
     #[test]

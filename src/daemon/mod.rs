@@ -46,13 +46,13 @@ use crate::source::{self, Position};
 use crate::store::Store;
 use crate::sys::{addresses, control, limits, notify, privileges};
 
-use certificate::Renewal;
+use certificate::Renewals;
 use costly::Costly;
 use data_files::Data;
 use outside::Outside;
 use pipeline::{Pipeline, jails_by_source};
 use sources::{Running, Sources};
-use steering::Steering;
+use steering::{Steering, lock};
 use writer::Writer;
 
 /// How often the daemon looks whether all of its threads are alive.
@@ -74,7 +74,7 @@ pub struct Reached {
     pub dns: Vec<SocketAddr>,
     /// DNS over TLS, HTTPS and QUIC.
     pub encrypted: Vec<(dns::Transport, SocketAddr)>,
-    /// Health and metrics.
+    /// Health, metrics and the API.
     pub http: Option<SocketAddr>,
     /// The control socket.
     pub control: PathBuf,
@@ -168,7 +168,7 @@ impl Daemon {
     /// Starts everything in the order of the flow turned round: whoever is written to runs before whoever writes.
     fn start(path: &Path, config: Config, sockets: dns::Sockets, runtime: &Runtime) -> Result<Self> {
         let clock = Clock::System;
-        let certificate = Renewal::start(sockets.certificates(), config.certificate.clone(), clock.now())?;
+        let certificates = Renewals::start(sockets.certificates(), &config, clock.now())?;
         let Loaded { jails, readers, positions, data, writer } = Loaded::load(&config, &clock)?;
         let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
         let stopping = Arc::clone(&writer.stopping);
@@ -202,7 +202,7 @@ impl Daemon {
             outside,
             service,
             trouble,
-            certificate,
+            certificates,
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),
@@ -307,7 +307,7 @@ impl Daemon {
 
 fn look_at_certificate(steering: &Arc<Steering>) -> impl FnOnce() + use<> {
     let steering = Arc::clone(steering);
-    move || steering.certificate.look(steering.clock.now())
+    move || steering.certificates.look(steering.clock.now())
 }
 
 /// Tells the service manager that all is well, if DNS answers a query as strangers ask it; otherwise stays silent, and is
@@ -363,7 +363,12 @@ fn serve_http(
     ));
     if let Some(listener) = http {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        servers.push(report("HTTP", http::serve_health(listener, daemon, until(stopped.clone()))));
+        let settings = lock(&steering.running).http.clone();
+        let certificates = Arc::clone(steering.certificates.http.certificates());
+        let stop = until(stopped.clone());
+        servers.push(report("HTTP", async move {
+            http::serve_tcp(listener, &settings, &certificates, daemon, stop).await
+        }));
     }
     Ok(servers)
 }

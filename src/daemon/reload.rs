@@ -14,7 +14,6 @@ use super::steering::{Steering, lock, send_when_free};
 use super::{own_addresses, surroundings, writer};
 use crate::clock::Timestamp;
 use crate::config::{self, Config};
-use crate::dns::Certificate;
 use crate::http::ReloadFailed;
 use crate::jail::{Readers, never_listed};
 use crate::source;
@@ -56,7 +55,7 @@ fn reopen_query_log(daemon: &Steering) {
 /// A configuration that can be put in force.
 struct Prepared {
     config: Config,
-    certificate: Option<Certificate>,
+    certificates: certificate::Read,
     data: Data,
     jails: pipeline::Reconfiguration,
     lists: writer::Reconfiguration,
@@ -72,7 +71,7 @@ impl Prepared {
     ) -> Result<Self, Vec<String>> {
         let lines = |errors: config::Errors| errors.0.iter().map(ToString::to_string).collect::<Vec<_>>();
         let config = config::load(path).map_err(lines)?;
-        let certificate = certificate::read(config.certificate.as_ref()).map_err(lines)?;
+        let certificates = certificate::Read::all(&config).map_err(lines)?;
         let own = own_addresses();
         let one = |failed: &dyn std::fmt::Display| vec![failed.to_string()];
         let data = Data::load(data_files::sets(&config), served, now);
@@ -96,12 +95,12 @@ impl Prepared {
         };
         // Last, as it makes the file.
         surroundings::try_query_log(&config).map_err(|failed| one(&failed))?;
-        Ok(Self { config, certificate, data, jails, lists })
+        Ok(Self { config, certificates, data, jails, lists })
     }
 
     /// What can be refused comes first, before anything has changed.
     async fn put_in_force(self, daemon: &Steering) -> Result<Vec<String>, ReloadFailed> {
-        let Self { mut config, certificate, data, jails, lists } = self;
+        let Self { mut config, certificates, data, jails, lists } = self;
         republish(daemon, lists).await.map_err(|failed| ReloadFailed::Refused(vec![failed]))?;
         for notice in &config.notices {
             info!("{notice}");
@@ -113,7 +112,7 @@ impl Prepared {
             config.seeing = lock(&daemon.running).seeing.clone();
             failed.push(error.to_string());
         }
-        daemon.certificate.put_in_force(config.certificate.clone(), certificate, daemon.clock.now());
+        daemon.certificates.put_in_force(&config, certificates, daemon.clock.now());
         daemon.service.set_rate_limit(config.rate_limit.clone());
         *lock(&daemon.data) = data;
         stop_sources(daemon, &config).await;
@@ -204,7 +203,10 @@ fn what_stays(before: &Config, after: &Config) -> Vec<String> {
             "[dns] listen, threads, nap_microseconds, limits or addresses in [dns.tls]",
             before.dns != after.dns,
         ),
-        ("[http] listen or [control] socket", before.http != after.http),
+        (
+            "[http] listen, proxies, or whether there is a certificate, or [control] socket",
+            before.http != after.http,
+        ),
         ("[store] path or spool", (&before.store.path, &before.spool) != (&after.store.path, &after.spool)),
         ("[daemon] user", before.daemon != after.daemon),
         ("[log]", before.log != after.log),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
-use super::certificate::Renewal;
+use super::certificate::Renewals;
 use super::data_files::{self, Data, Shrinking};
 use super::outside::Outside;
 use super::pipeline::Input;
@@ -18,7 +18,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
 use crate::http::api::DaemonSettings;
-use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView};
+use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Write};
 use crate::jail::Order;
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
@@ -40,7 +40,7 @@ pub(super) struct Steering {
     pub(super) outside: Arc<Outside>,
     pub(super) service: Arc<dns::Service>,
     pub(super) trouble: Arc<Trouble>,
-    pub(super) certificate: Renewal,
+    pub(super) certificates: Renewals,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
     /// The data sets of the zones in service.
@@ -63,13 +63,12 @@ impl Steering {
 
     /// Waits for `answer`, but not longer than anybody wants to.
     async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let trouble = self.trouble.get();
-                Err(Failed::Pending(trouble.unwrap_or_else(|| "it has much to write".to_owned())))
-            }
-        }
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        answer.unwrap_or_else(|_| Err(Failed::Pending(self.why_so_long())))
+    }
+
+    fn why_so_long(&self) -> String {
+        self.trouble.get().unwrap_or_else(|| "it has much to write".to_owned())
     }
 
     /// Lets the sources end, and closes the channels behind them.
@@ -105,8 +104,8 @@ impl Steering {
         let views = data_files::views(&lock(&self.data), self.clock.now());
         let of_sets =
             views.into_iter().filter_map(|view| Some(format!("zone {}: {}", view.zone, view.problem?)));
-        let of_certificate = self.certificate.problems(self.clock.now());
-        lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificate).collect()
+        let of_certificates = self.certificates.problems(self.clock.now());
+        lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificates).collect()
     }
 
     /// Where the control socket is.
@@ -137,6 +136,17 @@ impl Control for Arc<Steering> {
 
     async fn look(&self, look: Look) -> Result<(), Failed> {
         self.send(Input::Look(look)).await
+    }
+
+    async fn write(&self, write: Write) -> Result<(), Failed> {
+        let writer = lock(&self.writer).clone().ok_or(Failed::Stopping)?;
+        let (done, written) = oneshot::channel();
+        let write = async {
+            send_when_free(writer, writer::Input::Write(write, done)).await?;
+            written.await.map_err(|_| Failed::Stopping)
+        };
+        let written = tokio::time::timeout(PATIENCE, write).await;
+        written.unwrap_or_else(|_| Err(Failed::Busy(self.why_so_long())))
     }
 
     async fn reload(&self) -> Result<Vec<String>, ReloadFailed> {
@@ -170,7 +180,7 @@ impl Control for Arc<Steering> {
     }
 
     fn certificate_until(&self) -> Option<Timestamp> {
-        self.certificate.until()
+        self.certificates.dns.until()
     }
 
     fn database(&self) -> PathBuf {

@@ -12,6 +12,7 @@ use tracing::{debug, error, info};
 use super::pipeline::Answer;
 use crate::clock::{Clock, Timestamp};
 use crate::dns;
+use crate::http::Write;
 use crate::ip::PrefixSet;
 use crate::jail::{BanTable, Change, EndCause, Origin};
 use crate::list::Publisher;
@@ -38,6 +39,8 @@ pub(super) type Reply = (Answer, usize);
 pub(super) enum Input {
     /// Commit and publish this, and confirm it.
     Commit(Box<Commission>, Option<Reply>, Vec<Receipt>),
+    /// Write something else, in a transaction of its own; skipped if nobody waits for it any more.
+    Write(Write, oneshot::Sender<()>),
     /// Go on with another configuration; the answer comes once its zones are in service.
     Reconfigure(Box<Reconfiguration>, oneshot::Sender<Result<(), Error>>),
 }
@@ -125,6 +128,15 @@ impl Writer {
                     latest = bans.or(latest);
                     receipts.extend(done);
                     replies.extend(reply);
+                }
+                Input::Write(write, done) => {
+                    // In the order in which they came.
+                    self.commit(&works, latest.take(), std::mem::take(&mut replies))?;
+                    works.clear();
+                    if !done.is_closed() {
+                        write(&mut self.store);
+                        let _ = done.send(());
+                    }
                 }
                 Input::Reconfigure(new, done) => {
                     self.commit(&works, latest.take(), std::mem::take(&mut replies))?;

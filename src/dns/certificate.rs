@@ -102,7 +102,7 @@ impl ResolvesServerCert for Certificates {
 }
 
 /// TLS 1.2 and 1.3 with what is in `certificates`, for clients that mean `protocol` (ALPN, RFC 7301).
-pub(super) fn tls(certificates: &Arc<Certificates>, protocol: &[u8]) -> ServerConfig {
+pub fn tls(certificates: &Arc<Certificates>, protocol: &[u8]) -> ServerConfig {
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider()))
         .with_safe_default_protocol_versions()
         .expect("ring has the ciphers of TLS 1.2 and 1.3")

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use crate::sys::udp::UdpSocket;
 
 pub use crate::zone::{Peer, Transport};
-pub use certificate::{Certificate, CertificateError, CertificateFile, Certificates};
+pub use certificate::{Certificate, CertificateError, CertificateFile, Certificates, tls};
 pub use counters::{Dropped, Drops, ReplyCount};
 pub use limits::RateLimit;
 pub use probe::probe;

@@ -18,12 +18,17 @@
 //! | `POST /api/v1/takeover` | [`KnownBans`] | [`TakenOver`] |
 //! | `GET /api/v1/settings` | | [`DaemonSettings`] |
 //! | `POST /api/v1/reload` | | [`Reloaded`], or 422 [`NotReloaded`] |
+//! | `GET /api/v1/tokens` | | [`Tokens`] |
+//! | `POST /api/v1/tokens` | [`NewToken`] | [`TokenMade`] |
+//! | `DELETE /api/v1/tokens/{token}` | | [`Ended`] |
+//! | `POST /api/v1/tokens/{token}/rotate` | [`Rotation`] | [`TokenMade`] |
 //!
 //! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
 
 mod dns;
 mod jails;
 mod takeover;
+mod tokens;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -38,6 +43,7 @@ pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
+pub use tokens::{NewToken, Rotation, Token, TokenMade, Tokens};
 
 /// What every path begins with.
 pub const BASE: &str = "/api/v1";

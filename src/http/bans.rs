@@ -13,6 +13,7 @@ use super::api::{
     NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
 };
 use super::problem::Refused;
+use super::routes::{own_jail, own_jail_if_any};
 use super::{By, Control, Daemon, OutsideView, SourceView};
 use crate::ip::Prefix;
 use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
@@ -26,11 +27,13 @@ type Answer<T> = Result<Json<T>, Refused>;
 const LONGEST: u64 = 100 * 31_557_600;
 
 /// `GET /api/v1/status`
-pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
+pub(super) async fn status(State(daemon): Daemon, Extension(by): By) -> Answer<Status> {
     let seen = daemon.see_all(|jails, readers| {
-        (jails.names().map(|name| name.to_string()).collect(), readers.exhausted())
+        (jails.names().map(|name| name.to_string()).collect::<Vec<_>>(), readers.exhausted())
     });
-    let (jails, exhausted) = seen.await?;
+    let (mut jails, mut exhausted) = seen.await?;
+    jails.retain(|jail| by.grant().has_jail(jail));
+    exhausted.retain(|exhausted| by.grant().has_jail(&exhausted.jail));
     let zones = daemon.dns().zones();
     let zone = |(index, zone): (usize, &crate::zone::Zone)| {
         let list = &zones.lists().latest(index).list;
@@ -40,7 +43,13 @@ pub(super) async fn status(State(daemon): Daemon) -> Answer<Status> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: daemon.started(),
         jails,
-        zones: zones.zones().iter().enumerate().map(zone).collect(),
+        zones: zones
+            .zones()
+            .iter()
+            .enumerate()
+            .map(zone)
+            .filter(|zone| by.grant().has_zone(&zone.origin))
+            .collect(),
         outside: daemon.outside().iter().map(outside).collect(),
         patterns_stopped: exhausted.iter().map(stopped).collect(),
     }))
@@ -109,9 +118,11 @@ pub(super) fn unknown_jail(name: &str) -> Refused {
 /// `GET /api/v1/bans`
 pub(super) async fn list(
     State(daemon): Daemon,
+    Extension(by): By,
     query: Result<Query<BansQuery>, QueryRejection>,
 ) -> Answer<Bans> {
     let Query(BansQuery { jail, history, limit }) = query?;
+    own_jail_if_any(&by, jail.as_deref())?;
     let query = BanQuery { jail: jail.map(Arc::from), history, limit };
     let found = daemon.read(move |reader| reader.bans(&query)).await?;
     Ok(Json(Bans { bans: found.into_iter().map(|past| seen(&*daemon, past)).collect() }))
@@ -135,7 +146,8 @@ pub(super) async fn ban(
         (None, false) => None,
     };
     let jail = jail.map_or_else(|| MANUAL.into(), Arc::<str>::from);
-    let by = by.0.to_string();
+    own_jail(&by, &jail)?;
+    let by = by.name().to_owned();
     let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), since, time, reason, by });
     let changed = daemon.order(order).await? > 0;
     let history = daemon.read(move |reader| reader.history(prefix)).await?;
@@ -164,7 +176,8 @@ pub(super) async fn unban(
         let detail = "name a `prefix` to unban, or `all=1` for every ban, but not both";
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.0.to_string() };
+    own_jail_if_any(&by, jail.as_deref())?;
+    let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.name().to_owned() };
     let ended = daemon.order(order).await?;
     Ok(Json(Ended { ended: ended as u64 }))
 }

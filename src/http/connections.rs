@@ -1,6 +1,6 @@
-//! The loop that lets connections in: so many at a time, and none that takes its time with a request.
+//! The loop that lets connections in: so many at a time, and none that takes its time with a handshake or a request.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,39 +11,77 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
 
-/// Connections let in at a time by each listener; others wait in the backlog. People and Prometheus need few.
-const MAX_CONNECTIONS: usize = 64;
-
-/// A client has this long for the head of a request, and between two requests.
+/// A client has this long for the handshake of TLS, for the head of a request, and between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long nobody is let in after that failed, for want of files most likely.
 const REST: Duration = Duration::from_millis(100);
 
+/// What a connection is read from and written to.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// Where connections come from.
 pub(super) trait Listener {
-    /// A connection.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// Connections let in at a time; others wait in the backlog.
+    const MOST: usize;
+
+    /// A connection as the system hands it over.
+    type Raw: Send + 'static;
 
     /// The next connection.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn next(&self) -> impl Future<Output = io::Result<Self::Raw>> + Send;
+
+    /// Makes it ready for requests.
+    fn open(&self, raw: Self::Raw) -> impl Future<Output = io::Result<Box<dyn Stream>>> + Send + 'static;
 }
 
-impl Listener for tokio::net::TcpListener {
-    type Stream = tokio::net::TcpStream;
+/// A TCP listener, with TLS or without.
+pub(super) struct Tcp {
+    /// The listener.
+    pub(super) listener: TcpListener,
+    /// Encrypts, if connections are to be encrypted.
+    pub(super) tls: Option<TlsAcceptor>,
+}
 
-    async fn next(&self) -> io::Result<Self::Stream> {
-        Ok(self.accept().await?.0)
+impl Listener for Tcp {
+    /// People, Prometheus and some hundred reporters, which send a batch and are gone.
+    const MOST: usize = 512;
+
+    type Raw = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        Ok(self.listener.accept().await?.0)
+    }
+
+    fn open(&self, raw: TcpStream) -> impl Future<Output = io::Result<Box<dyn Stream>>> + Send + 'static {
+        let tls = self.tls.clone();
+        async move {
+            Ok(match tls {
+                Some(tls) => Box::new(tls.accept(raw).await?) as Box<dyn Stream>,
+                None => Box::new(raw),
+            })
+        }
     }
 }
 
-impl Listener for tokio::net::UnixListener {
-    type Stream = tokio::net::UnixStream;
+impl Listener for UnixListener {
+    /// Commands of people are few.
+    const MOST: usize = 64;
 
-    async fn next(&self) -> io::Result<Self::Stream> {
+    type Raw = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
         Ok(self.accept().await?.0)
+    }
+
+    fn open(&self, raw: UnixStream) -> impl Future<Output = io::Result<Box<dyn Stream>>> + Send + 'static {
+        ready(Ok(Box::new(raw) as Box<dyn Stream>))
     }
 }
 
@@ -51,18 +89,18 @@ impl Listener for tokio::net::UnixListener {
 /// answered then.
 pub(super) async fn serve<L: Listener>(
     listener: L,
-    routes: impl Fn(&L::Stream) -> Router,
+    routes: impl Fn(&L::Raw) -> Router,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let open = GracefulShutdown::new();
+    let slots = Arc::new(Semaphore::new(L::MOST));
+    let connections = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = async {
             let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
             Ok::<_, io::Error>((slot, listener.next().await?))
         };
-        let (slot, stream) = tokio::select! {
+        let (slot, raw) = tokio::select! {
             accepted = accepted => match accepted {
                 Ok(accepted) => accepted,
                 Err(_) => {
@@ -72,16 +110,18 @@ pub(super) async fn serve<L: Listener>(
             },
             () = &mut stop => break,
         };
-        let service = TowerToHyperService::new(routes(&stream));
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        let service = TowerToHyperService::new(routes(&raw));
+        let (opening, watcher) = (listener.open(raw), connections.watcher());
         tokio::spawn(async move {
-            // A client that breaks off is no news.
-            let _ = connection.await;
+            if let Ok(Ok(stream)) = tokio::time::timeout(HEADER_TIMEOUT, opening).await {
+                let mut http = http1::Builder::new();
+                http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+                // A client that breaks off is no news.
+                let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+            }
             drop(slot);
         });
     }
-    open.shutdown().await;
+    connections.shutdown().await;
     Ok(())
 }

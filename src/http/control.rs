@@ -11,7 +11,7 @@ use crate::dns;
 use crate::ip::Prefix;
 use crate::jail::{Jails, Order, Readers, Refusal};
 use crate::source;
-use crate::store;
+use crate::store::{self, Store, Transaction};
 
 /// The daemon as the handlers see it.
 pub type Steered = Arc<dyn Control>;
@@ -81,6 +81,9 @@ pub enum Failed {
     /// The database can't be read.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The database can't take a change now.
+    #[error("the database takes no changes now: {0}; look whether this one was made before you try again")]
+    Busy(String),
     /// The daemon is about to stop.
     #[error("the daemon is stopping")]
     Stopping,
@@ -109,6 +112,9 @@ impl ReloadFailed {
 /// Looks at the jails and what they read with, from inside the thread that owns them.
 pub type Look = Box<dyn FnOnce(&Jails, &Readers) + Send>;
 
+/// Changes the database, from inside the thread that owns it.
+pub type Write = Box<dyn FnOnce(&mut Store) + Send>;
+
 /// What the daemon offers to the API.
 #[async_trait]
 pub trait Control: Send + Sync + 'static {
@@ -117,6 +123,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Lets `look` see the jails between two batches of lines.
     async fn look(&self, look: Look) -> Result<(), Failed>;
+
+    /// Lets `write` change the database between two works of the pipeline. When it returns, that is done.
+    async fn write(&self, write: Write) -> Result<(), Failed>;
 
     /// Reads the configuration again and takes it over; what of it takes a restart comes back, a line each.
     async fn reload(&self) -> Result<Vec<String>, ReloadFailed>;
@@ -178,6 +187,21 @@ impl dyn Control {
     /// Up to `most` prefixes of each jail that bans any, and how many it bans.
     pub async fn some_banned(&self, most: usize) -> Result<Vec<(Arc<str>, usize, Vec<Prefix>)>, Failed> {
         self.see(move |jails| jails.some_banned(most)).await
+    }
+
+    /// What `change` gives once all it has changed is durable, and nothing is changed if it gives an error. It is not for what
+    /// the jails own: that takes an [`Order`].
+    pub(super) async fn change<T: Send + 'static, E: From<store::Error> + Send + 'static>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<Result<T, E>, Failed> {
+        let (send, receive) = tokio::sync::oneshot::channel();
+        self.write(Box::new(move |store| {
+            // Whoever asked may have gone away.
+            let _ = send.send(store.write(change));
+        }))
+        .await?;
+        receive.await.map_err(|_| Failed::Stopping)
     }
 
     /// What `read` finds in the database, on a thread that may wait for the disk.

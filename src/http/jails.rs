@@ -73,7 +73,7 @@ pub(super) async fn fail(
 ) -> Answer<Counted> {
     let Json(NewFailure { prefix, lines }) = body?;
     check_lines(&lines)?;
-    let order = Order::Fail { prefix, jail: name.into(), lines, by: by.0.to_string() };
+    let order = Order::Fail { prefix, jail: name.into(), lines, by: by.name().to_owned() };
     let counted = daemon.order(order).await?;
     Ok(Json(Counted { counted: counted as u64 }))
 }

@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 
 use super::api::{Allow, Failures, Listing, Lookup, NameLookup, SetListing};
 use super::bans::{allowed, seen};
 use super::problem::Refused;
-use super::{Control, Daemon, Failed};
+use super::{By, Control, Daemon, Failed};
+use crate::access::Principal;
 use crate::ip::{Prefix, write_reversed};
 use crate::jail::Jails;
 use crate::zone::{InSet, Name, ParseNameError};
@@ -17,38 +18,44 @@ use crate::zone::{InSet, Name, ParseNameError};
 /// `GET /api/v1/lookup/{address}`
 pub(super) async fn lookup(
     State(daemon): Daemon,
+    Extension(by): By,
     Path(address): Path<String>,
 ) -> Result<Json<Lookup>, Refused> {
     let address: IpAddr = address.parse().map_err(|_| no_address(&address))?;
-    let (prefixes, failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
+    let (prefixes, mut failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
     let (mut bans, mut history) = (Vec::new(), Vec::new());
-    for past in past_bans(&*daemon, prefixes).await? {
+    failures.retain(|failures| by.grant().has_jail(&failures.jail));
+    let mut past = past_bans(&*daemon, prefixes).await?;
+    past.retain(|past| by.grant().has_jail(&past.ban.jail));
+    for past in past {
         if past.ended.is_none() { &mut bans } else { &mut history }.push(seen(&*daemon, past));
     }
-    let listings = listings(&*daemon, address);
-    let sets = in_sets(&*daemon, &write_reversed(address));
+    let mut listings = listings(&*daemon, address);
+    listings.retain(|listing| by.grant().has_zone(&listing.zone));
+    let sets = in_sets(&*daemon, &by, &write_reversed(address));
     Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, history }))
 }
 
 /// `GET /api/v1/names/{name}`
 pub(super) async fn name(
     State(daemon): Daemon,
+    Extension(by): By,
     Path(name): Path<String>,
 ) -> Result<Json<NameLookup>, Refused> {
     let name: Name = name
         .parse()
         .map_err(|error: ParseNameError| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
     let name = name.to_string().trim_end_matches('.').to_owned();
-    let sets = in_sets(&*daemon, &name);
+    let sets = in_sets(&*daemon, &by, &name);
     Ok(Json(NameLookup { name, sets }))
 }
 
-/// What data sets have for what is written so before the origin of a zone.
-fn in_sets(daemon: &dyn Control, written: &str) -> Vec<SetListing> {
+/// What data sets have for what is written so before the origin of a zone, as far as it is for `by`.
+fn in_sets(daemon: &dyn Control, by: &Principal, written: &str) -> Vec<SetListing> {
     let labels: Vec<&[u8]> = written.split('.').map(str::as_bytes).collect();
     let found = daemon.dns().zones().in_sets(&labels, daemon.now()).into_iter();
     let shown = |InSet { zone, set, code, text }| SetListing { zone, set, code, text };
-    found.map(shown).collect()
+    found.map(shown).filter(|listing| by.grant().has_zone(&listing.zone)).collect()
 }
 
 fn no_address(written: &str) -> Refused {

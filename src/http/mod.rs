@@ -1,59 +1,59 @@
-//! HTTP: the control API on a Unix socket, health and metrics on a TCP listener.
+//! HTTP: the API on a Unix socket and, beside health and metrics, on a TCP listener.
 //!
-//! Whoever may open the socket may do everything; the listener offers nothing that changes anything. The daemon is
-//! steered through [`Control`], so that an order by a person takes the same way as a line of a log.
+//! Whoever may open the socket may do everything; over TCP it takes a token (`gate`). What each request needs stands in one
+//! table (`routes`). The daemon is steered through [`Control`], so that an order by a person takes the same way as a line of
+//! a log.
 
 pub mod api;
 mod bans;
 mod connections;
 mod control;
 mod dns;
+mod gate;
 mod health;
 mod jails;
 mod lookup;
 mod metrics;
 mod problem;
+mod routes;
 mod settings;
 mod takeover;
+mod tokens;
 
 use std::future::Future;
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Extension};
+use axum::extract::Extension;
 use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use axum::routing::get;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio_rustls::TlsAcceptor;
 
 pub use control::{
-    Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Steered,
+    Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Steered, Write,
 };
+pub use routes::{ROUTES, Reach, Route};
 pub use settings::Settings;
 
+use connections::Tcp;
+use gate::Gate;
 use problem::Refused;
+use routes::By;
 
-/// The largest body of a request: an order with a reason is far smaller.
-const MAX_BODY: usize = 64 * 1024;
+use crate::access::Principal;
+use crate::dns::Certificates;
 
-/// The same for bans that are taken over, many at once and with the lines that led to them.
-const MAX_TAKEOVER: usize = 2 << 20;
+/// What clients of the TCP listener speak inside TLS (RFC 7301).
+const PROTOCOL: &[u8] = b"http/1.1";
 
 /// A request that takes longer is given up; a database that is locked for longer is reported as such before.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Offers health and metrics on `listener` until `stop` comes.
-pub async fn serve_health(
-    listener: TcpListener,
-    control: Steered,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    let routes = health_routes(control);
-    connections::serve(listener, |_| routes.clone(), stop).await
-}
 
 /// Offers everything on the control socket until `stop` comes.
 pub async fn serve_control(
@@ -62,8 +62,32 @@ pub async fn serve_control(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let routes = health_routes(Arc::clone(&control)).merge(api_routes(control));
-    let with_caller = |stream: &UnixStream| routes.clone().layer(Extension(Caller::of(stream)));
+    let with_caller = |stream: &UnixStream| {
+        let name = crate::sys::control::peer_name(stream);
+        let caller = Principal::local(name.as_deref().unwrap_or("unknown"));
+        routes.clone().layer(Extension(caller))
+    };
     connections::serve(listener, with_caller, stop).await
+}
+
+/// Offers health and metrics to everybody on `listener`, and the API to whoever has a token, until `stop` comes; encrypted if
+/// `settings` say so, with what is in `certificates`.
+pub async fn serve_tcp(
+    listener: TcpListener,
+    settings: &Settings,
+    certificates: &Arc<Certificates>,
+    control: Steered,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let gate = Arc::new(Gate::new(Arc::clone(&control), settings));
+    let api = api_routes(Arc::clone(&control)).layer(from_fn_with_state(gate, gate::identify));
+    let routes = health_routes(control).merge(api);
+    let with_peer = |stream: &TcpStream| {
+        let peer = stream.peer_addr().unwrap_or_else(|_| (Ipv4Addr::UNSPECIFIED, 0).into());
+        routes.clone().layer(Extension(peer))
+    };
+    let tls = settings.tls.then(|| TlsAcceptor::from(Arc::new(crate::dns::tls(certificates, PROTOCOL))));
+    connections::serve(Tcp { listener, tls }, with_peer, stop).await
 }
 
 fn health_routes(control: Steered) -> Router {
@@ -76,22 +100,7 @@ fn health_routes(control: Steered) -> Router {
 }
 
 fn api_routes(control: Steered) -> Router {
-    let routes = Router::new()
-        .route("/status", get(bans::status))
-        .route("/jails/{jail}", get(bans::jail))
-        .route("/jails/{jail}/settings", get(jails::settings).patch(jails::adjust))
-        .route("/jails/{jail}/failures", post(jails::fail))
-        .route("/bans", get(bans::list).post(bans::ban).delete(bans::unban))
-        .route("/lookup/{address}", get(lookup::lookup))
-        .route("/names/{name}", get(lookup::name))
-        .route("/dns", get(dns::seen))
-        .route("/allow", get(bans::allowlist).post(bans::allow).delete(bans::disallow))
-        .route("/settings", get(jails::of_daemon))
-        .route("/reload", post(bans::reload))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .route("/takeover", post(takeover::take_over).layer(DefaultBodyLimit::max(MAX_TAKEOVER)))
-        .layer(from_fn(limit_time))
-        .with_state(control);
+    let routes = routes::router().layer(from_fn(limit_time)).with_state(control);
     Router::new().nest(api::BASE, routes).fallback(not_found)
 }
 
@@ -108,19 +117,5 @@ async fn not_found() -> Refused {
     Refused::new(StatusCode::NOT_FOUND, "there is nothing under this path; docs/api.md lists what there is")
 }
 
-/// Who sent a request over the control socket, for the history.
-#[derive(Clone, Debug)]
-struct Caller(Arc<str>);
-
-impl Caller {
-    fn of(stream: &UnixStream) -> Self {
-        let name = crate::sys::control::peer_name(stream);
-        Self(name.unwrap_or_else(|_| "unknown".to_owned()).into())
-    }
-}
-
 /// What every handler gets beside its arguments.
 type Daemon = axum::extract::State<Steered>;
-
-/// The caller, as handlers take it.
-type By = Extension<Caller>;

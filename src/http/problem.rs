@@ -1,11 +1,12 @@
 //! Every failure becomes a status and a problem document (RFC 9457) here.
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::api::{NotReloaded, PROBLEM_TYPE, Problem};
 use super::{Failed, ReloadFailed};
+use crate::access::token;
 use crate::jail::Refusal;
 
 /// A request that was not carried out.
@@ -14,18 +15,41 @@ pub(super) struct Refused {
     status: StatusCode,
     detail: String,
     errors: Vec<String>,
+    challenge: Option<&'static str>,
 }
+
+/// How to be let in (RFC 6750, section 3).
+const CHALLENGE: &str = "Bearer realm=\"banzone\"";
+const BAD_TOKEN: &str = "Bearer realm=\"banzone\", error=\"invalid_token\"";
+const TOO_LITTLE: &str = "Bearer realm=\"banzone\", error=\"insufficient_scope\"";
 
 impl Refused {
     /// A failure with `status`; `detail` says what to do.
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new() }
+        Self { status, detail: detail.into(), errors: Vec::new(), challenge: None }
+    }
+
+    /// Nobody knows who asks.
+    pub(super) fn unknown() -> Self {
+        let detail = "send a token as `Authorization: Bearer bz_…`; `banzone token add` makes one";
+        Self { challenge: Some(CHALLENGE), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+
+    /// What was shown lets nobody in.
+    pub(super) fn denied() -> Self {
+        let detail = token::Denied::Unknown.to_string();
+        Self { challenge: Some(BAD_TOKEN), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+
+    /// Whoever asks is known, and may not.
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
+        Self { challenge: Some(TOO_LITTLE), ..Self::new(StatusCode::FORBIDDEN, detail) }
     }
 
     /// A configuration that was not taken over.
     pub(super) fn not_reloaded(failed: ReloadFailed) -> Self {
         let detail = failed.to_string();
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail, errors: failed.lines() }
+        Self { errors: failed.lines(), ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 }
 
@@ -34,7 +58,9 @@ impl From<Failed> for Refused {
         let status = match &failed {
             Failed::Refused(Refusal::UnknownJail { .. } | Refusal::NotAllowed(_)) => StatusCode::NOT_FOUND,
             Failed::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Failed::Pending(_) | Failed::Store(_) | Failed::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Failed::Pending(_) | Failed::Store(_) | Failed::Busy(_) | Failed::Stopping => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         };
         Self::new(status, failed.to_string())
     }
@@ -62,6 +88,11 @@ impl IntoResponse for Refused {
             serde_json::to_string(&NotReloaded { problem, errors: self.errors })
         };
         let body = body.expect("a problem is strings and a number");
-        (self.status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response()
+        let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
+        if let Some(challenge) = self.challenge {
+            let challenge = HeaderValue::from_static(challenge);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
     }
 }

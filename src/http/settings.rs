@@ -3,11 +3,17 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::ip::Prefix;
+
 /// Where the API is offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The TCP listener for health, metrics and the API; absent: none.
     pub listen: Option<SocketAddr>,
+    /// Whether the listener is encrypted.
+    pub tls: bool,
+    /// Hosts that hand on requests of others and end their TLS: what they say about where a request comes from is believed.
+    pub proxies: Vec<Prefix>,
     /// The Unix socket of the command line. Whoever may open it may do everything.
     pub control: PathBuf,
 }

@@ -30,7 +30,7 @@ pub(super) async fn take_over(
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     // All are right before any becomes an order: what is refused as a whole changes nothing.
-    let known = bans.into_iter().map(|ban| known(ban, &by.0)).collect::<Result<Vec<_>, _>>()?;
+    let known = bans.into_iter().map(|ban| known(ban, by.name())).collect::<Result<Vec<_>, _>>()?;
     let mut outcomes = vec![Outcome::Unchanged; known.len()];
     // Each is an order of its own, so that it can be refused on its own; the writer commits what waits together.
     let mut orders = JoinSet::new();

@@ -209,6 +209,14 @@ fn every_address_serves_one_thing() {
 #[test]
 fn what_encrypts_has_a_certificate_and_an_address() {
     check(
+        "[http]\nlisten = '127.0.0.1:8053'\nkey = 'k.pem'",
+        &["banzone.toml:1:1: http: `certificate` and `key` belong together: write both, or neither"],
+    );
+    check(
+        "[http]\nproxies = ['somewhere']",
+        &["banzone.toml:2:12: http.proxies: `somewhere` is no address or network"],
+    );
+    check(
         "[dns.tls]\ndot = '127.0.0.1:853'",
         &[
             "banzone.toml:1:1: dns.tls: `certificate` is missing: write certificate = ",

@@ -397,11 +397,11 @@ fn a_certificate_that_does_not_hold_is_warned_of() {
     assert!(daemon.messages().contains(ended), "{}", daemon.messages());
     let ready = env.get("/readyz");
     assert_eq!(ready.status, 200);
-    assert!(ready.body.contains(&format!("the certificate in service {ended}")), "{}", ready.body);
+    assert!(ready.body.contains(&format!("the certificate of [dns.tls] {ended}")), "{}", ready.body);
     assert_eq!(count(&env, "banzone_certificate_end_timestamp_seconds", ""), 946_684_800);
 
     issue_between(&env, [3000, 3001]);
     let warnings = env.request("POST", "/api/v1/reload", "").json()["warnings"].to_string();
-    let early = "the certificate in service is not valid before 3000-01-01T00:00:00Z: look at the clock";
+    let early = "the certificate of [dns.tls] is not valid before 3000-01-01T00:00:00Z: look at the clock";
     assert!(warnings.contains(early), "{warnings}");
 }

@@ -225,17 +225,9 @@ impl Env {
 
     /// The same where the daemon may not be there.
     pub fn try_request(&self, method: &str, path: &str, body: &str) -> io::Result<Response> {
-        let mut stream = UnixStream::connect(self.path("run/control.sock"))?;
+        let stream = UnixStream::connect(self.path("run/control.sock"))?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        // HTTP/1.0 closes the connection behind the answer, so that its end is its length.
-        let length = body.len();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.0\r\nHost: banzone\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        Response::parse(&text).ok_or_else(|| io::Error::other(format!("no HTTP: {text:?}")))
+        exchange(stream, &format!("{method} {path}"), "", body)
     }
 
     /// `GET path`
@@ -306,13 +298,16 @@ impl Log {
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
+    /// The status line and the headers.
+    pub head: String,
     pub body: String,
 }
 
 impl Response {
     fn parse(text: &str) -> Option<Self> {
         let (head, body) = text.split_once("\r\n\r\n")?;
-        Some(Self { status: head.split(' ').nth(1)?.parse().ok()?, body: body.to_owned() })
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some(Self { status, head: head.to_owned(), body: body.to_owned() })
     }
 
     /// The body as JSON, of an answer that is a success.
@@ -321,6 +316,24 @@ impl Response {
         assert_eq!(self.status, 200, "{}", self.body);
         serde_json::from_str(&self.body).unwrap()
     }
+}
+
+/// Sends one request, such as `GET /healthz` with lines of headers, over `stream` and reads the answer; a body is JSON.
+pub fn exchange(
+    mut stream: impl Read + Write,
+    request: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<Response> {
+    // HTTP/1.0 closes the connection behind the answer, so that its end is its length.
+    let length = body.len();
+    write!(
+        stream,
+        "{request} HTTP/1.0\r\nHost: banzone\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    Response::parse(&text).ok_or_else(|| io::Error::other(format!("no HTTP: {text:?}")))
 }
 
 /// A running daemon; it is killed when it is dropped.
@@ -358,6 +371,13 @@ impl Daemon {
         let port = line.split_once("127.0.0.1:")?.1;
         let port = port.split(|byte: char| !byte.is_ascii_digit()).next()?;
         Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?)))
+    }
+
+    /// Where it offers HTTP over TCP.
+    pub fn http(&self) -> SocketAddr {
+        let messages = self.messages();
+        let (_, behind) = messages.split_once("http=Some(").expect("`listen` in [http]");
+        behind.split_once(')').unwrap().0.parse().unwrap()
     }
 
     /// Where it answers queries.

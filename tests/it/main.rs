@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed expectation is what fails a test")]
 
+mod access;
 mod answers;
 mod cli;
 mod config;

@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{Uid, User};
 use rusqlite::Connection;
 
-use super::env::{BASE, DEADLINE, Daemon, Env, PUBLISH, SASL, failure, until};
+use super::env::{BASE, DEADLINE, Daemon, Env, PUBLISH, SASL, exchange, failure, until};
 
 /// A daemon that follows an empty log and lists 198.51.100.1 for good.
 fn at_work() -> (Env, Daemon) {
@@ -359,30 +359,19 @@ fn allowing_ends_a_ban_at_once() {
 }
 
 #[test]
-fn health_is_told_over_tcp_and_nothing_else() {
+fn health_is_told_over_tcp_to_everybody() {
     let env = Env::new("");
     env.configure(&format!("[http]\nlisten = '127.0.0.1:0'\n{SASL}{PUBLISH}"));
     env.log("mail.log").append("");
     let daemon = env.start();
-    let line = until("it says where", || {
-        let messages = daemon.messages();
-        messages.lines().find(|line| line.contains("answering")).map(str::to_owned)
-    });
-    let http = line.split("http=").nth(1).unwrap();
-    let port: String =
-        http.split("127.0.0.1:").nth(1).unwrap().chars().take_while(char::is_ascii_digit).collect();
     let get = |path: &str| {
-        use std::io::{Read, Write};
-        let mut stream = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let stream = std::net::TcpStream::connect(daemon.http()).unwrap();
+        exchange(stream, &format!("GET {path}"), "", "").unwrap()
     };
-    contains(&get("/healthz"), &[" 200 ", "ok"]);
-    until("it is ready", || get("/readyz").contains(" 200 "));
-    contains(&get("/metrics"), &[" 200 ", "banzone_build_info{", "banzone_zone_entries{", "# EOF"]);
-    contains(&get("/api/v1/status"), &[" 404 "]);
+    assert_eq!((get("/healthz").status, &*get("/healthz").body), (200, "ok\n"));
+    until("it is ready", || get("/readyz").status == 200);
+    contains(&get("/metrics").body, &["banzone_build_info{", "banzone_zone_entries{", "# EOF"]);
+    assert_eq!(get("/api/v1/status").status, 401);
 }
 
 // Orders to jails.

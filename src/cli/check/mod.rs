@@ -33,15 +33,15 @@ impl Args {
             Ok(config) => config,
             Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
         };
-        let certificate = match machine(&config) {
-            Ok(certificate) => certificate,
+        let certificates = match machine(&config) {
+            Ok(certificates) => certificates,
             Err(errors) => return show_errors(&errors, global, out).map(|()| Exit::Failed),
         };
         if self.database {
             store::Reader::open(&config.store.path)?.check_integrity()?;
         }
         let sets = data_sets::read_all(&config, Clock::System.now());
-        show_config(&config, certificate.as_ref(), &sets, global, out)?;
+        show_config(&config, &certificates, &sets, global, out)?;
         if self.database {
             global.note(&format!("{}: no errors in the database", config.store.path.display()));
         }
@@ -49,14 +49,24 @@ impl Args {
     }
 }
 
-/// The certificate, if there is one and the machine has all that the configuration asks of it.
-fn machine(config: &Config) -> Result<Option<Certificate>, Errors> {
-    let certificate = config.certificate.as_ref().map(CertificateFiles::read).transpose();
-    match (surroundings::check(config), certificate) {
-        (Ok(()), certificate) => certificate.map_err(Errors::from),
-        (Err(errors), Ok(_)) => Err(errors),
-        (Err(errors), Err(error)) => Err(Errors(errors.0.into_iter().chain([error]).collect())),
-    }
+/// The certificates that there are.
+struct Certificates {
+    dns: Option<Certificate>,
+    http: Option<Certificate>,
+}
+
+/// The certificates, if the machine has all that the configuration asks of it.
+fn machine(config: &Config) -> Result<Certificates, Errors> {
+    let read = |files: &Option<CertificateFiles>| files.as_ref().map(CertificateFiles::read).transpose();
+    let mut errors = surroundings::check(config).err().map_or_else(Vec::new, |errors| errors.0);
+    let mut or_error = |read: Result<_, _>| {
+        read.unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        })
+    };
+    let (dns, http) = (or_error(read(&config.certificate)), or_error(read(&config.http_certificate)));
+    if errors.is_empty() { Ok(Certificates { dns, http }) } else { Err(Errors(errors)) }
 }
 
 /// A daemon starts without a data set that cannot be read, but nobody means it so.
@@ -70,26 +80,33 @@ fn tell_unread(sets: &[Checked], global: &Global) -> Exit {
 
 fn show_config(
     config: &Config,
-    certificate: Option<&Certificate>,
+    certificates: &Certificates,
     sets: &[Checked],
     global: &Global,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let mut warnings = warnings(config);
-    let invalid = certificate.and_then(|certificate| certificate.problem(Clock::System.now()));
-    warnings.extend(invalid.map(|problem| format!("the certificate {problem}; clients refuse it")));
+    let found = [("[dns.tls]", &certificates.dns), ("[http]", &certificates.http)];
+    let invalid = found.into_iter().filter_map(|(section, certificate)| {
+        let problem = certificate.as_ref()?.problem(Clock::System.now())?;
+        Some(format!("the certificate of {section} {problem}; clients refuse it"))
+    });
+    warnings.extend(invalid);
     warnings.extend(sets.iter().flat_map(|set| set.warnings(Clock::System.now())));
     if global.json {
-        return global.json(&as_json(config, certificate, sets, &warnings), out);
+        return global.json(&as_json(config, certificates, sets, &warnings), out);
     }
     writeln!(out, "database  {}", config.store.path.display())?;
     writeln!(out, "dns       {}", list(&config.dns.listen))?;
     show_tls(&config.dns.tls, out)?;
-    if let (Some(files), Some(certificate)) = (&config.certificate, certificate) {
+    if let (Some(files), Some(certificate)) = (&config.certificate, &certificates.dns) {
         writeln!(out, "tls       {} until {}", files.certificate().display(), certificate.until())?;
     }
     if let Some(listen) = config.http.listen {
         writeln!(out, "http      {listen}")?;
+    }
+    if let (Some(files), Some(certificate)) = (&config.http_certificate, &certificates.http) {
+        writeln!(out, "https     {} until {}", files.certificate().display(), certificate.until())?;
     }
     writeln!(out, "control   {}", config.http.control.display())?;
     for jail in &config.jails {
@@ -221,12 +238,7 @@ fn list(items: &[impl ToString]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn as_json(
-    config: &Config,
-    certificate: Option<&Certificate>,
-    sets: &[Checked],
-    warnings: &[String],
-) -> Value {
+fn as_json(config: &Config, certificates: &Certificates, sets: &[Checked], warnings: &[String]) -> Value {
     let jail = |jail: &jail::Settings| {
         json!({
             "name": &*jail.name,
@@ -255,13 +267,16 @@ fn as_json(
         "files": config.files,
         "store": { "path": config.store.path },
         "dns": { "listen": config.dns.listen, "threads": config.dns.threads },
-        "tls": certificate.map(|certificate| json!({
+        "tls": certificates.dns.as_ref().map(|certificate| json!({
             "dot": config.dns.tls.dot,
             "doh": config.dns.tls.doh,
             "doq": config.dns.tls.doq,
             "until": certificate.until().to_string(),
         })),
-        "http": { "listen": config.http.listen },
+        "http": {
+            "listen": config.http.listen,
+            "tls_until": certificates.http.as_ref().map(|certificate| certificate.until().to_string()),
+        },
         "control": { "socket": config.http.control },
         "jails": config.jails.iter().map(jail).collect::<Vec<_>>(),
         "zones": config.zones.iter().map(zone).collect::<Vec<_>>(),

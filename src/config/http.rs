@@ -1,0 +1,70 @@
+//! `[http]` and `[control]`: what is typed there, and the settings of the servers that it becomes.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::DEFAULT_SOCKET;
+use super::certificate::CertificateFiles;
+use super::document::Section;
+use super::error::{At, Report};
+use super::file::keys;
+use super::load::resolve_absolute;
+use crate::http::Settings;
+use crate::ip::Prefix;
+
+/// What fits into `sockaddr_un` on Linux besides the closing zero (unix(7)).
+const LONGEST_SOCKET: usize = 107;
+
+/// `[http]` and `[control]`
+pub(super) struct Http {
+    pub listen: Option<At<SocketAddr>>,
+    pub certificate: Option<At<PathBuf>>,
+    pub key: Option<At<PathBuf>>,
+    pub proxies: Vec<Prefix>,
+    pub socket: Option<At<PathBuf>>,
+}
+
+impl Http {
+    /// Reads them as sections of `main`.
+    pub(super) fn read(main: &Section<'_>) -> Self {
+        let http = main.section("http", keys::HTTP);
+        if let [Some(_), None] | [None, Some(_)] = [http.raw("certificate"), http.raw("key")] {
+            http.error("`certificate` and `key` belong together: write both, or neither");
+        }
+        Self {
+            listen: http.get("listen"),
+            certificate: http.get("certificate"),
+            key: http.get("key"),
+            proxies: http.get("proxies").unwrap_or_default(),
+            socket: main.section("control", keys::CONTROL).get("socket"),
+        }
+    }
+
+    /// The settings, as `file` has them.
+    pub(super) fn settings(&self, file: &Path) -> Settings {
+        let socket = self.socket.as_ref().map_or_else(|| Path::new(DEFAULT_SOCKET), |socket| &socket.value);
+        Settings {
+            listen: self.listen.as_ref().map(|listen| listen.value),
+            tls: self.certificate.is_some(),
+            proxies: self.proxies.clone(),
+            control: resolve_absolute(file, socket),
+        }
+    }
+
+    /// The certificate of the listener.
+    pub(super) fn certificate_files(&self) -> Option<CertificateFiles> {
+        CertificateFiles::of("http", self.certificate.as_ref(), self.key.as_ref())
+    }
+
+    /// Checks what a system has no room for.
+    pub(super) fn check(&self, settings: &Settings, report: &Report) {
+        let length = settings.control.as_os_str().len();
+        if let Some(At { place, .. }) = self.socket.as_ref().filter(|_| length > LONGEST_SOCKET) {
+            let message = format!(
+                "control.socket: `{}` has {length} bytes, and the path of a socket at most {LONGEST_SOCKET}",
+                settings.control.display()
+            );
+            report.add(place, message);
+        }
+    }
+}

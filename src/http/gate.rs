@@ -1,0 +1,111 @@
+//! The door of the TCP listener: whoever shows a token becomes a [`Principal`], an extension of the request; whoever shows
+//! nothing stays unknown, and what the table of routes says decides.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::problem::Refused;
+use super::{Settings, Steered};
+use crate::access::Principal;
+use crate::access::token::{self, Denied};
+use crate::ip::Prefix;
+
+/// What the door knows.
+pub(super) struct Gate {
+    /// Keeps the tokens.
+    pub(super) daemon: Steered,
+    /// Nobody between here and the client can read along, or it is their own host.
+    pub(super) is_private: bool,
+    /// Hosts that hand on requests of others, and end their TLS.
+    pub(super) proxies: Vec<Prefix>,
+}
+
+impl Gate {
+    /// The door of a listener with `settings`.
+    pub(super) fn new(daemon: Steered, settings: &Settings) -> Self {
+        let is_loopback = settings.listen.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        Self { daemon, is_private: settings.tls || is_loopback, proxies: settings.proxies.clone() }
+    }
+
+    /// Where a request comes from: what proxies say is believed, and nobody else.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let said = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
+        let mut hops: Vec<_> = said.flat_map(|value| value.split(',')).collect();
+        let mut client = peer;
+        // Each proxy writes down whom it was asked by, behind what it was told itself.
+        while self.is_proxy(client) {
+            match hops.pop().map(|hop| hop.trim().parse()) {
+                Some(Ok(hop)) => client = hop,
+                _ => break,
+            }
+        }
+        client.to_canonical()
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.contains(address))
+    }
+
+    async fn identify(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
+        let Some(shown) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+        if !self.is_private && !self.is_proxy(peer) {
+            return Err(Refused::new(StatusCode::FORBIDDEN, UNENCRYPTED));
+        }
+        let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?.to_owned();
+        let (client, now) = (self.client(peer, headers), self.daemon.now());
+        let found = self.daemon.read(move |reader| Ok(token::authenticate(reader, &token, client, now)));
+        let (principal, to_note) = found.await??;
+        if let Some(id) = to_note {
+            let daemon = Arc::clone(&self.daemon);
+            let note = async move { daemon.change(move |changes| token::note_use(changes, &id, now)).await };
+            // That it could not be noted must not keep anybody out.
+            tokio::spawn(note);
+        }
+        Ok(Some(principal))
+    }
+}
+
+/// What proxies write whom they were asked by into.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+const UNENCRYPTED: &str = "a token was sent over a connection that others can read, and is not taken: rotate it, and give \
+    `[http]` a `certificate` and a `key`, or name the proxy that ends TLS in `proxies`";
+
+/// The token in the header (RFC 6750, section 2.1); the scheme is in any case (RFC 9110, section 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim_matches(' '))
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unknown => Self::denied(),
+            Denied::Source(_) => Self::forbidden(denied.to_string()),
+            Denied::Store(failed) => super::Failed::Store(failed).into(),
+        }
+    }
+}
+
+/// Finds out who asks.
+pub(super) async fn identify(
+    State(gate): State<Arc<Gate>>,
+    Extension(peer): Extension<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match gate.identify(peer.ip(), request.headers()).await {
+        Ok(principal) => {
+            if let Some(principal) = principal {
+                request.extensions_mut().insert(principal);
+            }
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    }
+}

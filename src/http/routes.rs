@@ -1,0 +1,163 @@
+//! Every request of the API: its path, what it needs, and who answers it. The router is made of this table, so that nothing is
+//! answered that does not say whom it is for.
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Extension, RawPathParams, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, patch, post};
+
+use super::problem::Refused;
+use super::{Steered, bans, dns, jails, lookup, takeover, tokens};
+use crate::access::{Permission, Principal};
+
+/// The largest body of a request: an order with a reason is far smaller.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The same for bans that are taken over, many at once and with the lines that led to them.
+const MAX_TAKEOVER: usize = 2 << 20;
+
+/// What of the jails and zones a request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All of them: it is not for those who are confined to some.
+    Whole,
+    /// The `{jail}` of its path.
+    Jail,
+    /// Those that whoever asks is confined to; the handler sees to that.
+    Own,
+}
+
+/// One request that is answered.
+pub struct Route {
+    /// Its method, in small letters.
+    pub method: &'static str,
+    /// Its path behind [`super::api::BASE`].
+    pub path: &'static str,
+    /// What whoever asks must be allowed.
+    pub needs: Permission,
+    /// And on what.
+    pub reach: Reach,
+    /// The largest body, in bytes.
+    body: usize,
+    router: fn() -> MethodRouter<Steered>,
+}
+
+macro_rules! route {
+    ($method:ident $path:literal, $needs:ident, $reach:ident, $handler:path) => {
+        route!($method $path, $needs, $reach, $handler, MAX_BODY)
+    };
+    ($method:ident $path:literal, $needs:ident, $reach:ident, $handler:path, $body:expr) => {
+        Route {
+            method: stringify!($method),
+            path: $path,
+            needs: Permission::$needs,
+            reach: Reach::$reach,
+            body: $body,
+            router: || $method($handler),
+        }
+    };
+}
+
+/// The table.
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    route!(get "/status", Read, Own, bans::status),
+    route!(get "/jails/{jail}", Read, Jail, bans::jail),
+    route!(get "/jails/{jail}/settings", Read, Jail, jails::settings),
+    route!(patch "/jails/{jail}/settings", Administer, Jail, jails::adjust),
+    route!(post "/jails/{jail}/failures", Operate, Jail, jails::fail),
+    route!(get "/bans", Read, Own, bans::list),
+    route!(post "/bans", Operate, Own, bans::ban),
+    route!(delete "/bans", Operate, Own, bans::unban),
+    route!(get "/lookup/{address}", Read, Own, lookup::lookup),
+    route!(get "/names/{name}", Read, Own, lookup::name),
+    route!(get "/dns", Read, Whole, dns::seen),
+    route!(get "/allow", Read, Whole, bans::allowlist),
+    route!(post "/allow", Operate, Whole, bans::allow),
+    route!(delete "/allow", Operate, Whole, bans::disallow),
+    route!(post "/takeover", Administer, Whole, takeover::take_over, MAX_TAKEOVER),
+    route!(get "/settings", Administer, Whole, jails::of_daemon),
+    route!(post "/reload", Administer, Whole, bans::reload),
+    route!(get "/tokens", Administer, Whole, tokens::list),
+    route!(post "/tokens", Administer, Whole, tokens::add),
+    route!(delete "/tokens/{token}", Administer, Whole, tokens::revoke),
+    route!(post "/tokens/{token}/rotate", Administer, Whole, tokens::rotate),
+];
+
+/// Answers what is in the table, for those who may have it answered: the [`Principal`] is an extension of the request.
+pub(super) fn router() -> Router<Steered> {
+    let add = |router: Router<Steered>, route: &'static Route| {
+        let guard = from_fn(move |params, request, next| guard(route, params, request, next));
+        let answer = (route.router)().route_layer(DefaultBodyLimit::max(route.body)).route_layer(guard);
+        router.route(route.path, answer)
+    };
+    ROUTES.iter().fold(Router::new(), add)
+}
+
+async fn guard(route: &'static Route, params: RawPathParams, request: Request, next: Next) -> Response {
+    let principal = request.extensions().get::<Principal>();
+    match admit(route, &params, principal) {
+        Ok(()) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+fn admit(route: &Route, params: &RawPathParams, principal: Option<&Principal>) -> Result<(), Refused> {
+    let principal = principal.ok_or_else(Refused::unknown)?;
+    if !principal.may(route.needs) {
+        let role = principal.grant().role;
+        return Err(Refused::forbidden(format!("the role {role} may not do this; ask an administrator")));
+    }
+    let jail = params.iter().find(|(name, _)| *name == "jail").map(|(_, jail)| jail);
+    match (route.reach, jail) {
+        (Reach::Own, _) => Ok(()),
+        (Reach::Jail, Some(jail)) => own_jail(principal, jail),
+        _ if principal.grant().is_confined() => Err(Refused::forbidden(
+            "this is about all jails and zones, and you are confined to some; ask an administrator",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Whether `principal` may have to do with `jail`.
+pub(super) fn own_jail(principal: &Principal, jail: &str) -> Result<(), Refused> {
+    if principal.grant().has_jail(jail) {
+        return Ok(());
+    }
+    Err(Refused::forbidden(format!("the jail `{jail}` is none of those that you are confined to")))
+}
+
+/// The same; those who are confined to jails must name one.
+pub(super) fn own_jail_if_any(principal: &Principal, jail: Option<&str>) -> Result<(), Refused> {
+    match (jail, &principal.grant().jails) {
+        (Some(jail), _) => own_jail(principal, jail),
+        (None, None) => Ok(()),
+        (None, Some(jails)) => Err(Refused::forbidden(format!(
+            "name the jail with `jail=`, as you are confined to {}",
+            jails.join(", ")
+        ))),
+    }
+}
+
+/// The caller, as handlers take it.
+pub(super) type By = Extension<Principal>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_with_a_jail_are_about_one() {
+        for Route { path, reach, .. } in ROUTES {
+            assert_eq!(*reach == Reach::Jail, path.contains("{jail}"), "{path}");
+        }
+    }
+
+    #[test]
+    fn whoever_only_reads_changes_nothing() {
+        for Route { method, path, needs, .. } in ROUTES {
+            assert!(*method == "get" || *needs != Permission::Read, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! API tokens: who has one, new ones, and the end of old ones.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+use super::Daemon;
+use super::api::{Ended, NewToken, Rotation, Token, TokenMade, Tokens};
+use super::bans::check_span;
+use super::problem::Refused;
+use crate::access::{self, Grant, token};
+use crate::clock::Timestamp;
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+impl From<access::Error> for Refused {
+    fn from(error: access::Error) -> Self {
+        let status = match error {
+            access::Error::Store(failed) => return super::Failed::Store(failed).into(),
+            access::Error::NoToken(_) => StatusCode::NOT_FOUND,
+            access::Error::TokenExists(_) => StatusCode::CONFLICT,
+            access::Error::Grant(_) | access::Error::Name(_) | access::Error::TooManyTokens(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// `GET /api/v1/tokens`
+pub(super) async fn list(State(daemon): Daemon) -> Answer<Tokens> {
+    let tokens = daemon.read(token::list).await?;
+    let now = daemon.now();
+    Ok(Json(Tokens { tokens: tokens.into_iter().map(|token| shown(token, now)).collect() }))
+}
+
+/// `POST /api/v1/tokens`
+pub(super) async fn add(
+    State(daemon): Daemon,
+    body: Result<Json<NewToken>, JsonRejection>,
+) -> Answer<TokenMade> {
+    let Json(NewToken { name, role, jails, zones, sources, organisation, seconds }) = body?;
+    check_span(seconds)?;
+    let now = daemon.now();
+    let grant = Grant { role, jails, zones, sources, organisation };
+    let until = seconds.map(|seconds| now + Duration::from_secs(seconds));
+    let made = daemon.change(move |changes| token::add(changes, &name, grant, until, now)).await??;
+    Ok(Json(made_known(made, now)))
+}
+
+/// `DELETE /api/v1/tokens/{token}`
+pub(super) async fn revoke(State(daemon): Daemon, Path(name): Path<String>) -> Answer<Ended> {
+    let now = daemon.now();
+    let ended = daemon.change(move |changes| token::revoke(changes, &name, now)).await??;
+    Ok(Json(Ended { ended: ended as u64 }))
+}
+
+/// `POST /api/v1/tokens/{token}/rotate`
+pub(super) async fn rotate(
+    State(daemon): Daemon,
+    Path(name): Path<String>,
+    body: Result<Json<Rotation>, JsonRejection>,
+) -> Answer<TokenMade> {
+    let Json(Rotation { overlap }) = body?;
+    check_span(Some(overlap))?;
+    let (now, overlap) = (daemon.now(), Duration::from_secs(overlap));
+    let made = daemon.change(move |changes| token::rotate(changes, &name, overlap, now)).await??;
+    Ok(Json(made_known(made, now)))
+}
+
+fn made_known((token, secret): (token::Token, token::Secret), now: Timestamp) -> TokenMade {
+    TokenMade { secret: secret.reveal().to_owned(), token: shown(token, now) }
+}
+
+fn shown(token: token::Token, now: Timestamp) -> Token {
+    let in_force = token.is_in_force(now);
+    let token::Token { id, name, grant, created, until, used } = token;
+    let Grant { role, jails, zones, sources, organisation } = grant;
+    Token { id, name, role, jails, zones, sources, organisation, created, until, used, in_force }
+}

@@ -1,0 +1,336 @@
+//! Who may do what over TCP: every route by every role, and what a token is confined to.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use banzone::http::ROUTES;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use serde_json::{Value, json};
+
+use super::env::{Daemon, Env, PUBLISH, Response, SASL, exchange, until};
+
+/// Every route, and who may have it answered: `v`iewers, `o`perators, `a`dmins, `r`eporters, and those who are `n`obody. A dot
+/// stands for whoever is refused.
+const MATRIX: &[(&str, &str)] = &[
+    ("get /status", ".voa."),
+    ("get /jails/{jail}", ".voa."),
+    ("get /jails/{jail}/settings", ".voa."),
+    ("patch /jails/{jail}/settings", "...a."),
+    ("post /jails/{jail}/failures", "..oa."),
+    ("get /bans", ".voa."),
+    ("post /bans", "..oa."),
+    ("delete /bans", "..oa."),
+    ("get /lookup/{address}", ".voa."),
+    ("get /names/{name}", ".voa."),
+    ("get /dns", ".voa."),
+    ("get /allow", ".voa."),
+    ("post /allow", "..oa."),
+    ("delete /allow", "..oa."),
+    ("post /takeover", "...a."),
+    ("get /settings", "...a."),
+    ("post /reload", "...a."),
+    ("get /tokens", "...a."),
+    ("post /tokens", "...a."),
+    ("delete /tokens/{token}", "...a."),
+    ("post /tokens/{token}/rotate", "...a."),
+];
+
+/// Who asks, in the order of the columns.
+const ROLES: [&str; 5] = ["nobody", "viewer", "operator", "admin", "reporter"];
+
+const LOOPBACK: &str = "[http]\nlisten = '127.0.0.1:0'\n";
+
+/// A daemon with `http` in its configuration.
+fn daemon(http: &str) -> (Env, Daemon) {
+    let env = Env::new("");
+    env.configure(&format!(
+        "{http}{SASL}[jail.other]\nfilter = 'sshd'\nlogpath = 'log/other.log'\n{PUBLISH}"
+    ));
+    env.log("mail.log").append("");
+    env.log("other.log").append("");
+    let daemon = env.start();
+    (env, daemon)
+}
+
+/// A new token by the control socket.
+fn token(env: &Env, order: &Value) -> String {
+    let made = env.request("POST", "/api/v1/tokens", &order.to_string()).json();
+    made["secret"].as_str().unwrap().to_owned()
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+fn ask(server: SocketAddr, request: &str, headers: &str, body: &str) -> Response {
+    exchange(TcpStream::connect(server).unwrap(), request, headers, body).unwrap()
+}
+
+/// Asks for a path behind `/api/v1` with a token.
+fn with_token(daemon: &Daemon, token: &str, request: &str, body: &str) -> Response {
+    let (method, path) = request.split_once(' ').unwrap();
+    ask(daemon.http(), &format!("{} /api/v1{path}", method.to_uppercase()), &bearer(token), body)
+}
+
+#[test]
+fn the_matrix_has_every_route() {
+    let listed: BTreeSet<String> = MATRIX.iter().map(|(route, _)| (*route).to_owned()).collect();
+    let answered = ROUTES.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    assert_eq!(listed, answered);
+}
+
+#[test]
+fn the_manual_has_every_route() {
+    let manual = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/api.md")).unwrap();
+    for route in ROUTES {
+        let written = format!("`{} /api/v1{}`", route.method.to_uppercase(), route.path);
+        assert!(manual.contains(&written), "{written}: describe it in docs/api.md");
+    }
+}
+
+#[test]
+fn every_route_is_for_those_it_is_for() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let order = |role: &str| match role {
+        "reporter" => json!({ "name": role, "role": role, "organisation": "example.org" }),
+        _ => json!({ "name": role, "role": role }),
+    };
+    let headers = ROLES.map(|role| match role {
+        "nobody" => String::new(),
+        _ => bearer(&token(&env, &order(role))),
+    });
+    let mut wrong = Vec::new();
+    for (route, admitted) in MATRIX {
+        let (method, path) = route.split_once(' ').unwrap();
+        // No path names anything that is there, and no body is a right one, so that nothing changes.
+        let path = path.replace(['{', '}'], "");
+        let request = format!("{} /api/v1{path}", method.to_uppercase());
+        for ((role, headers), column) in ROLES.iter().zip(&headers).zip(admitted.chars()) {
+            let answer = ask(daemon.http(), &request, headers, "[]");
+            let is_as_told = match (*role, column) {
+                ("nobody", '.') => answer.status == 401 && answer.head.contains("www-authenticate: Bearer"),
+                (_, '.') => answer.status == 403 && answer.head.contains("insufficient_scope"),
+                _ => ![401, 403].contains(&answer.status) && answer.status < 500,
+            };
+            let is_problem = answer.status < 400
+                || answer.head.contains("application/problem+json")
+                || answer.status == 404;
+            if !is_as_told || !is_problem {
+                wrong.push(format!("{route} by {role}: {} {}", answer.status, answer.body));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_a_token_in_force_lets_in() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let good = token(&env, &json!({ "name": "good", "role": "viewer" }));
+    assert_eq!(with_token(&daemon, &good, "get /status", "").status, 200);
+    let ended = token(&env, &json!({ "name": "ended", "role": "admin", "seconds": 0 }));
+    let mut changed = good.clone();
+    changed.replace_range(20..21, if &good[20..21] == "a" { "b" } else { "a" });
+    for wrong in ["", "bz_", "admin", &ended, &changed, &good.to_uppercase(), &"x".repeat(5000)] {
+        let answer = with_token(&daemon, wrong, "get /status", "");
+        assert_eq!((answer.status, answer.head.contains("error=\"invalid_token\"")), (401, true), "{wrong}");
+    }
+    let basic = ask(daemon.http(), "GET /api/v1/status", "Authorization: Basic YTpi\r\n", "");
+    assert_eq!(basic.status, 401);
+    assert_eq!(env.request("DELETE", "/api/v1/tokens/good", "").json()["ended"], 1);
+    assert_eq!(with_token(&daemon, &good, "get /status", "").status, 401);
+    // Of what is not for everybody nothing is told.
+    assert_eq!(ask(daemon.http(), "GET /api/v1/nothing", "", "").status, 404);
+}
+
+#[test]
+fn whoever_is_confined_stays_inside() {
+    let (env, daemon) = daemon(LOOPBACK);
+    for (jail, address) in [("postfix-sasl", "198.51.100.1"), ("other", "198.51.100.2")] {
+        env.ban(&json!({ "prefix": address, "jail": jail }).to_string()).json();
+    }
+    let order =
+        json!({ "name": "own", "role": "admin", "jails": ["postfix-sasl"], "zones": ["other.example"] });
+    let token = token(&env, &order);
+    let ask = |request: &str, body: &str| with_token(&daemon, &token, request, body);
+    let status = ask("get /status", "").json();
+    assert_eq!((&status["jails"], &status["zones"]), (&json!(["postfix-sasl"]), &json!([])));
+    for (request, body, expected) in [
+        ("get /jails/postfix-sasl", "", 200),
+        ("get /jails/other", "", 403),
+        ("get /jails/postfix-sasl/../other", "", 404),
+        ("get /jails/%6fther", "", 403),
+        ("patch /jails/other/settings", r#"{"maxretry": 1}"#, 403),
+        ("post /jails/other/failures", r#"{"prefix": "198.51.100.3"}"#, 403),
+        ("get /bans?jail=postfix-sasl", "", 200),
+        ("get /bans?jail=other", "", 403),
+        ("get /bans", "", 403),
+        ("post /bans", r#"{"prefix": "198.51.100.3", "jail": "postfix-sasl"}"#, 200),
+        ("post /bans", r#"{"prefix": "198.51.100.3", "jail": "other"}"#, 403),
+        ("post /bans", r#"{"prefix": "198.51.100.3"}"#, 403),
+        ("delete /bans?prefix=198.51.100.3&jail=postfix-sasl", "", 200),
+        ("delete /bans?prefix=198.51.100.2&jail=other", "", 403),
+        ("delete /bans?all=1", "", 403),
+        ("post /allow", r#"{"prefix": "198.51.100.2"}"#, 403),
+        ("get /tokens", "", 403),
+        ("post /tokens", r#"{"name": "more", "role": "admin"}"#, 403),
+        ("post /reload", "", 403),
+    ] {
+        let answer = ask(request, body);
+        assert_eq!(answer.status, expected, "{request}: {}", answer.body);
+    }
+    assert_eq!(ask("get /lookup/198.51.100.2", "").json()["bans"], json!([]));
+    assert_eq!(ask("get /lookup/198.51.100.2", "").json()["listings"], json!([]));
+    assert_eq!(ask("get /lookup/198.51.100.1", "").json()["bans"][0]["jail"], "postfix-sasl");
+}
+
+#[test]
+fn a_token_is_for_the_networks_it_was_made_for() {
+    let (env, daemon) = daemon("[http]\nlisten = '127.0.0.1:0'\nproxies = ['127.0.0.1', '203.0.113.0/24']\n");
+    let order = json!({ "name": "near", "role": "viewer", "sources": ["192.0.2.0/24", "2001:db8::/32"] });
+    let token = token(&env, &order);
+    for (forwarded, expected) in [
+        // The proxy itself.
+        ("", 403),
+        ("X-Forwarded-For: 192.0.2.9\r\n", 200),
+        ("X-Forwarded-For: 2001:db8::9\r\n", 200),
+        ("X-Forwarded-For: 198.51.100.9\r\n", 403),
+        // What the client says about itself stands before what the proxy says about the client.
+        ("X-Forwarded-For: 192.0.2.9, 198.51.100.9\r\n", 403),
+        ("X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: 198.51.100.9\r\n", 403),
+        // Two proxies, one behind the other.
+        ("X-Forwarded-For: 192.0.2.9, 203.0.113.1\r\n", 200),
+        ("X-Forwarded-For: nonsense\r\n", 403),
+    ] {
+        let answer = ask(daemon.http(), "GET /api/v1/status", &format!("{}{forwarded}", bearer(&token)), "");
+        assert_eq!(answer.status, expected, "{forwarded}");
+    }
+}
+
+#[test]
+fn nobody_is_believed_who_is_no_proxy() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let token = token(&env, &json!({ "name": "near", "role": "viewer", "sources": ["192.0.2.0/24"] }));
+    let headers = format!("{}X-Forwarded-For: 192.0.2.9\r\n", bearer(&token));
+    let answer = ask(daemon.http(), "GET /api/v1/status", &headers, "");
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("not for 127.0.0.1"), "{}", answer.body);
+}
+
+#[test]
+fn a_token_is_not_taken_in_the_clear() {
+    let (env, daemon) = daemon("[http]\nlisten = '0.0.0.0:0'\n");
+    let token = token(&env, &json!({ "name": "ci", "role": "viewer" }));
+    let server = SocketAddr::from(([127, 0, 0, 1], daemon.http().port()));
+    let answer = ask(server, "GET /api/v1/status", &bearer(&token), "");
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("rotate it"), "{}", answer.body);
+    assert_eq!(ask(server, "GET /healthz", "", "").status, 200);
+}
+
+/// Sends a request over TLS, trusting what is in `cert.pem` now.
+fn ask_encrypted(env: &Env, server: SocketAddr, headers: &str) -> io::Result<Response> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(env.path("cert.pem")).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(builder.with_root_certificates(roots).with_no_client_auth());
+    let session = ClientConnection::new(config, ServerName::try_from("hub.example").unwrap()).unwrap();
+    let stream = StreamOwned::new(session, TcpStream::connect(server).unwrap());
+    exchange(stream, "GET /api/v1/status", headers, "")
+}
+
+fn issue(env: &Env) {
+    let issued = rcgen::generate_simple_self_signed(["hub.example".to_owned()]).unwrap();
+    fs::write(env.path("cert.pem"), issued.cert.pem()).unwrap();
+    fs::write(env.path("key.pem"), issued.signing_key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn tokens_are_taken_over_tls_and_certificates_are_renewed() {
+    let env = Env::new("");
+    let http = "[http]\nlisten = '0.0.0.0:0'\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
+    env.configure(&format!("{http}{PUBLISH}"));
+    issue(&env);
+    let daemon = env.start();
+    let server = SocketAddr::from(([127, 0, 0, 1], daemon.http().port()));
+    let token = token(&env, &json!({ "name": "ci", "role": "viewer" }));
+    assert_eq!(ask_encrypted(&env, server, &bearer(&token)).unwrap().status, 200);
+    assert_eq!(ask_encrypted(&env, server, "").unwrap().status, 401);
+    // Whoever does not speak TLS gets nothing.
+    let plain = TcpStream::connect(server).unwrap();
+    assert!(exchange(plain, "GET /api/v1/status", &bearer(&token), "").is_err());
+
+    issue(&env);
+    assert!(ask_encrypted(&env, server, &bearer(&token)).is_err());
+    assert_eq!(env.request("POST", "/api/v1/reload", "").status, 200);
+    assert_eq!(ask_encrypted(&env, server, &bearer(&token)).unwrap().status, 200);
+
+    fs::write(env.path("key.pem"), "half a ke").unwrap();
+    let refused = env.request("POST", "/api/v1/reload", "");
+    assert_eq!(refused.status, 422);
+    assert!(refused.body.contains("http.key: `"), "{}", refused.body);
+    assert_eq!(ask_encrypted(&env, server, &bearer(&token)).unwrap().status, 200);
+}
+
+#[test]
+fn bodies_of_strangers_are_not_read() {
+    let (_env, daemon) = daemon(LOOPBACK);
+    let head = "POST /api/v1/takeover HTTP/1.1\r\nHost: banzone\r\nContent-Length: 999999999999\r\n\r\n[";
+    let mut stream = TcpStream::connect(daemon.http()).unwrap();
+    io::Write::write_all(&mut stream, head.as_bytes()).unwrap();
+    let mut answer = [0; 12];
+    io::Read::read_exact(&mut stream, &mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+#[test]
+fn a_use_is_noted() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let token = token(&env, &json!({ "name": "ci", "role": "viewer" }));
+    assert_eq!(env.get("/api/v1/tokens").json()["tokens"][0]["used"], Value::Null);
+    with_token(&daemon, &token, "get /status", "").json();
+    until("the use is noted", || env.get("/api/v1/tokens").json()["tokens"][0]["used"].is_string());
+    let listed = env.get("/api/v1/tokens").body;
+    assert!(listed.contains(&token[3..11]) && !listed.contains(&token[12..]));
+}
+
+#[test]
+fn the_command_makes_lists_rotates_and_revokes() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
+        let output = command.arg("token").args(args).arg("--config").arg(env.config()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let (code, first, said) = run(&["add", "ci", "--role", "viewer", "--jail", "other", "--for", "1d"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("it is not shown again"), "{said}");
+    let is_good = |token: &str| with_token(&daemon, token.trim(), "get /jails/other", "").status == 200;
+    assert!(is_good(&first));
+    let (code, _, said) = run(&["add", "ci", "--role", "viewer"]);
+    assert_eq!((code, said.contains("there is a token `ci` already")), (1, true), "{said}");
+    let (_, second, _) = run(&["rotate", "ci", "--overlap", "0s"]);
+    assert!(!is_good(&first) && is_good(&second));
+    let (_, listed, _) = run(&["list"]);
+    let rows: Vec<Vec<_>> = listed.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), 2);
+    assert_eq!((rows[0][0], rows[0][2], rows[0][3]), ("ci", "viewer", "other"));
+    assert!(rows.iter().any(|row| row[6].starts_with("ended ")), "{listed}");
+    assert_eq!(run(&["revoke", "ci"]).0, 0);
+    assert!(!is_good(&second));
+    let (code, _, said) = run(&["revoke", "ci"]);
+    assert_eq!((code, said.contains("no token `ci` is in force")), (1, true), "{said}");
+    assert_eq!(run(&["add", "x", "--role", "root"]).0, 2);
+    let (code, _, said) = run(&["add", "x", "--role", "reporter"]);
+    assert_eq!((code, said.contains("--organisation")), (1, true), "{said}");
+}
