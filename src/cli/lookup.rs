@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{Ban, Lookup, NameLookup, SetListing};
+use crate::http::api::{Ban, Lookup, NameLookup, SetListing, Vote};
 use crate::zone::Name;
 
 /// Show all that is known of an address: bans, what DNS answers, failures, history
@@ -98,8 +98,13 @@ fn text(found: &Lookup) -> String {
         format!("{}  {} failures, the last at {}", failures.jail, failures.failures, failures.last)
     };
     section(&mut text, "Counted", found.failures.iter().map(failures));
+    section(&mut text, "Reported", found.votes.iter().map(vote_line));
     section(&mut text, "History", found.history.iter().flat_map(ban_lines));
     text
+}
+
+fn vote_line(Vote { prefix, reporter, seen, weight }: &Vote) -> String {
+    format!("{prefix}  by {reporter}, seen at {seen}, weighs {weight:.2}")
 }
 
 fn section(text: &mut String, title: &str, lines: impl IntoIterator<Item = String>) {

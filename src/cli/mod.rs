@@ -19,6 +19,7 @@ mod printable;
 mod rbldnsd;
 mod reload;
 mod replay;
+mod reporter;
 mod serve;
 mod status;
 mod table;
@@ -79,6 +80,7 @@ commands! {
     Unban => unban,
     Allow => allow,
     Token => token,
+    Reporter => reporter,
     Reload => reload,
     Import => import,
     Fail2banClient => fail2ban_client,

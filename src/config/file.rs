@@ -12,6 +12,7 @@ use super::dns::Dns;
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::http::Http;
+use super::reports::{self, Reports};
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula, MANUAL, MOST_ANSWERS};
@@ -86,6 +87,7 @@ pub mod keys {
         "logpath",
         "allow_reserved",
         "counts_bans",
+        "reports",
         "findtime",
         "maxretry",
         "bantime",
@@ -107,6 +109,10 @@ pub mod keys {
         &["factor", "formula", "multipliers", "max_time", "random_time", "overall_jails"];
     /// `ignore_cache = { }`
     pub const IGNORE_CACHE: &[&str] = &["key", "max_count", "max_time"];
+    /// `reports = { }`
+    pub const REPORTS: &[&str] = &["threshold", "half_life", "trust", "guard"];
+    /// `guard = { }`
+    pub const GUARD: &[&str] = &["share", "window", "least"];
     /// A file of `zones`, or `[[zone]]`.
     pub const ZONE: &[&str] = &[
         "origin",
@@ -154,6 +160,8 @@ pub mod keys {
         ("escalate", ESCALATE),
         ("increment", INCREMENT),
         ("ignore_cache", IGNORE_CACHE),
+        ("reports", REPORTS),
+        ("guard", GUARD),
         ("[[zone]]", ZONE),
         ("[[key]]", KEY),
         ("[[publish]]", PUBLISH),
@@ -404,6 +412,8 @@ pub(super) struct Jail {
     pub allow_reserved: Vec<Prefix>,
     /// Whether the bans of other jails are what it reads.
     pub counts_bans: bool,
+    /// What other servers report is what it reads.
+    pub reports: Option<At<Reports>>,
     pub policy: Policy,
 }
 
@@ -419,6 +429,7 @@ impl Jail {
             place,
             allow_reserved: Vec::new(),
             counts_bans: false,
+            reports: None,
             policy: Policy::default(),
         }
     }
@@ -438,6 +449,7 @@ impl Jail {
             place: section.place().clone(),
             allow_reserved: section.get("allow_reserved").unwrap_or_default(),
             counts_bans: section.get("counts_bans").unwrap_or(false),
+            reports: reports::read(section),
             policy: Policy::read(section),
         }
     }

@@ -18,6 +18,8 @@ const MAXRETRY: u32 = 5;
 const BANTIME: BanTime = BanTime::For(Duration::from_secs(3600));
 /// Every address by itself, as fail2ban counts.
 const IPV6_PREFIX: u8 = 128;
+/// What one customer has, whose servers each report another address of it.
+const IPV6_REPORTED: u8 = 64;
 const MAX_MATCHES: usize = 10;
 const START: Start = Start::Tail;
 
@@ -53,7 +55,7 @@ impl Resolver<'_> {
             self.check_reads_nothing(jail);
             return Some(self.with_policy(jail, Vec::new(), filter::Settings::default()));
         }
-        if jail.counts_bans {
+        if jail.counts_bans || jail.reports.is_some() {
             self.check_reads_nothing(jail);
             return Some(self.with_policy(jail, Vec::new(), filter::Settings::default()));
         }
@@ -69,7 +71,8 @@ impl Resolver<'_> {
         filter: filter::Settings,
     ) -> Settings {
         let (own, defaults) = (&jail.policy, self.defaults);
-        let ipv6_prefix = own.ipv6_prefix.or(defaults.ipv6_prefix).unwrap_or(IPV6_PREFIX);
+        let ipv6_default = if jail.reports.is_some() { IPV6_REPORTED } else { IPV6_PREFIX };
+        let ipv6_prefix = own.ipv6_prefix.or(defaults.ipv6_prefix).unwrap_or(ipv6_default);
         let spared = || own.ignoreip.iter().chain(&defaults.ignoreip);
         let increment = own.increment.as_ref().or(defaults.increment.as_ref());
         Settings {
@@ -92,12 +95,18 @@ impl Resolver<'_> {
             // UTF-8 is what logs are in anyway.
             encoding: own.encoding.or(defaults.encoding).filter(|encoding| *encoding != encoding_rs::UTF_8),
             counts_bans: jail.counts_bans,
+            reports: jail.reports.as_ref().map(|reports| reports.value.settings),
         }
     }
 
     fn check_reads_nothing(&self, jail: &file::Jail) {
         if jail.filter.is_some() || !jail.logpath.is_empty() {
-            let message = if jail.counts_bans {
+            let message = if jail.reports.is_some() {
+                format!(
+                    "jail `{}` lists what other servers report and reads nothing: remove filter and logpath, or reports",
+                    jail.name.value
+                )
+            } else if jail.counts_bans {
                 format!(
                     "jail `{}` counts the bans of other jails and reads nothing: \
                      remove filter and logpath, or counts_bans",

@@ -9,7 +9,9 @@ use super::document::Document;
 use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
 use super::filter::Filters;
-use super::{Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, zone};
+use super::{
+    Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, reports, zone,
+};
 use crate::dns::Seeing;
 use crate::jail::MANUAL;
 use crate::store;
@@ -95,6 +97,7 @@ impl<'a> Loader<'a> {
         let names = jails.iter().map(|jail| &jail.name).chain(&fail2ban.names);
         let names = names.map(|name| name.value.as_str()).collect();
         zone::check_jails(&zones, &names, self.report);
+        reports::check_one(&jails, self.report);
         let http = main.http.settings(path);
         main.http.check(&http, self.report);
         let store = store_settings(path, &main.store);

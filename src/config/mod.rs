@@ -18,6 +18,7 @@ mod filter;
 mod http;
 mod jail;
 mod load;
+mod reports;
 mod shipped;
 mod value;
 mod zone;

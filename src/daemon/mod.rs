@@ -24,7 +24,7 @@ mod writer;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -43,7 +43,7 @@ use crate::http;
 use crate::ip::{Prefix, PrefixSet};
 use crate::jail::{self, Jails, Readers};
 use crate::source::{self, Position};
-use crate::store::Store;
+use crate::store::{KeptReports, Store};
 use crate::sys::{addresses, control, limits, notify, privileges};
 
 use certificate::Renewals;
@@ -179,6 +179,7 @@ impl Daemon {
         let dns = dns::serve(sockets, &service, runtime.handle())?;
         let (to_pipeline, inputs) = sync_channel(pipeline::QUEUE);
         let outside = Outside::new(Box::new(outside::System), clock.clone(), to_pipeline.clone());
+        let held = Arc::new(AtomicUsize::new(jails.held_listings().len()));
         let pipeline = Pipeline {
             jails,
             readers,
@@ -186,6 +187,7 @@ impl Daemon {
             writer: to_writer.clone(),
             outside: Arc::clone(&outside),
             costly: Costly::default(),
+            held: Arc::clone(&held),
         };
         let pipeline = spawn("pipeline", move || pipeline.run(&inputs))?;
         // Before any line is read: it must not ban whom a name excuses.
@@ -202,6 +204,7 @@ impl Daemon {
             outside,
             service,
             trouble,
+            held,
             certificates,
             running: Mutex::new(config),
             data: Mutex::new(data),
@@ -471,6 +474,21 @@ fn restore(jails: &mut Jails, store: &Store, kept: &crate::store::Kept) -> Resul
     jails.restore_bans(|each| store.bans_in_force(each))?;
     for (jail, prefix, offender) in &kept.offenders {
         jails.restore_offender(jail, *prefix, *offender);
+    }
+    restore_reports(jails, store, &kept.reports)?;
+    Ok(())
+}
+
+fn restore_reports(jails: &mut Jails, store: &Store, kept: &KeptReports) -> Result<()> {
+    for (name, reporter) in &kept.reporters {
+        jails.restore_reporter(name, reporter.clone());
+    }
+    for (name, identity, at, tally) in &kept.identities {
+        jails.restore_identity(name, identity, *at, *tally);
+    }
+    store.votes(|name, prefix, time| jails.restore_vote(name, prefix, time))?;
+    for (prefix, held) in &kept.held {
+        jails.restore_held(*prefix, *held);
     }
     Ok(())
 }

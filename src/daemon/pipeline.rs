@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::clock::Clock;
 use crate::filter::Pace;
 use crate::http::{Failed, Look};
 use crate::ip::PrefixSet;
-use crate::jail::{self, Ask, Effects, Jails, Lines, Order, Readers};
+use crate::jail::{self, Ask, Effects, Jails, Lines, Order, Readers, ReportBatch};
 use crate::source::{Batch, Receipt};
 use crate::store::Work;
 
@@ -46,6 +47,8 @@ pub(super) enum Input {
     Lines(Batch),
     /// An order; the answer comes once its effects are durable and published.
     Order(Order, Answer),
+    /// What another server reports; the receipt comes once it is durable and published.
+    Reports(Box<ReportBatch>, oneshot::Sender<Result<jail::Receipt, Failed>>),
     /// Somebody wants to see the jails.
     Look(Look),
     /// What was found out outside for a failure.
@@ -85,6 +88,8 @@ pub(super) struct Pipeline {
     pub(super) outside: Arc<Outside>,
     /// What the log was told of costly patterns.
     pub(super) costly: Costly,
+    /// How many listings by reports wait for a person.
+    pub(super) held: Arc<AtomicUsize>,
 }
 
 impl Pipeline {
@@ -126,6 +131,7 @@ impl Pipeline {
                 None
             }
             Some(Input::Order(order, reply)) => self.order(&order, reply, &mut work.effects),
+            Some(Input::Reports(batch, reply)) => self.report(&batch, reply, &mut work.effects),
             Some(Input::Answered(ask, answer)) => {
                 self.jails.answered(&ask, &answer, self.clock.now(), &mut work.effects);
                 None
@@ -143,9 +149,10 @@ impl Pipeline {
                 let before = std::mem::replace(&mut self.readers, new.readers);
                 self.readers.take_over(before);
                 self.costly = Costly::default();
-                Some((reply, 0))
+                Some(writer::Reply::new(reply, 0))
             }
         };
+        self.held.store(self.jails.held_listings().len(), Ordering::Relaxed);
         let now = self.clock.now();
         self.costly.look(now, || self.readers.exhausted());
         self.hand_on(work, reply, receipts)
@@ -194,9 +201,26 @@ impl Pipeline {
     /// Carries the order out, or says at once why not.
     fn order(&mut self, order: &Order, reply: Answer, effects: &mut Effects) -> Option<writer::Reply> {
         match self.jails.order(order, self.clock.now(), effects) {
-            Ok(changed) => Some((reply, changed)),
+            Ok(changed) => Some(writer::Reply::new(reply, changed)),
             Err(refusal) => {
                 // Whoever asked may have gone away.
+                let _ = reply.send(Err(refusal.into()));
+                None
+            }
+        }
+    }
+
+    /// Counts what another server reports, or says at once why not.
+    fn report(
+        &mut self,
+        batch: &ReportBatch,
+        reply: oneshot::Sender<Result<jail::Receipt, Failed>>,
+        effects: &mut Effects,
+    ) -> Option<writer::Reply> {
+        match self.jails.report(batch, self.clock.now(), effects) {
+            Ok(receipt) => Some(writer::Reply::new(reply, receipt)),
+            Err(refusal) => {
+                // Whoever reported may have gone away.
                 let _ = reply.send(Err(refusal.into()));
                 None
             }

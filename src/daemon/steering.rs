@@ -1,6 +1,7 @@
 //! How the running daemon is asked and steered: the far end of the control API.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::dns;
 use crate::http::api::DaemonSettings;
 use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Write};
-use crate::jail::Order;
+use crate::jail::{Order, Receipt, ReportBatch};
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +41,8 @@ pub(super) struct Steering {
     pub(super) outside: Arc<Outside>,
     pub(super) service: Arc<dns::Service>,
     pub(super) trouble: Arc<Trouble>,
+    /// How many listings by reports wait for a person.
+    pub(super) held: Arc<AtomicUsize>,
     pub(super) certificates: Renewals,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
@@ -105,13 +108,24 @@ impl Steering {
         let of_sets =
             views.into_iter().filter_map(|view| Some(format!("zone {}: {}", view.zone, view.problem?)));
         let of_certificates = self.certificates.problems(self.clock.now());
-        lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificates).collect()
+        let of_reports = held_back(self.held.load(Ordering::Relaxed));
+        let all = lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificates);
+        all.chain(of_reports).collect()
     }
 
     /// Where the control socket is.
     pub(super) fn control_path(&self) -> PathBuf {
         lock(&self.running).http.control.clone()
     }
+}
+
+/// That somebody should look at what the guard holds back.
+fn held_back(listings: usize) -> Option<String> {
+    (listings > 0).then(|| {
+        format!(
+            "{listings} listings by reports are held back: `banzone reporter held` shows them, `release` and `discard` settle them"
+        )
+    })
 }
 
 /// Sends without a thread of its own, which would be stuck as long as the channel is.
@@ -131,6 +145,12 @@ impl Control for Arc<Steering> {
     async fn order(&self, order: Order) -> Result<usize, Failed> {
         let (reply, answer) = oneshot::channel();
         self.send(Input::Order(order, reply)).await?;
+        self.in_time(async { answer.await.unwrap_or(Err(Failed::Stopping)) }).await
+    }
+
+    async fn report(&self, batch: ReportBatch) -> Result<Receipt, Failed> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Input::Reports(Box::new(batch), reply)).await?;
         self.in_time(async { answer.await.unwrap_or(Err(Failed::Stopping)) }).await
     }
 

@@ -9,10 +9,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::{debug, error, info};
 
-use super::pipeline::Answer;
 use crate::clock::{Clock, Timestamp};
 use crate::dns;
-use crate::http::Write;
+use crate::http::{Failed, Write};
 use crate::ip::PrefixSet;
 use crate::jail::{BanTable, Change, EndCause, Origin};
 use crate::list::Publisher;
@@ -32,8 +31,18 @@ const HOUSEKEEPING: Duration = Duration::from_secs(600);
 /// The wait between attempts when the database can't be written: it doubles from the first to the last.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Who waits for a commit, and for how many changes.
-pub(super) type Reply = (Answer, usize);
+/// Tells whoever waits for a commit what came of it.
+pub(super) struct Reply(Box<dyn FnOnce() + Send>);
+
+impl Reply {
+    /// Sends `outcome` once it is durable and published.
+    pub(super) fn new<T: Send + 'static>(to: oneshot::Sender<Result<T, Failed>>, outcome: T) -> Self {
+        Self(Box::new(move || {
+            // Whoever asked may have gone away.
+            let _ = to.send(Ok(outcome));
+        }))
+    }
+}
 
 /// What the thread is told.
 pub(super) enum Input {
@@ -160,8 +169,8 @@ impl Writer {
         let recorded = self.commit_at_last(works)?;
         self.publisher.apply_all(&recorded, bans, self.clock.now());
         recorded.iter().for_each(tell);
-        for (reply, changed) in replies {
-            let _ = reply.send(Ok(changed));
+        for Reply(tell) in replies {
+            tell();
         }
         Some(())
     }
@@ -254,6 +263,7 @@ fn tell(recorded: &Recorded) {
                 Origin::Log => format!("{} failures", ban.failures),
                 Origin::Escalation => "enough of its hosts are banned".to_owned(),
                 Origin::Order(by) => format!("ordered by {by}"),
+                Origin::Reports => "enough organisations report it".to_owned(),
             };
             info!(jail = &*ban.jail, ip = %ban.prefix, "ban {}: {why}", how_long(ban.until));
         }
@@ -266,6 +276,7 @@ fn tell(recorded: &Recorded) {
                 EndCause::Expired => "its time is up".to_owned(),
                 EndCause::Order(by) => format!("ordered by {by}"),
                 EndCause::Allowed => "allowlisted".to_owned(),
+                EndCause::Withdrawn(by) => format!("too little is left without the reports of {by}"),
             };
             info!(jail = &**jail, ip = %prefix, "unban: {why}");
         }

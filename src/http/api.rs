@@ -15,6 +15,14 @@
 //! | `GET /api/v1/allow` | | [`Allowlist`] |
 //! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
 //! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
+//! | `POST /api/v1/reports` | [`ReportQuery`], rows | [`Reported`] |
+//! | `GET /api/v1/reporters` | | [`Reporters`] |
+//! | `GET /api/v1/reporters/{reporter}` | | [`Reporter`] |
+//! | `PATCH /api/v1/reporters/{reporter}` | [`NewReporter`] | [`Reporter`] |
+//! | `DELETE /api/v1/reporters/{reporter}/votes` | | [`Ended`] |
+//! | `GET /api/v1/held` | | [`Held`] |
+//! | `POST /api/v1/held/release` | [`HeldQuery`] | [`Ended`] |
+//! | `DELETE /api/v1/held` | [`HeldQuery`] | [`Ended`] |
 //! | `POST /api/v1/takeover` | [`KnownBans`] | [`TakenOver`] |
 //! | `GET /api/v1/settings` | | [`DaemonSettings`] |
 //! | `POST /api/v1/reload` | | [`Reloaded`], or 422 [`NotReloaded`] |
@@ -27,6 +35,7 @@
 
 mod dns;
 mod jails;
+mod reports;
 mod takeover;
 mod tokens;
 
@@ -41,6 +50,10 @@ use crate::jail::{EndCause, Origin};
 pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
 pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
+};
+pub use reports::{
+    Held, HeldListing, HeldQuery, NewReporter, ReportQuery, Reported, Reporter, Reporters, RowOutcome,
+    RowResult, Vote,
 };
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 pub use tokens::{NewToken, Rotation, Token, TokenMade, Tokens};
@@ -271,7 +284,7 @@ pub struct Ended {
 }
 
 /// All that is known of one address.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lookup {
     /// The address asked for.
     pub address: IpAddr,
@@ -287,6 +300,9 @@ pub struct Lookup {
     pub allowed: Option<Allow>,
     /// Failures counted at present, per jail.
     pub failures: Vec<Failures>,
+    /// What other servers say of it: their weights together are its score.
+    #[serde(default)]
+    pub votes: Vec<Vote>,
     /// Bans that covered it and ended, the newest first.
     pub history: Vec<Ban>,
 }
@@ -453,8 +469,7 @@ mod rfc3339 {
     }
 
     fn parse<E: Error>(written: &str) -> Result<Timestamp, E> {
-        let time: jiff::Timestamp = written.parse().map_err(E::custom)?;
-        Ok(Timestamp::from_millis(time.as_millisecond()))
+        written.parse().map_err(E::custom)
     }
 
     /// The same for times that may be absent.

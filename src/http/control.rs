@@ -9,7 +9,7 @@ use super::api::DaemonSettings;
 use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
-use crate::jail::{Jails, Order, Readers, Refusal};
+use crate::jail::{Jails, Order, Readers, Receipt, Refusal, ReportBatch};
 use crate::source;
 use crate::store::{self, Store, Transaction};
 
@@ -120,6 +120,9 @@ pub type Write = Box<dyn FnOnce(&mut Store) + Send>;
 pub trait Control: Send + Sync + 'static {
     /// Carries out an order. When it returns, its effects are durable and published.
     async fn order(&self, order: Order) -> Result<usize, Failed>;
+
+    /// Counts what another server reports. When it returns, that is durable and published.
+    async fn report(&self, batch: ReportBatch) -> Result<Receipt, Failed>;
 
     /// Lets `look` see the jails between two batches of lines.
     async fn look(&self, look: Look) -> Result<(), Failed>;

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use super::api::{Allow, Failures, Listing, Lookup, NameLookup, SetListing};
 use super::bans::{allowed, seen};
 use super::problem::Refused;
+use super::reporters::votes;
 use super::{By, Control, Daemon, Failed};
 use crate::access::Principal;
 use crate::ip::{Prefix, write_reversed};
@@ -23,6 +24,9 @@ pub(super) async fn lookup(
 ) -> Result<Json<Lookup>, Refused> {
     let address: IpAddr = address.parse().map_err(|_| no_address(&address))?;
     let (prefixes, mut failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
+    let (covering, now) = (prefixes.clone(), daemon.now());
+    let votes = move |jails: &Jails| covering.iter().flat_map(|prefix| votes(jails, *prefix, now)).collect();
+    let votes = daemon.see(votes).await?;
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     failures.retain(|failures| by.grant().has_jail(&failures.jail));
     let mut past = past_bans(&*daemon, prefixes).await?;
@@ -33,7 +37,7 @@ pub(super) async fn lookup(
     let mut listings = listings(&*daemon, address);
     listings.retain(|listing| by.grant().has_zone(&listing.zone));
     let sets = in_sets(&*daemon, &by, &write_reversed(address));
-    Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, history }))
+    Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, votes, history }))
 }
 
 /// `GET /api/v1/names/{name}`

@@ -15,8 +15,9 @@ use prometheus_client::registry::Registry;
 
 use super::problem::Refused;
 use super::{Control, Daemon, DataSetView, OutsideView};
+use crate::clock::Timestamp;
 use crate::dns::ZoneCounts;
-use crate::jail::{self, Exhausted};
+use crate::jail::{self, Exhausted, Jails};
 use crate::source::Counters;
 use crate::zone::KeyCount;
 
@@ -35,9 +36,10 @@ pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, 
     let seen = daemon.see_all(|jails, readers| {
         let names: Vec<Arc<str>> = jails.names().cloned().collect();
         let status = |name: Arc<str>| Some((Arc::clone(&name), jails.status(&name)?));
-        (names.into_iter().filter_map(status).collect::<Vec<_>>(), readers.exhausted())
+        let jails_seen = names.into_iter().filter_map(status).collect::<Vec<_>>();
+        (jails_seen, readers.exhausted(), reported(jails))
     });
-    let (jails, exhausted) = seen.await?;
+    let (jails, exhausted, reported) = seen.await?;
     let mut page = Page(Registry::with_prefix("banzone"));
     page.build_info();
     page.dns(&*daemon);
@@ -47,9 +49,20 @@ pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, 
     page.jails(&jails);
     page.patterns(&exhausted);
     page.outside(&*daemon);
+    page.reports(&reported);
     page.database(&daemon.database());
     page.health(&*daemon);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page.text()))
+}
+
+/// What became of the rows of each organisation, when it reported last, and how many listings are held back.
+type Seen = (Vec<(Arc<str>, jail::Tally, Option<Timestamp>)>, usize);
+
+fn reported(jails: &Jails) -> Seen {
+    let reporters = jails.reporters();
+    let reporters =
+        reporters.map(|(name, reporter, _)| (Arc::clone(name), reporter.tally, reporter.last_seen));
+    (reporters.collect(), jails.held_listings().len())
 }
 
 struct Page(Registry);
@@ -69,6 +82,26 @@ impl Page {
             family.get_or_create(&labels).set(i64::try_from(value).unwrap_or(i64::MAX));
         }
         self.0.register(name, help, family);
+    }
+
+    fn reports(&mut self, (reporters, held): &Seen) {
+        let rows = reporters.iter().flat_map(|(name, tally, _)| {
+            let jail::Tally { accepted, duplicate, refused } = *tally;
+            [("accepted", accepted), ("duplicate", duplicate), ("refused", refused)].map(|(result, count)| {
+                (vec![("reporter", name.to_string()), ("result", result.to_owned())], count)
+            })
+        });
+        self.counter("reports_received", "Rows of reports by what became of them", rows);
+        let seen = reporters.iter().filter_map(|(name, _, seen)| {
+            let seconds = u64::try_from((*seen)?.as_secs()).unwrap_or(0);
+            Some((vec![("reporter", name.to_string())], seconds))
+        });
+        self.gauge("reporter_last_seen_timestamp_seconds", "When each organisation reported last", seen);
+        self.gauge(
+            "held_listings",
+            "Listings by reports that wait for a person",
+            [(Vec::new(), *held as u64)],
+        );
     }
 
     fn build_info(&mut self) {

@@ -15,6 +15,8 @@ mod jails;
 mod lookup;
 mod metrics;
 mod problem;
+mod reporters;
+mod reports;
 mod routes;
 mod settings;
 mod takeover;

@@ -56,7 +56,13 @@ impl Refused {
 impl From<Failed> for Refused {
     fn from(failed: Failed) -> Self {
         let status = match &failed {
-            Failed::Refused(Refusal::UnknownJail { .. } | Refusal::NotAllowed(_)) => StatusCode::NOT_FOUND,
+            Failed::Refused(
+                Refusal::UnknownJail { .. }
+                | Refusal::NotAllowed(_)
+                | Refusal::UnknownReporter(_)
+                | Refusal::NotHeld(_),
+            ) => StatusCode::NOT_FOUND,
+            Failed::Refused(Refusal::CutOff(_)) => StatusCode::FORBIDDEN,
             Failed::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Failed::Pending(_) | Failed::Store(_) | Failed::Busy(_) | Failed::Stopping => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::problem::Refused;
-use super::{Steered, bans, dns, jails, lookup, takeover, tokens};
+use super::{Steered, bans, dns, jails, lookup, reporters, reports, takeover, tokens};
 use crate::access::{Permission, Principal};
 
 /// The largest body of a request: an order with a reason is far smaller.
@@ -16,6 +16,9 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// The same for bans that are taken over, many at once and with the lines that led to them.
 const MAX_TAKEOVER: usize = 2 << 20;
+
+/// The same for reports, as they are sent; `hub::MAX_DECOMPRESSED` bounds what becomes of them.
+const MAX_REPORTS: usize = 4 << 20;
 
 /// What of the jails and zones a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +79,14 @@ pub const ROUTES: &[Route] = &[
     route!(get "/allow", Read, Whole, bans::allowlist),
     route!(post "/allow", Operate, Whole, bans::allow),
     route!(delete "/allow", Operate, Whole, bans::disallow),
+    route!(post "/reports", Report, Own, reports::report, MAX_REPORTS),
+    route!(get "/reporters", Read, Whole, reporters::list),
+    route!(get "/reporters/{reporter}", Read, Whole, reporters::one),
+    route!(patch "/reporters/{reporter}", Administer, Whole, reporters::change),
+    route!(delete "/reporters/{reporter}/votes", Administer, Whole, reporters::withdraw),
+    route!(get "/held", Read, Whole, reporters::held),
+    route!(post "/held/release", Operate, Whole, reporters::release),
+    route!(delete "/held", Operate, Whole, reporters::discard),
     route!(post "/takeover", Administer, Whole, takeover::take_over, MAX_TAKEOVER),
     route!(get "/settings", Administer, Whole, jails::of_daemon),
     route!(post "/reload", Administer, Whole, bans::reload),

@@ -92,6 +92,11 @@ impl Allowlist {
         self.all.covers(prefix)
     }
 
+    /// Whether an address of `prefix` may not be listed.
+    pub fn overlaps(&self, prefix: Prefix) -> bool {
+        self.all.overlaps(prefix)
+    }
+
     /// The entries in order.
     pub fn entries(&self) -> impl Iterator<Item = &Allow> {
         self.entries.values()

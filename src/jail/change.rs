@@ -17,6 +17,8 @@ pub enum Origin {
     Escalation,
     /// Somebody ordered it; who, as far as known.
     Order(String),
+    /// Enough organisations reported it.
+    Reports,
 }
 
 /// Why a ban ended.
@@ -29,6 +31,8 @@ pub enum EndCause {
     Order(String),
     /// The allowlist came to cover it.
     Allowed,
+    /// The votes of this organisation were taken back, or weigh less.
+    Withdrawn(String),
 }
 
 /// A prefix that one jail holds banned. There is at most one at a time for each jail and prefix.
@@ -75,7 +79,7 @@ pub struct Allow {
 pub enum Change {
     /// A new ban.
     Banned(Ban),
-    /// A ban in force now ends later.
+    /// A ban in force now ends later; one by reports may end earlier as well.
     Extended {
         /// What is banned.
         prefix: Prefix,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Ask, Change, Counter, Offender};
+use super::{Ask, Change, Counter, Offender, ReportChange};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -38,6 +38,8 @@ pub struct Effects {
     pub failures: HashMap<(Arc<str>, Timestamp, Prefix), u32>,
     /// How often user names were tried, by jail and day in UTC; a name may stand there twice.
     pub users: Vec<(Arc<str>, Timestamp, Box<str>, u32)>,
+    /// What became of reports, in order.
+    pub reports: Vec<ReportChange>,
     /// Failures that wait for an answer from outside; nothing of them is committed yet.
     pub asks: Vec<Ask>,
 }
@@ -51,6 +53,7 @@ impl Effects {
             && self.remembered.is_empty()
             && self.failures.is_empty()
             && self.users.is_empty()
+            && self.reports.is_empty()
     }
 }
 

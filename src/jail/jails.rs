@@ -2,6 +2,9 @@
 
 mod adjusting;
 mod failing;
+mod ordering;
+mod reporters;
+mod reporting;
 mod taking_over;
 
 use std::collections::BTreeMap;
@@ -16,11 +19,11 @@ use super::allowlist::{Allowlist, never_listed};
 use super::bans::{Active, Bans, Offender};
 use super::counting::{Counter, Counters};
 use super::evidence::{Evidence, shorten};
+use super::reports::Reports;
 use super::table::{BanTable, Held, JailId};
 use super::tried::Tried;
 use super::{
-    Allow, Ban, BanOrder, Change, Effects, EndCause, IgnoreCommand, Increment, Order, Origin, Refusal,
-    Settings, Status,
+    Allow, Ban, Change, Effects, EndCause, IgnoreCommand, Increment, Order, Origin, Refusal, Settings, Status,
 };
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, PrefixSet, reserved};
@@ -64,6 +67,7 @@ pub struct Jails {
     learned: BTreeMap<Arc<str>, PrefixSet>,
     /// The jails in which bans are failures.
     counting_bans: Vec<Arc<str>>,
+    reports: Reports,
 }
 
 impl Jails {
@@ -78,6 +82,7 @@ impl Jails {
             random,
             learned: BTreeMap::new(),
             counting_bans: Vec::new(),
+            reports: Reports::default(),
         };
         jails.reconfigure(settings, allow, own);
         jails
@@ -93,7 +98,7 @@ impl Jails {
         let counting = settings.iter().filter(|settings| settings.counts_bans);
         self.counting_bans = counting.map(|settings| Arc::clone(&settings.name)).collect();
         let mut escalating = HashMap::default();
-        for settings in settings {
+        for settings in settings.iter().cloned() {
             let name = Arc::clone(&settings.name);
             let learned = self.learned.get(&name).cloned();
             let jail = self.jail_or_new(&name);
@@ -102,6 +107,7 @@ impl Jails {
             jail.spare(learned.as_ref());
         }
         self.bans.set_escalate(escalating);
+        self.configure_reports(&settings);
     }
 
     /// Where the jail `name` stands among all of them, or where it would.
@@ -152,6 +158,7 @@ impl Jails {
         for name in &names {
             self.jail_or_new(name);
         }
+        self.recount_listed();
         outcome
     }
 
@@ -266,80 +273,10 @@ impl Jails {
             }
             Order::Adjust { jail, adjustment } => self.adjust(jail, adjustment),
             Order::TakeOver(known) => self.take_over(known, now, effects),
+            Order::Reporter { name, order } => self.order_reporter(name, order, now, effects),
+            Order::Release { prefix } => self.release(*prefix, now, effects),
+            Order::Discard { prefix } => self.discard(*prefix, effects),
         }
-    }
-
-    fn order_ban(
-        &mut self,
-        order: &BanOrder,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) -> Result<usize, Refusal> {
-        let BanOrder { prefix, time, .. } = *order;
-        let (place, settings) = self.bannable(&order.jail, prefix)?;
-        let since = order.since.map_or(now, |since| since.min(now));
-        let active = Active { since, until: time.unwrap_or(settings.bantime).until(since) };
-        let evidence = order.reason.iter().map(|reason| shorten(reason)).collect();
-        let origin = Origin::Order(order.by.clone());
-        let wanted = Wanted { place, prefix, active, first: None, origin, failures: 0, evidence };
-        let changed = self.ban(wanted, now, effects);
-        self.escalate(place, prefix, active, now, effects);
-        Ok(usize::from(changed))
-    }
-
-    /// The place of the jail of an order that bans `prefix`, if that may be, and its settings.
-    fn bannable(&self, jail: &str, prefix: Prefix) -> Result<(usize, &Settings), Refusal> {
-        let configured =
-            self.place(jail).and_then(|place| Some((place, self.jails[place].settings.as_ref()?)));
-        let (place, settings) = configured.ok_or_else(|| self.unknown_jail(jail))?;
-        check_width(prefix)?;
-        if let Some(refusal) = self.refusal(settings, prefix) {
-            return Err(refusal);
-        }
-        if self.spares_part_of(settings, prefix) {
-            let entry = format!("`ignoreip` or `ignoreself` of the jail `{}`, in part", settings.name);
-            return Err(Refusal::Allowlisted { prefix, entry });
-        }
-        Ok((place, settings))
-    }
-
-    fn order_unban(
-        &mut self,
-        prefix: Option<Prefix>,
-        jail: Option<&Arc<str>>,
-        cause: &EndCause,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) -> Result<usize, Refusal> {
-        let chosen = match jail {
-            Some(name) => Some(self.place(name).ok_or_else(|| self.unknown_jail(name))?),
-            None => None,
-        };
-        Ok(self.free(chosen, prefix, cause, now, effects))
-    }
-
-    /// Ends the bans inside `prefix`, or all, of the jail at `place`, or of all, and forgets what led to them; how many.
-    fn free(
-        &mut self,
-        place: Option<usize>,
-        prefix: Option<Prefix>,
-        cause: &EndCause,
-        now: Timestamp,
-        effects: &mut Effects,
-    ) -> usize {
-        let jail = place.map(|place| self.jails[place].id);
-        let freed = self.bans.free(jail, prefix);
-        for (jail, prefix) in &freed {
-            let (prefix, jail) = (*prefix, self.name_of(*jail));
-            effects.changes.push(Change::Unbanned { prefix, jail, at: now, cause: cause.clone() });
-        }
-        for (jail, prefix) in self.bans.forgive_within(jail, prefix) {
-            effects.forgiven.push((self.name_of(jail), prefix));
-        }
-        for jail in self.jails.iter_mut().filter(|held| jail.is_none_or(|jail| jail == held.id)) {
-            jail.counters.remove_within(prefix);
-        }
-        freed.len()
     }
 
     fn name_of(&self, jail: JailId) -> Arc<str> {
@@ -352,7 +289,10 @@ impl Jails {
             jail.counters.expire(now);
         }
         self.bans.forget_quiet(now);
-        for (prefix, held) in self.bans.take_ended(now) {
+        let ended = self.bans.take_ended(now);
+        self.note_ended(ended.iter().map(|(prefix, held)| (held.jail, *prefix)));
+        self.expire_votes(now, effects);
+        for (prefix, held) in ended {
             let (jail, at) = (self.name_of(held.jail), held.until.unwrap_or(now));
             effects.changes.push(Change::Unbanned { prefix, jail, at, cause: EndCause::Expired });
         }
@@ -394,7 +334,7 @@ impl Jails {
     pub fn status(&self, jail: &str) -> Option<Status> {
         let jail = self.jail(jail)?;
         Some(Status {
-            currently_failed: jail.counters.len(),
+            currently_failed: jail.counters.len() + self.voted_without_ban(jail),
             total_failed: jail.total_failed,
             currently_banned: self.bans.count(jail.id),
             currently_banned_ipv6: self.bans().jails()[jail.id.index()].ipv6,

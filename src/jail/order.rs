@@ -12,7 +12,7 @@ use crate::ip::Prefix;
 pub const MANUAL: &str = "manual";
 
 /// A change asked for from outside. It takes the same way as everything found in a log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Order {
     /// Ban a prefix; one that is banned already is only ever banned longer.
     Ban(BanOrder),
@@ -59,7 +59,40 @@ pub enum Order {
     },
     /// Take over a ban that another program made.
     TakeOver(KnownBan),
+    /// Do something about an organisation that reports.
+    Reporter {
+        /// Which.
+        name: Arc<str>,
+        /// What.
+        order: ReporterOrder,
+    },
+    /// Put listings in force that are held back.
+    Release {
+        /// Those inside this; absent: all.
+        prefix: Option<Prefix>,
+    },
+    /// Forget listings that are held back, and the votes for them.
+    Discard {
+        /// Those inside this; absent: all.
+        prefix: Option<Prefix>,
+    },
 }
+
+/// What is done about an organisation that reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ReporterOrder {
+    /// Its votes weigh this from now on, those that it has as well. 0 to [`MAX_TRUST`].
+    Trust(f64),
+    /// Nothing is taken from it any more, and its votes are taken back.
+    CutOff,
+    /// It may report again.
+    Admit,
+    /// Its votes are taken back.
+    Withdraw,
+}
+
+/// The most that anybody is trusted; beside it the others would not count.
+pub const MAX_TRUST: f64 = 1000.0;
 
 /// A setting of a jail that can change while it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,4 +206,25 @@ pub enum Refusal {
         /// The jail.
         jail: Arc<str>,
     },
+    /// Reports go nowhere.
+    #[error("this banzone takes no reports: give a jail `reports = true` in its configuration")]
+    NoReports,
+    /// Whoever is cut off is not listened to.
+    #[error("the reporter `{0}` is cut off: `banzone reporter admit {0}` lets it report again")]
+    CutOff(Arc<str>),
+    /// No such organisation.
+    #[error("there is no reporter `{0}`; `banzone reporter list` shows them")]
+    UnknownReporter(Arc<str>),
+    /// The list of organisations has an end.
+    #[error("there are {0} reporters already, and no more are taken")]
+    TooManyReporters(usize),
+    /// One name for two things.
+    #[error("the Idempotency-Key `{0}` was used for another request: choose a new one for each")]
+    KeyReused(Arc<str>),
+    /// Nobody holds it back.
+    #[error("no listing inside {0} is held back; `banzone reporter held` shows those that are")]
+    NotHeld(Prefix),
+    /// What is listed there is what reporters agree on.
+    #[error("the jail `{0}` lists what its reporters agree on; use the jail `manual` instead")]
+    ListsByReports(Arc<str>),
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use encoding_rs::Encoding;
 
-use super::Formula;
+use super::{Formula, ReportSettings};
 use crate::clock::Timestamp;
 use crate::ip::PrefixSet;
 use crate::source;
@@ -138,6 +138,8 @@ pub struct Settings {
     pub encoding: Option<&'static Encoding>,
     /// Whether each ban by another jail is a failure here (fail2ban's `recidive`).
     pub counts_bans: bool,
+    /// Lists what other servers report; absent: it does not.
+    pub reports: Option<ReportSettings>,
 }
 
 /// fail2ban's `ignorecommand` and `ignorecache`.
@@ -186,6 +188,7 @@ impl Settings {
             allow_reserved: PrefixSet::default(),
             encoding: None,
             counts_bans: false,
+            reports: None,
         }
     }
 }

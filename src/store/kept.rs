@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::row::{Json, SELECT_POSITIONS, position, prefix};
-use super::{Allow, Error, Store};
+use super::{Allow, Error, KeptReports, Store};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{Active, Counter, Evidence, Offender, Remembered};
@@ -30,6 +30,8 @@ pub struct Kept {
     pub allowlist: Vec<Allow>,
     /// What the filters remember of their logs.
     pub remembered: Vec<Remembered>,
+    /// What was reported, without the votes.
+    pub reports: KeptReports,
 }
 
 impl Store {
@@ -46,6 +48,7 @@ impl Store {
             totals: self.totals()?,
             allowlist: self.try_allowlist()?,
             remembered: self.remembered()?,
+            reports: self.kept_reports()?,
         })
     }
 
@@ -85,7 +88,7 @@ impl Store {
         Ok(())
     }
 
-    fn all<T>(
+    pub(super) fn all<T>(
         &self,
         sql: &str,
         read: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,

@@ -50,6 +50,7 @@ impl Store {
         more |= drop_old(connection, &WAIT_ROWS, now - HOURS)?;
         more |= drop_old(connection, &ANSWER_ROWS, now - HOURS)?;
         more |= drop_old(connection, &TOKENS, now - ENDED_TOKENS)?;
+        more |= drop_old(connection, &REPORT_ROWS, now - HOURS)?;
         give_back_pages(connection)?;
         Ok(more)
     }
@@ -138,6 +139,11 @@ const ANSWER_ROWS: Aging = Aging {
 const TOKENS: Aging = Aging {
     old: "SELECT id FROM tokens WHERE until IS NOT NULL AND until < ?1 ORDER BY until LIMIT ?2",
     delete: "DELETE FROM tokens WHERE id = ?1",
+};
+
+const REPORT_ROWS: Aging = Aging {
+    old: "SELECT hour, reporter, category FROM reports_by_hour WHERE hour < ?1 ORDER BY hour LIMIT ?2",
+    delete: "DELETE FROM reports_by_hour WHERE hour = ?1 AND reporter = ?2 AND category = ?3",
 };
 
 /// Deletes the oldest rows; whether there may be more.

@@ -192,6 +192,78 @@ CREATE TABLE tokens (
 CREATE INDEX tokens_by_name ON tokens (name, created);
 CREATE INDEX tokens_by_end ON tokens (until) WHERE until IS NOT NULL;
 ",
+    "
+-- The organisations that report, and what became of their rows.
+CREATE TABLE reporters (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    trust REAL,
+    cut_off INTEGER,
+    first_seen INTEGER,
+    last_seen INTEGER,
+    accepted INTEGER NOT NULL DEFAULT 0,
+    duplicate INTEGER NOT NULL DEFAULT 0,
+    refused INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- The last row of each spool that was taken, written with what followed from it.
+CREATE TABLE report_spools (
+    reporter INTEGER NOT NULL REFERENCES reporters,
+    spool INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (reporter, spool)
+) STRICT, WITHOUT ROWID;
+
+-- Requests that their senders have named, and how they were answered.
+CREATE TABLE report_keys (
+    reporter INTEGER NOT NULL REFERENCES reporters,
+    key TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    duplicate INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    PRIMARY KEY (reporter, key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE report_categories (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- The last sighting that each organisation has reported of each prefix. A batch is of one organisation, so that its rows stand
+-- near one another.
+CREATE TABLE votes (
+    reporter INTEGER NOT NULL REFERENCES reporters,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    category INTEGER NOT NULL REFERENCES report_categories,
+    PRIMARY KEY (reporter, address, length)
+) STRICT, WITHOUT ROWID;
+
+-- Listings that wait for a person.
+CREATE TABLE held_listings (
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (address, length)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE reports_by_hour (
+    hour INTEGER NOT NULL,
+    reporter INTEGER NOT NULL REFERENCES reporters,
+    category INTEGER NOT NULL REFERENCES report_categories,
+    reports INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    PRIMARY KEY (hour, reporter, category)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -54,6 +54,8 @@ pub struct Store {
     pub(super) settings: Settings,
     /// Row ids of the jails by name.
     jails: HashMap<Arc<str>, i64>,
+    /// Row ids of the organisations that report by name.
+    reporters: HashMap<Arc<str>, i64>,
     last_number: u64,
     serial_base: u64,
     /// The last ban, by its end and id, whose evidence is gone.
@@ -93,6 +95,7 @@ impl Store {
             connection,
             settings: settings.clone(),
             jails: HashMap::new(),
+            reporters: HashMap::new(),
             last_number: 0,
             serial_base: 0,
             evidence_gone: (Timestamp::from_millis(i64::MIN), 0),
@@ -160,13 +163,15 @@ impl Store {
     }
 
     /// Commits the works, all or none, and numbers their changes. When it returns, they survive a kill of the process;
-    /// changes of bans survive a power cut too.
+    /// changes of bans and what was reported survive a power cut too.
     pub fn commit(&mut self, works: &[Work]) -> Result<Vec<Recorded>, Error> {
-        let changed = works.iter().any(|work| !work.effects.changes.is_empty());
+        let is_promised = |effects: &Effects| !effects.changes.is_empty() || !effects.reports.is_empty();
+        let changed = works.iter().any(|work| is_promised(&work.effects));
         let committed = self.try_commit(works, changed);
         if committed.is_err() {
             // Ids given out in the transaction that failed are not there.
             self.jails.clear();
+            self.reporters.clear();
         }
         let recorded = committed.map_err(|error| Error::new(&self.settings.path, error))?;
         self.last_number += recorded.len() as u64;
@@ -180,6 +185,7 @@ impl Store {
         let mut writing = Writing {
             transaction: &transaction,
             jails: &mut self.jails,
+            reporters: &mut self.reporters,
             number: self.last_number,
             prolonged: BTreeMap::new(),
             room: &mut self.room,

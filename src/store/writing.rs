@@ -19,6 +19,8 @@ pub(super) struct Writing<'a> {
     pub(super) transaction: &'a Transaction<'a>,
     /// Row ids of the jails by name.
     pub(super) jails: &'a mut HashMap<Arc<str>, i64>,
+    /// Row ids of the organisations that report by name.
+    pub(super) reporters: &'a mut HashMap<Arc<str>, i64>,
     /// The number of the last change.
     pub(super) number: u64,
     /// The new ends of bans by jail id and network: one that is prolonged many times in a work is written once.
@@ -38,6 +40,7 @@ impl Writing<'_> {
         for remembered in &work.remembered {
             self.remember(remembered)?;
         }
+        self.reports(&work.effects.reports)?;
         self.totals(&work.effects)?;
         self.counters(&work.effects.counters)?;
         for change in &work.effects.changes {

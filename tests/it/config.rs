@@ -778,6 +778,44 @@ fn the_jail_of_bans_by_hand_reads_nothing() {
 }
 
 #[test]
+fn one_jail_takes_reports_and_does_nothing_else() {
+    for (main, expected) in [
+        (
+            "[jail.a]\nreports = true\n[jail.b]\nreports = {}",
+            "4:11: jail `b`: the jail `a` takes the reports already",
+        ),
+        ("[jail.manual]\nreports = true", "2:11: jail `manual` has bans of its own"),
+        ("[jail.a]\nreports = true\ncounts_bans = true", "2:11: jail `a` has bans of its own"),
+        (
+            "[jail.a]\nreports = true\nlogpath = '/x'",
+            "1:1: jail `a` lists what other servers report and reads nothing",
+        ),
+        (
+            "[jail.a]\nreports = { threshold = 0 }",
+            "2:25: jail.a.reports.threshold: 0 is not between 0.001 and 1000",
+        ),
+        (
+            "[jail.a]\nreports = { half_life = '10s' }",
+            "2:25: jail.a.reports.half_life: a half-life is between 1 minute",
+        ),
+        (
+            "[jail.a]\nreports = { guard = { share = -1 } }",
+            "2:31: jail.a.reports.guard.share: -1 is not between",
+        ),
+    ] {
+        check(main, &[&format!("banzone.toml:{expected}")]);
+    }
+    let config = load(&[(
+        "banzone.toml",
+        "[jail.a]\nreports = { trust = 2 }\n[jail.b]\nreports = false\nlogpath = '/x'\nfilter = 'sshd'",
+    )]);
+    let config = config.unwrap();
+    let trust = |jail: &banzone::jail::Settings| jail.reports.map(|reports| reports.trust);
+    assert_eq!(config.jails.iter().map(trust).collect::<Vec<_>>(), [Some(2.0), None, None]);
+    assert_eq!(config.jails[0].ipv6_prefix, 64);
+}
+
+#[test]
 fn a_filter_in_a_folder_wins_over_the_one_in_the_program() {
     let own = "failregex = ['^own <HOST>$']";
     let main = format!("filters = 'filters'\n{JAIL}");

@@ -225,9 +225,20 @@ impl Env {
 
     /// The same where the daemon may not be there.
     pub fn try_request(&self, method: &str, path: &str, body: &str) -> io::Result<Response> {
+        self.try_request_with(method, path, "", body)
+    }
+
+    /// The same with lines of headers.
+    pub fn try_request_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> io::Result<Response> {
         let stream = UnixStream::connect(self.path("run/control.sock"))?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        exchange(stream, &format!("{method} {path}"), "", body)
+        exchange(stream, &format!("{method} {path}"), headers, body)
     }
 
     /// `GET path`
@@ -318,7 +329,8 @@ impl Response {
     }
 }
 
-/// Sends one request, such as `GET /healthz` with lines of headers, over `stream` and reads the answer; a body is JSON.
+/// Sends one request, such as `GET /healthz` with lines of headers, over `stream` and reads the answer; a body is JSON if
+/// they do not say otherwise.
 pub fn exchange(
     mut stream: impl Read + Write,
     request: &str,
@@ -327,9 +339,10 @@ pub fn exchange(
 ) -> io::Result<Response> {
     // HTTP/1.0 closes the connection behind the answer, so that its end is its length.
     let length = body.len();
+    let json = if headers.contains("Content-Type:") { "" } else { "Content-Type: application/json\r\n" };
     write!(
         stream,
-        "{request} HTTP/1.0\r\nHost: banzone\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        "{request} HTTP/1.0\r\nHost: banzone\r\n{json}Content-Length: {length}\r\n{headers}\r\n{body}"
     )?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;

@@ -12,6 +12,7 @@ mod env;
 mod fail2ban;
 mod filters;
 mod flood;
+mod hub;
 mod journal;
 mod kill;
 mod model;

@@ -193,6 +193,10 @@ fn is_published(config: &Config, jail: &str) -> bool {
 }
 
 fn describe_jail(jail: &jail::Settings) -> String {
+    if let Some(reports) = &jail.reports {
+        let (threshold, half_life) = (reports.consensus.threshold, show(reports.consensus.half_life));
+        return format!("{}: reports whose weights reach {threshold}, half-life {half_life}", jail.name);
+    }
     if jail.counts_bans {
         let (findtime, bantime) = (show(jail.findtime), show_bantime(jail.bantime));
         return format!(

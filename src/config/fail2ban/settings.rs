@@ -79,6 +79,7 @@ pub(super) fn of_jail(
         allow_reserved: PrefixSet::default(),
         encoding: read.encoding()?,
         counts_bans: counts_bans(jail),
+        reports: None,
     })
 }
 

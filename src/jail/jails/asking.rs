@@ -115,7 +115,8 @@ fn repeatable(change: &Change) -> Option<(Arc<str>, Prefix, String)> {
     let counts = match ban.origin {
         Origin::Log => true,
         Origin::Order(_) => ban.prefix.is_host(),
-        Origin::Escalation => false,
+        // What others have seen is no failure that this server saw.
+        Origin::Escalation | Origin::Reports => false,
     };
     let line = || format!("{} {} bans {} (ban {})", ban.since, ban.jail, ban.prefix, ban.count);
     counts.then(|| (Arc::clone(&ban.jail), ban.prefix, line()))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::jail::BanOrder;
 use crate::jail::{Adjustment, Ask, BanTime, Escalate, Failure, KnownBan, MANUAL, Question};
 
 fn at(seconds: i64) -> Timestamp {
