@@ -7,6 +7,7 @@ use super::DataSet;
 use super::answer::{Asked, Data, Record, Records, Subject};
 use super::builder::Done;
 use super::ranges::{Id, Range, Ranges};
+use super::sorted::Number;
 use super::value::Value;
 use crate::ip::Prefix;
 
@@ -23,7 +24,7 @@ pub(super) struct Addresses<N> {
     count: usize,
 }
 
-impl<N: super::ranges::Number> Addresses<N> {
+impl<N: Number> Addresses<N> {
     /// Of `count` entries these are left, without overlaps; each says the number of one of `sets`.
     pub(super) fn new(ranges: Vec<Range<N, Id>>, sets: Sets, count: usize, done: Done) -> Self {
         let Done { values, ttl, .. } = done;

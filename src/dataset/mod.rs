@@ -26,6 +26,7 @@ mod loading;
 mod names;
 mod ranges;
 mod settings;
+mod sorted;
 mod syntax;
 mod test_points;
 mod types;

@@ -1,32 +1,6 @@
-//! Numbers in ranges that do not overlap, to find the range of one. Addresses are such numbers.
+//! Numbers in ranges that do not overlap, to find the range of one.
 
-use crate::sys::prefetch::prefetch;
-
-/// Octets of a line of the cache.
-const LINE: usize = 64;
-
-/// An address as a number.
-pub(super) trait Number: Copy + Ord + Send + Sync + std::fmt::Debug {
-    /// The one behind it.
-    fn next(self) -> Option<Self>;
-    /// The one before it.
-    fn before(self) -> Option<Self>;
-}
-
-macro_rules! number {
-    ($($kind:ty),*) => {$(
-        impl Number for $kind {
-            fn next(self) -> Option<Self> {
-                self.checked_add(1)
-            }
-
-            fn before(self) -> Option<Self> {
-                self.checked_sub(1)
-            }
-        }
-    )*};
-}
-number!(u32, u128);
+use super::sorted::{GROUP, Number, Sorted, prefetch_all};
 
 /// From where to where, and what is so there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +17,7 @@ pub(super) type Id = u32;
 #[derive(Debug)]
 pub(super) struct Ranges<N> {
     /// Where each begins.
-    firsts: Steps<N>,
+    firsts: Sorted<N>,
     /// Where each ends, and what is so in it.
     ends: Vec<(N, Id)>,
 }
@@ -62,7 +36,7 @@ impl<N: Number> Ranges<N> {
             }
         }
         ends.shrink_to_fit();
-        Self { firsts: Steps::new(&firsts), ends }
+        Self { firsts: Sorted::new(&firsts), ends }
     }
 
     /// What is so at `number`.
@@ -74,75 +48,14 @@ impl<N: Number> Ranges<N> {
     /// Has what [`get`](Self::get) looks at last fetched from memory. Among very many ranges, waiting for that is most of the time
     /// it takes; what is looked at before is little, and near.
     pub(super) fn prefetch(&self, number: N) {
-        let Some(choice) = self.firsts.last_choice(number) else { return };
-        self.firsts.levels[0][choice].0.iter().step_by(LINE / size_of::<N>()).for_each(prefetch);
-        let ends = self.ends[choice * STEP..].iter().take(STEP);
-        ends.step_by(LINE / size_of::<(N, Id)>()).for_each(prefetch);
+        if let Some(first) = self.firsts.prefetch(number) {
+            prefetch_all(&self.ends[first..self.ends.len().min(first + GROUP)]);
+        }
     }
 
     /// Whether anything is so from `first` to `last`.
     pub(super) fn any_within(&self, first: N, last: N) -> bool {
         self.firsts.last_up_to(last).is_some_and(|place| self.ends[place].0 >= first)
-    }
-}
-
-/// Numbers in order, to find one in few steps, each of which looks at numbers that stand together in memory.
-#[derive(Debug)]
-struct Steps<N> {
-    /// All numbers first; then every so many of those before, and so on, until one choice is left.
-    levels: Vec<Vec<Choice<N>>>,
-    /// How many numbers there are.
-    count: usize,
-}
-
-/// A step chooses between so many numbers.
-const STEP: usize = 16;
-
-/// Numbers in order; where there are too few the last stands again. IPv4 addresses fill a cache line.
-#[derive(Debug)]
-#[repr(align(64))]
-struct Choice<N>([N; STEP]);
-
-impl<N: Number> Choice<N> {
-    fn all(numbers: &[N]) -> Vec<Self> {
-        let choice = |some: &[N]| Self(std::array::from_fn(|place| some[place.min(some.len() - 1)]));
-        numbers.chunks(STEP).map(choice).collect()
-    }
-
-    /// How many are not above `number`. Counting them all takes no decision that a processor could guess wrong, and is done
-    /// for several at once.
-    fn up_to(&self, number: N) -> usize {
-        self.0.iter().map(|one| u32::from(*one <= number)).sum::<u32>() as usize
-    }
-}
-
-impl<N: Number> Steps<N> {
-    fn new(numbers: &[N]) -> Self {
-        let mut levels = vec![Choice::all(numbers)];
-        while let Some(level) = levels.last().filter(|level| level.len() > 1) {
-            let firsts: Vec<N> = level.iter().map(|choice| choice.0[0]).collect();
-            levels.push(Choice::all(&firsts));
-        }
-        Self { levels, count: numbers.len() }
-    }
-
-    /// The place of the last number that is not above `number`.
-    fn last_up_to(&self, number: N) -> Option<usize> {
-        let choice = self.last_choice(number)?;
-        let place = choice * STEP + self.levels[0][choice].up_to(number).checked_sub(1)?;
-        Some(place.min(self.count - 1))
-    }
-
-    /// The place of the last choice, among whose numbers is the last one that is not above `number`.
-    fn last_choice(&self, number: N) -> Option<usize> {
-        let (all, above) = self.levels.split_first()?;
-        let mut place = 0;
-        for level in above.iter().rev() {
-            // Those that stand in a choice again lead to a place behind the last.
-            place = place.min(level.len() - 1);
-            place = place * STEP + level[place].up_to(number).checked_sub(1)?;
-        }
-        Some(place.min(all.len().checked_sub(1)?))
     }
 }
 
@@ -283,7 +196,7 @@ mod tests {
         }
     }
 
-    /// The number of ranges for which steps are just full, or one more is needed.
+    /// The number of ranges for which groups are just full, or one more is needed.
     #[test]
     fn every_one_of_many_ranges_is_found() {
         for count in [0, 1, 15, 16, 17, 255, 256, 257, 300, 4095, 4096, 4097, 5000] {
