@@ -79,7 +79,8 @@ async fn caught_up(daemon: &Steered) -> bool {
         let behind: u64 = sources.iter().map(|source| source.counters.lag.load(Relaxed)).sum();
         let lines: u64 = sources.iter().map(|source| source.counters.lines.load(Relaxed)).sum();
         let zones = daemon.dns().zones();
-        let listed: usize = (0..zones.zones().len()).map(|zone| zones.lists().latest(zone).list.len()).sum();
+        let listed: usize =
+            (0..zones.zones().len()).map(|zone| zones.lists().latest()[zone].list.len()).sum();
         let now = Some((behind, lines, listed));
         if behind == 0 && now == before {
             return true;

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::sys::udp::BATCH;
-use crate::zone::{KeyCount, Outcome, Pending, Zone, Zones, answer_pending, truncate};
+use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_pending, truncate};
 
 /// Zones, a clock and counters: all that answering takes.
 pub struct Service {
@@ -127,10 +127,11 @@ impl Service {
         self.seen.top(limit)
     }
 
-    /// Answers a query that has been read with the zones of `served`.
-    fn answer(&self, served: &Served, pending: &Pending, now: Timestamp, request: &mut Request<'_>) {
+    /// Answers a query that has been read at this `moment` of the zones of `served`.
+    fn answer(&self, served: &Served, pending: &Pending, moment: &Moment<'_>, request: &mut Request<'_>) {
+        let now = moment.now();
         let Request { query, peer, reply } = request;
-        let outcome = answer_pending(pending, &served.zones, query, peer, now, reply);
+        let outcome = answer_pending(pending, moment, query, peer, reply);
         if let Some(limits) = &served.limits
             && !self.limit(limits, &outcome, peer, now, reply)
         {
@@ -180,18 +181,18 @@ impl Respond for Service {
     /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.
     fn respond_all(&self, requests: &mut [Request<'_>]) {
         let served = self.served.load();
-        let now = self.clock.now();
+        let moment = served.zones.at(self.clock.now());
         let mut all = SmallVec::<[Option<Pending>; BATCH]>::new();
         all.resize_with(requests.len(), || Some(Pending::default()));
         for (pending, request) in all.iter_mut().zip(&*requests) {
-            let read = |pending: &mut Pending| pending.read(&served.zones, request.query);
+            let read = |pending: &mut Pending| pending.read(&moment, request.query);
             if guarded(self, || pending.as_mut().map(read)).is_none() {
                 *pending = None;
             }
         }
         for (pending, request) in all.iter().zip(requests) {
             let Some(pending) = pending else { continue };
-            if guarded(self, || self.answer(&served, pending, now, request)).is_none() {
+            if guarded(self, || self.answer(&served, pending, &moment, request)).is_none() {
                 request.reply.clear();
             }
         }

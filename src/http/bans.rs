@@ -36,7 +36,7 @@ pub(super) async fn status(State(daemon): Daemon, Extension(by): By) -> Answer<S
     exhausted.retain(|exhausted| by.grant().has_jail(&exhausted.jail));
     let zones = daemon.dns().zones();
     let zone = |(index, zone): (usize, &crate::zone::Zone)| {
-        let list = &zones.lists().latest(index).list;
+        let list = &zones.lists().latest()[index].list;
         ZoneStatus { origin: zone.origin().to_string(), serial: list.serial(), listings: list.len() as u64 }
     };
     Ok(Json(Status {

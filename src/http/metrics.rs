@@ -190,12 +190,12 @@ impl Page {
 
     fn zones(&mut self, daemon: &dyn Control) {
         let zones = daemon.dns().zones();
-        let latest = |index| zones.lists().latest(index);
+        let latest = zones.lists().latest();
         let origins =
             || zones.zones().iter().map(|zone| vec![("zone", zone.origin().to_string())]).enumerate();
-        let serials = origins().map(|(index, labels)| (labels, u64::from(latest(index).list.serial())));
+        let serials = origins().map(|(index, labels)| (labels, u64::from(latest[index].list.serial())));
         self.gauge("zone_serial", "The serial of the SOA record", serials);
-        let entries = origins().map(|(index, labels)| (labels, latest(index).list.len() as u64));
+        let entries = origins().map(|(index, labels)| (labels, latest[index].list.len() as u64));
         self.gauge("zone_entries", "Listings of the zone", entries);
     }
 

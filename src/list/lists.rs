@@ -1,4 +1,4 @@
-//! Where readers find the latest version of each zone's list.
+//! Where readers find what each zone publishes.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,15 +7,14 @@ use arc_swap::{ArcSwap, Guard};
 
 use super::{List, PublishedSet, Rule};
 
-/// The list of each zone, by the zone's index. Readers take no lock and never wait for the writer.
-pub struct Lists(Vec<OfZone>);
-
-struct OfZone {
-    rules: Vec<Rule>,
-    current: ArcSwap<Published>,
+/// What the zones publish, by the zone's index. Readers take no lock and never wait for the writer.
+pub struct Lists {
+    rules: Vec<Vec<Rule>>,
+    /// In one piece, so that a batch of queries takes hold of it once.
+    current: ArcSwap<Vec<Published>>,
 }
 
-/// What a zone publishes at some time.
+/// What a zone publishes at some time. Cheap to clone.
 #[derive(Clone)]
 pub struct Published {
     /// The bans.
@@ -35,40 +34,46 @@ impl Lists {
     /// One list for each zone with these publish rules; until the first [`Lists::publish`] it has the zone's test
     /// points and nothing else.
     pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
-        let zones = zones.into_iter().map(|rules| OfZone {
-            current: ArcSwap::from_pointee(Published { list: List::new(&rules), sets: Arc::default() }),
-            rules,
-        });
-        Self(zones.collect())
+        let rules: Vec<Vec<Rule>> = zones.into_iter().collect();
+        let published = rules.iter().map(|rules| Published { list: List::new(rules), sets: Arc::default() });
+        Self { current: ArcSwap::from_pointee(published.collect()), rules }
     }
 
     /// How many zones there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rules.len()
     }
 
     /// Whether there is no zone at all.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rules.is_empty()
     }
 
-    /// What `zone`, an index under [`Lists::len`], publishes at present. Hold it for one answer, not longer.
-    pub fn latest(&self, zone: usize) -> Guard<Arc<Published>> {
-        self.0[zone].current.load()
+    /// What every zone publishes at present. Hold it for one batch of answers, not longer.
+    pub fn latest(&self) -> Guard<Arc<Vec<Published>>> {
+        self.current.load()
     }
 
-    /// Makes `list` the latest version of the list of `zone`.
-    pub fn publish(&self, zone: usize, list: &List) {
-        self.0[zone].current.rcu(|now| Published { list: list.clone(), sets: Arc::clone(&now.sets) });
+    /// Puts `lists`, one for each zone, in the place of those there are.
+    pub fn publish(&self, lists: &[List]) {
+        self.change(|zones| zones.iter_mut().zip(lists).for_each(|(zone, list)| zone.list = list.clone()));
     }
 
-    /// Puts `sets` in the place of the data sets of `zone`.
-    pub fn publish_sets(&self, zone: usize, sets: &Arc<[PublishedSet]>) {
-        self.0[zone].current.rcu(|now| Published { list: now.list.clone(), sets: Arc::clone(sets) });
+    /// Puts `sets`, those of each zone, in the place of the data sets there are.
+    pub fn publish_sets(&self, sets: &[Arc<[PublishedSet]>]) {
+        self.change(|zones| zones.iter_mut().zip(sets).for_each(|(zone, sets)| zone.sets = Arc::clone(sets)));
+    }
+
+    fn change(&self, change: impl Fn(&mut [Published])) {
+        self.current.rcu(|now| {
+            let mut next = Vec::clone(now);
+            change(&mut next);
+            next
+        });
     }
 
     /// The publish rules of each zone.
     pub(super) fn rules(&self) -> impl Iterator<Item = &[Rule]> {
-        self.0.iter().map(|zone| &*zone.rules)
+        self.rules.iter().map(Vec::as_slice)
     }
 }

@@ -10,7 +10,7 @@ use super::outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
 use super::pending::{Pending, below_with_quota};
 use super::query::{Edns, Header, Malformed, OPCODE_QUERY, Question};
 use super::reply::{CLASS_IN, Reply, write_text};
-use super::{Zone, Zones};
+use super::{Moment, Zone, Zones};
 use crate::clock::Timestamp;
 
 const TYPE_IXFR: u16 = 251;
@@ -52,18 +52,18 @@ struct Understood {
 /// Writes the reply to `query` into `out`, which is cleared first, or says why there is none. Nothing is allocated for
 /// an address once `out` has grown to the size of a reply.
 pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mut Vec<u8>) -> Outcome {
+    let moment = zones.at(now);
     let mut pending = Pending::default();
-    pending.read(zones, query);
-    answer_pending(&pending, zones, query, peer, now, out)
+    pending.read(&moment, query);
+    answer_pending(&pending, &moment, query, peer, out)
 }
 
-/// The same where `query` has been read, with the same `zones`, as `pending`.
+/// The same where `query` has been read, at the same `moment`, as `pending`.
 pub fn answer_pending(
     pending: &Pending,
-    zones: &Zones,
+    moment: &Moment<'_>,
     query: &[u8],
     peer: &Peer,
-    now: Timestamp,
     out: &mut Vec<u8>,
 ) -> Outcome {
     out.clear();
@@ -82,17 +82,17 @@ pub fn answer_pending(
     let read = pending.question.as_ref().ok_or(Malformed);
     let read = read.and_then(|question| Ok((question, header.read_behind(query, question)?)));
     let Ok((question, edns)) = read else {
-        return answer_without_question(zones, query, header, peer, now, out);
+        return answer_without_question(moment, query, header, peer, out);
     };
     let (told, worth) = match &edns {
-        Some(edns) => zones.server().tell(&edns.asked, peer.address, now),
+        Some(edns) => moment.zones.server().tell(&edns.asked, peer.address, moment.now),
         None => Default::default(),
     };
     let over_tcp = peer.transport != Transport::Udp;
     let mut reply = Reply::to(query, header, question.end, edns.as_ref(), &told, over_tcp, out);
     let verdict = match refused(question, edns.as_ref(), peer.transport) {
         Some(rcode) => Ok(Verdict::refusal(rcode)),
-        None => look_up(zones, pending, question, peer.address, now, &mut reply),
+        None => look_up(moment, pending, question, peer.address, &mut reply),
     };
     match verdict {
         Ok(verdict) => {
@@ -109,16 +109,15 @@ pub fn answer_pending(
 /// A query without a question has no use but to get a cookie, or to have one checked (RFC 7873, section 5.4).
 #[cold]
 fn answer_without_question(
-    zones: &Zones,
+    moment: &Moment<'_>,
     query: &[u8],
     header: Header,
     peer: &Peer,
-    now: Timestamp,
     out: &mut Vec<u8>,
 ) -> Outcome {
     let reply = Reply::bare(query, header, out);
     let told = header.read_without_question(query).map(|edns| {
-        let (told, worth) = zones.server().tell(&edns.asked, peer.address, now);
+        let (told, worth) = moment.zones.server().tell(&edns.asked, peer.address, moment.now);
         (edns, told, worth)
     });
     match told.filter(|(_, told, _)| told.cookie.is_some()) {
@@ -179,13 +178,13 @@ fn chaos(zones: &Zones, question: &Question, reply: &mut Reply<'_>) -> Verdict {
 
 /// Adds the answer, unless the client gets silence.
 fn look_up(
-    zones: &Zones,
+    moment: &Moment<'_>,
     pending: &Pending,
     question: &Question,
     client: IpAddr,
-    now: Timestamp,
     reply: &mut Reply<'_>,
 ) -> Result<Verdict, Refusal> {
+    let (zones, now) = (moment.zones, moment.now);
     let index = pending.zone.map(|(index, _)| index);
     let zone = index.map(|index| &zones.zones()[index]);
     let refused = |refused: Refused| {
@@ -210,8 +209,7 @@ fn look_up(
         Ok(listed) => listed,
         Err(key) => return refused(key),
     };
-    let published = zones.lists().latest(index);
-    let (list, sets) = (&published.list, &*published.sets);
+    let (list, sets) = (&moment.published[index].list, &*moment.published[index].sets);
     let lookup = Lookup { zone, list, sets, question, origin, below, now };
     if !lookup.has_data() {
         return Ok(Verdict { zone: Some(index), ..Verdict::refusal(Rcode::ServFail) });

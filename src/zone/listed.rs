@@ -41,8 +41,7 @@ impl Zones {
         let name: LabelBuf = labels.iter().copied().collect();
         let reversed = read_reversed(name.labels().iter());
         let mut found = Vec::new();
-        for (index, zone) in self.zones().iter().enumerate() {
-            let published = self.lists().latest(index);
+        for (zone, published) in self.zones().iter().zip(self.lists().latest().iter()) {
             let asked = Asked::new(name.labels(), reversed).at(now);
             for one in published.sets.iter().filter(|one| one.is_fresh(now)) {
                 let mut records = Records::new();
@@ -56,8 +55,7 @@ impl Zones {
     /// Every listing that covers `address` at `now`, zone by zone.
     pub fn listed(&self, address: IpAddr, now: Timestamp) -> Vec<Listed> {
         let mut found = Vec::new();
-        for (index, zone) in self.zones().iter().enumerate() {
-            let published = self.lists().latest(index);
+        for (zone, published) in self.zones().iter().zip(self.lists().latest().iter()) {
             let listings = published.list.find(address, now);
             found.extend(listings.iter().map(|listing| zone.listed(address, listing)));
         }

@@ -41,7 +41,7 @@ pub use server::{Nsid, ParseNsidError, Server};
 pub use settings::{Admission, Publish, Settings, StaticList};
 pub use sublist::{ParseSublistError, Sublist};
 pub use template::{ParseTemplateError, Template, Values};
-pub use zones::Zones;
+pub use zones::{Moment, Zones};
 
 #[cfg(test)]
 mod testing;

@@ -4,7 +4,7 @@
 use super::admission::Refused;
 use super::lookup::{TYPE_NS, TYPE_SOA};
 use super::query::{Header, Question};
-use super::{Zone, Zones};
+use super::{Moment, Zone, Zones};
 use crate::clock::Timestamp;
 use crate::dataset::{Action, KeyAcl};
 use crate::ip::{Reversed, read_reversed};
@@ -24,8 +24,8 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Reads the question of `query`, and has fetched what `zones` have for it; once.
-    pub fn read(&mut self, zones: &Zones, query: &[u8]) {
+    /// Reads the question of `query`, and has fetched what there is for it; once.
+    pub fn read(&mut self, moment: &Moment<'_>, query: &[u8]) {
         self.header = Header::read(query);
         let Some(header) = self.header.filter(|header| header.asks()) else { return };
         let question = self.question.insert(Question::empty());
@@ -33,11 +33,12 @@ impl Pending {
             self.question = None;
             return;
         }
-        self.zone = zones.find(question);
-        self.look_below(zones);
+        self.zone = moment.zones.find(question);
+        self.look_below(moment);
     }
 
-    fn look_below(&mut self, zones: &Zones) {
+    fn look_below(&mut self, moment: &Moment<'_>) {
+        let zones = moment.zones;
         let (Some(question), Some((index, origin))) = (&self.question, self.zone) else { return };
         let zone = &zones.zones()[index];
         if zone.keys().is_none() {
@@ -47,7 +48,7 @@ impl Pending {
             };
             self.below = Some(below);
             if let Some(Reversed::Address(address)) = below.reversed {
-                zones.lists().latest(index).prefetch(address);
+                moment.published[index].prefetch(address);
             }
         }
     }

@@ -3,13 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arc_swap::Guard;
 use foldhash::{HashMap, HashMapExt};
 
 use super::query::Question;
 use super::{AccessLists, Error, Name, Problem, Secrets, Server, Zone};
+use crate::clock::Timestamp;
 use crate::dataset::Acl;
 use crate::ip::read_reversed;
-use crate::list::Lists;
+use crate::list::{Lists, Published};
 
 /// The zones beside their lists, which have the same index.
 #[derive(Clone)]
@@ -76,6 +78,11 @@ impl Zones {
         self
     }
 
+    /// All that is answered from at `now`. Hold it for one batch of answers, not longer.
+    pub fn at(&self, now: Timestamp) -> Moment<'_> {
+        Moment { zones: self, published: self.lists.latest(), now }
+    }
+
     /// What holds for all zones.
     pub(super) fn server(&self) -> &Server {
         &self.server
@@ -100,6 +107,20 @@ impl Zones {
     /// Whether a name stands between a zone and one nested in it.
     pub(super) fn is_between(&self, name: &[u8]) -> bool {
         self.between.contains(name)
+    }
+}
+
+/// Zones, what each publishes, and the time: what a batch of queries is answered from.
+pub struct Moment<'a> {
+    pub(super) zones: &'a Zones,
+    pub(super) published: Guard<Arc<Vec<Published>>>,
+    pub(super) now: Timestamp,
+}
+
+impl Moment<'_> {
+    /// When it is.
+    pub fn now(&self) -> Timestamp {
+        self.now
     }
 }
 

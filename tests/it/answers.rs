@@ -175,13 +175,13 @@ impl Script {
             bans.set(*prefix, Held { jail, since: *since, until: *until, count: *count });
         }
         publisher.start(bans, self.allow.clone(), CHANGE, START);
-        for (index, zone) in zones.zones().iter().enumerate() {
+        let sets = |(index, zone): (usize, &Zone)| {
             let entries = self.entries.iter().filter(|(of, _)| *of == index);
             let sets = zone.settings().data_sets.iter().zip(entries);
             let sets = sets.filter(|(list, _)| !list.settings.is_for_askers());
-            let sets = sets.flat_map(|(list, (_, entries))| published(zone, list, entries));
-            zones.lists().publish_sets(index, &sets.collect());
-        }
+            sets.flat_map(|(list, (_, entries))| published(zone, list, entries)).collect()
+        };
+        zones.lists().publish_sets(&zones.zones().iter().enumerate().map(sets).collect::<Vec<_>>());
         zones
     }
 

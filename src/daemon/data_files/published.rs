@@ -51,7 +51,7 @@ pub(in crate::daemon) fn serve(service: &Service, data: &Data) {
 
 /// Puts the data sets into their zones, with their test points.
 fn publish(zones: &Zones, data: &Data) {
-    for (index, zone) in zones.zones().iter().enumerate() {
+    let sets = |zone: &Zone| {
         let parts = data.of(Some(zone.origin()));
         let sets = parts.iter().flat_map(|known| {
             let sublist = known.set.list.sublist.as_ref().and_then(|name| zone.sublist(name));
@@ -60,8 +60,9 @@ fn publish(zones: &Zones, data: &Data) {
                 .flatten()
                 .map(move |one| PublishedSet { sublist, ..one })
         });
-        zones.lists().publish_sets(index, &sets.collect());
-    }
+        sets.collect()
+    };
+    zones.lists().publish_sets(&zones.zones().iter().map(sets).collect::<Vec<_>>());
 }
 
 /// A data set that lists something and could be read.

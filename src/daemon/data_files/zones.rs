@@ -33,13 +33,14 @@ pub(super) fn zones(settings: &Settings, data: &Data) -> Result<Zones> {
         Ok(zone.with_access(keys.clone()).with_access(access(parts)))
     });
     let zones = Zones::new(zones.collect::<Result<_>>()?)?;
-    for (index, parts) in parts.iter().enumerate() {
+    let list = |parts: &Vec<&Known>| {
         let mut list = List::new(&[]);
         list.set_serial(serial(parts));
-        zones.lists().publish(index, &list);
-        let sets = parts.iter().filter_map(|known| published(known));
-        zones.lists().publish_sets(index, &sets.collect());
-    }
+        list
+    };
+    zones.lists().publish(&parts.iter().map(list).collect::<Vec<_>>());
+    let sets = |parts: &Vec<&Known>| parts.iter().filter_map(|known| published(known)).collect();
+    zones.lists().publish_sets(&parts.iter().map(sets).collect::<Vec<_>>());
     Ok(zones.with_acl(clients))
 }
 
