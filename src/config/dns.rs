@@ -130,17 +130,12 @@ pub(super) fn certificate_files(written: &Dns) -> Option<CertificateFiles> {
 }
 
 /// The settings of the servers, as `file` has them, none of whose addresses is that of HTTP.
-pub(super) fn settings(
-    file: &Path,
-    written: &Dns,
-    http: Option<&At<SocketAddr>>,
-    report: &Report,
-) -> Settings {
+pub(super) fn settings(file: &Path, written: &Dns, web: [Named<'_>; 2], report: &Report) -> Settings {
     let (key, listen) = match &written.listen {
         Some(listen) => ("dns.listen", listen.clone()),
         None => ("the default of dns.listen", everywhere(file)),
     };
-    check_addresses((key, &listen), written.tls.as_ref(), http, report);
+    check_addresses((key, &listen), written.tls.as_ref(), web, report);
     let defaults = Limits::default();
     Settings {
         listen: addresses(&listen),
@@ -185,18 +180,17 @@ fn tls(written: &TypedTls) -> Tls {
 }
 
 /// Addresses, and the key under which they stand.
-type Named<'a> = (&'a str, &'a [At<SocketAddr>]);
+pub(super) type Named<'a> = (&'a str, &'a [At<SocketAddr>]);
 
 /// Checks that each address serves one thing over TCP and one over UDP.
 fn check_addresses(
     listen: Named<'_>,
     tls: Option<&TypedTls>,
-    http: Option<&At<SocketAddr>>,
+    [http, public]: [Named<'_>; 2],
     report: &Report,
 ) {
     let (dot, doh, doq) = tls.map_or_else(Default::default, |tls| (&*tls.dot, &*tls.doh, &*tls.doq));
-    let http = http.map_or(&[][..], std::slice::from_ref);
-    check_once(&[listen, ("dns.tls.dot", dot), ("dns.tls.doh", doh), ("http.listen", http)], report);
+    check_once(&[listen, ("dns.tls.dot", dot), ("dns.tls.doh", doh), http, public], report);
     check_once(&[listen, ("dns.tls.doq", doq)], report);
 }
 

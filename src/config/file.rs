@@ -12,6 +12,7 @@ use super::dns::Dns;
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::http::Http;
+use super::public::Public;
 use super::reports::{self, Reports};
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
@@ -23,8 +24,8 @@ use crate::zone::{Name, Sublist, Template};
 pub mod keys {
     /// `banzone.toml` itself.
     pub const MAIN: &[&str] = &[
-        "include", "zones", "filters", "store", "dns", "http", "control", "daemon", "log", "fail2ban",
-        "defaults", "jail", "zone",
+        "include", "zones", "filters", "store", "dns", "http", "public", "control", "daemon", "log",
+        "fail2ban", "defaults", "jail", "zone",
     ];
     /// A file of `include`.
     pub const INCLUDED: &[&str] = &["jail"];
@@ -56,6 +57,8 @@ pub mod keys {
     pub const TLS: &[&str] = &["certificate", "key", "dot", "doh", "doh_path", "doq"];
     /// `[http]`
     pub const HTTP: &[&str] = &["listen", "certificate", "key", "proxies"];
+    /// `[public]`
+    pub const PUBLIC: &[&str] = &["listen", "proxies", "contact"];
     /// `[control]`
     pub const CONTROL: &[&str] = &["socket"];
     /// `[daemon]`
@@ -124,6 +127,7 @@ pub mod keys {
         "retry",
         "expire",
         "negative_ttl",
+        "policy",
         "publish",
         "dataset",
         "access",
@@ -151,6 +155,7 @@ pub mod keys {
         ("[[access]]", ACCESS),
         ("[dns.tls]", TLS),
         ("[http]", HTTP),
+        ("[public]", PUBLIC),
         ("[control]", CONTROL),
         ("[daemon]", DAEMON),
         ("[log]", LOG),
@@ -178,6 +183,7 @@ pub(super) struct Main {
     pub store: Store,
     pub dns: Dns,
     pub http: Http,
+    pub public: Public,
     pub user: Option<At<String>>,
     pub log: Log,
     pub fail2ban: Option<At<PathBuf>>,
@@ -195,6 +201,7 @@ impl Main {
             store: Store::read(&section.section("store", keys::STORE)),
             dns: Dns::read(&section.section("dns", keys::DNS)),
             http: Http::read(section),
+            public: Public::read(&section.section("public", keys::PUBLIC)),
             user: section.section("daemon", keys::DAEMON).get("user"),
             log: Log::read(&section.section("log", keys::LOG)),
             fail2ban: section.section("fail2ban", keys::FAIL2BAN).get("dir"),
@@ -466,6 +473,7 @@ pub(super) struct Zone {
     pub retry: Option<Duration>,
     pub expire: Option<Duration>,
     pub negative_ttl: Option<Duration>,
+    pub policy: Option<String>,
     pub publish: Vec<Publish>,
     pub data_sets: Vec<DataSet>,
     pub askers: Askers,
@@ -489,6 +497,7 @@ impl Zone {
             retry: section.get("retry"),
             expire: section.get("expire"),
             negative_ttl: section.get("negative_ttl"),
+            policy: section.get("policy"),
             publish: publish.iter().map(Publish::read).collect(),
             data_sets: data_sets.iter().map(DataSet::read).collect(),
             askers: Askers::read(section),

@@ -10,7 +10,8 @@ use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
 use super::filter::Filters;
 use super::{
-    Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, reports, zone,
+    Config, DEFAULT_SOCKET, Daemon, Log, Places, admission, dns, fail2ban, file, jail, keys, public, reports,
+    zone,
 };
 use crate::dns::Seeing;
 use crate::jail::MANUAL;
@@ -114,12 +115,13 @@ impl<'a> Loader<'a> {
             spool: spool(path, &main.store),
             store,
             certificate: dns::certificate_files(&main.dns),
-            dns: dns::settings(path, &main.dns, main.http.listen.as_ref(), self.report),
+            dns: dns::settings(path, &main.dns, web(&main), self.report),
             seeing,
             server: main.dns.guard.server(),
             rate_limit: main.dns.guard.rate_limit.clone(),
             http,
             http_certificate: main.http.certificate_files(),
+            public: public::settings(&main.public, &zones, self.report),
             daemon: Daemon { user: main.user.map(|user| user.value) },
             log: Log {
                 level: main.log.level.unwrap_or_default(),
@@ -252,6 +254,11 @@ fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
         evidence_retention: written.evidence_retention.unwrap_or(EVIDENCE_RETENTION),
         history_retention: written.history_retention.unwrap_or(HISTORY_RETENTION),
     }
+}
+
+/// What HTTP listens on, by the names of the keys.
+fn web(main: &file::Main) -> [dns::Named<'_>; 2] {
+    [("http.listen", main.http.listen.as_slice()), ("public.listen", main.public.listen.as_slice())]
 }
 
 /// Beside the database, as it is a part of the state.

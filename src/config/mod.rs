@@ -18,6 +18,7 @@ mod filter;
 mod http;
 mod jail;
 mod load;
+mod public;
 mod reports;
 mod shipped;
 mod value;
@@ -63,6 +64,8 @@ pub struct Config {
     pub http: crate::http::Settings,
     /// Its certificate.
     pub http_certificate: Option<CertificateFiles>,
+    /// For the pages for everybody.
+    pub public: crate::http::PublicSettings,
     /// For the process itself.
     pub daemon: Daemon,
     /// For its messages.

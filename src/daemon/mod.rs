@@ -64,7 +64,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What is heard on, taken before privileges are given up.
 struct Heard {
     dns: dns::Sockets,
+    web: Web,
+}
+
+/// What HTTP is spoken on, beside the control socket.
+struct Web {
     http: Option<std::net::TcpListener>,
+    public: Option<std::net::TcpListener>,
 }
 
 /// Where the daemon can be reached once it runs.
@@ -76,6 +82,8 @@ pub struct Reached {
     pub encrypted: Vec<(dns::Transport, SocketAddr)>,
     /// Health, metrics and the API.
     pub http: Option<SocketAddr>,
+    /// The pages for everybody.
+    pub public: Option<SocketAddr>,
     /// The control socket.
     pub control: PathBuf,
 }
@@ -92,22 +100,25 @@ pub fn run(path: &Path, config: Config, ready: impl FnOnce(&Reached, http::Steer
         Runtime::new().context("no threads for the servers; the limit on threads may be too low")?;
     let signals = Signals::hear(&runtime)?;
     let daemon = Daemon::start(path, config, heard.dns, &runtime)?;
-    let outcome = runtime.block_on(daemon.serve(heard.http, control, signals, ready));
+    let outcome = runtime.block_on(daemon.serve(heard.web, control, signals, ready));
     runtime.shutdown_timeout(GRACE);
     outcome
 }
 
 fn listen(config: &Config) -> Result<Heard> {
     let dns = dns::bind(&config.dns)?;
-    let http = config.http.listen.map(|address| {
-        let listener = std::net::TcpListener::bind(address).and_then(|listener| {
-            listener.set_nonblocking(true)?;
-            Ok(listener)
-        });
-        let remedy = "another program may use this port; choose another `listen` in [http]";
-        listener.with_context(|| format!("cannot listen on {address} for HTTP; {remedy}"))
+    let http = config.http.listen.map(|address| listen_for_http(address, "[http]")).transpose()?;
+    let public = config.public.listen.map(|address| listen_for_http(address, "[public]")).transpose()?;
+    Ok(Heard { dns, web: Web { http, public } })
+}
+
+fn listen_for_http(address: SocketAddr, section: &str) -> Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
     });
-    Ok(Heard { dns, http: http.transpose()? })
+    let remedy = format!("another program may use this port; choose another `listen` in {section}");
+    listener.with_context(|| format!("cannot listen on {address} for HTTP; {remedy}"))
 }
 
 /// Root was needed for the ports and for nothing else: what reads strangers' lines and packets must not be root.
@@ -216,7 +227,7 @@ impl Daemon {
     /// Serves until told to stop or until a part is found dead, then lets what was read run through to the database.
     async fn serve(
         self,
-        http: Option<std::net::TcpListener>,
+        web: Web,
         control: UnixListener,
         signals: Signals,
         ready: impl FnOnce(&Reached, http::Steered),
@@ -225,13 +236,14 @@ impl Daemon {
         let reached = Reached {
             dns: self.reached.clone(),
             encrypted: self.encrypted.clone(),
-            http: http.as_ref().and_then(|listener| listener.local_addr().ok()),
+            http: web.http.as_ref().and_then(|listener| listener.local_addr().ok()),
+            public: web.public.as_ref().and_then(|listener| listener.local_addr().ok()),
             control: self.steering.control_path(),
         };
-        let servers = serve_http(&self.steering, http, control, &stopped)?;
+        let servers = serve_http(&self.steering, web, control, &stopped)?;
         tell("ready", notify::ready());
         tell("status", notify::status(&format!("answering on {:?}", reached.dns)));
-        info!(dns = ?reached.dns, http = ?reached.http, encrypted = ?reached.encrypted, "answering");
+        info!(dns = ?reached.dns, http = ?reached.http, public = ?reached.public, encrypted = ?reached.encrypted, "answering");
         ready(&reached, Arc::new(Arc::clone(&self.steering)));
         tokio::spawn(follow_data_files(Arc::clone(&self.steering)));
         let outcome = self.wait(signals).await;
@@ -348,7 +360,7 @@ async fn reload(steering: Arc<Steering>) {
 
 fn serve_http(
     steering: &Arc<Steering>,
-    http: Option<std::net::TcpListener>,
+    web: Web,
     control: UnixListener,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Vec<tokio::task::JoinHandle<()>>> {
@@ -364,14 +376,18 @@ fn serve_http(
         "control socket",
         http::serve_control(listener, Arc::clone(&daemon), until(stopped.clone())),
     ));
-    if let Some(listener) = http {
+    if let Some(listener) = web.http {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let settings = lock(&steering.running).http.clone();
         let certificates = Arc::clone(steering.certificates.http.certificates());
-        let stop = until(stopped.clone());
+        let (daemon, stop) = (Arc::clone(&daemon), until(stopped.clone()));
         servers.push(report("HTTP", async move {
             http::serve_tcp(listener, &settings, &certificates, daemon, stop).await
         }));
+    }
+    if let Some(listener) = web.public {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        servers.push(report("public HTTP", http::serve_public(listener, daemon, until(stopped.clone()))));
     }
     Ok(servers)
 }

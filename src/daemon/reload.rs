@@ -207,6 +207,7 @@ fn what_stays(before: &Config, after: &Config) -> Vec<String> {
             "[http] listen, proxies, or whether there is a certificate, or [control] socket",
             before.http != after.http,
         ),
+        ("[public] listen", before.public.listen != after.public.listen),
         ("[store] path or spool", (&before.store.path, &before.spool) != (&after.store.path, &after.spool)),
         ("[daemon] user", before.daemon != after.daemon),
         ("[log]", before.log != after.log),
@@ -221,6 +222,7 @@ fn what_stays(before: &Config, after: &Config) -> Vec<String> {
 fn keep_what_stays(running: &Config, config: &mut Config) {
     config.dns = running.dns.clone();
     config.http = running.http.clone();
+    config.public.listen = running.public.listen;
     config.store.path = running.store.path.clone();
     config.spool = running.spool.clone();
     config.daemon = running.daemon.clone();

@@ -19,7 +19,9 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
 use crate::http::api::DaemonSettings;
-use crate::http::{Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Write};
+use crate::http::{
+    Control, DataSetView, Failed, Health, Look, OutsideView, PublicSettings, ReloadFailed, SourceView, Write,
+};
 use crate::jail::{Order, Receipt, ReportBatch};
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
@@ -201,6 +203,10 @@ impl Control for Arc<Steering> {
 
     fn certificate_until(&self) -> Option<Timestamp> {
         self.certificates.dns.until()
+    }
+
+    fn public(&self) -> PublicSettings {
+        lock(&self.running).public.clone()
     }
 
     fn database(&self) -> PathBuf {

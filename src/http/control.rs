@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::PublicSettings;
 use super::api::DaemonSettings;
 use crate::clock::Timestamp;
 use crate::dns;
@@ -150,6 +151,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// Until when the certificate of the encrypted DNS servers holds, if there is one.
     fn certificate_until(&self) -> Option<Timestamp>;
+
+    /// What the pages for everybody are told.
+    fn public(&self) -> PublicSettings;
 
     /// Where the database is, for look-ups beside the writer.
     fn database(&self) -> PathBuf;

@@ -1,4 +1,4 @@
-//! HTTP: the API on a Unix socket and, beside health and metrics, on a TCP listener.
+//! HTTP: the API on a Unix socket and, beside health and metrics, on a TCP listener; pages for everybody on another.
 //!
 //! Whoever may open the socket may do everything; over TCP it takes a token (`gate`). What each request needs stands in one
 //! table (`routes`). The daemon is steered through [`Control`], so that an order by a person takes the same way as a line of
@@ -15,6 +15,7 @@ mod jails;
 mod lookup;
 mod metrics;
 mod problem;
+mod public;
 mod reporters;
 mod reports;
 mod routes;
@@ -40,6 +41,7 @@ use tokio_rustls::TlsAcceptor;
 pub use control::{
     Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Steered, Write,
 };
+pub use public::{PublicSettings, PublicZone, serve_public};
 pub use routes::{ROUTES, Reach, Route};
 pub use settings::Settings;
 

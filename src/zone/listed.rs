@@ -16,6 +16,12 @@ pub struct Listed {
     pub zone: String,
     /// What is listed.
     pub prefix: Prefix,
+    /// Who listed it.
+    pub jail: String,
+    /// When the ban began.
+    pub since: Timestamp,
+    /// When it ends by itself; `None` is never.
+    pub until: Option<Timestamp>,
     /// The A record.
     pub code: Ipv4Addr,
     /// The TXT record.
@@ -87,9 +93,15 @@ impl Zone {
     fn listed(&self, address: IpAddr, listing: &Listing<'_>) -> Listed {
         let mut text = Vec::new();
         self.write_text(address, listing, &mut text);
-        let (zone, code) = (self.shown().to_owned(), self.publish(listing).code);
-        let prefix = listing.prefix;
-        Listed { zone, prefix, code, text: String::from_utf8_lossy(&text).into_owned() }
+        Listed {
+            zone: self.shown().to_owned(),
+            prefix: listing.prefix,
+            jail: listing.jail.to_owned(),
+            since: listing.since,
+            until: listing.until,
+            code: self.publish(listing).code,
+            text: String::from_utf8_lossy(&text).into_owned(),
+        }
     }
 
     /// Appends the text of a listing as `address` is told it.

@@ -55,6 +55,18 @@ fn check_zone(zone: &str, expected: &[&str]) {
 }
 
 #[test]
+fn pages_for_everybody_need_a_zone_and_a_contact_that_is_one() {
+    check(
+        "[public]\nlisten = '127.0.0.1:80'",
+        &["banzone.toml:2:10: public.listen: no zone is shown: give those that everybody may see a `policy`"],
+    );
+    check(
+        "public.contact = 'javascript:x@y'",
+        &["1:18: public.contact: `javascript:x@y` is no address: write a mail"],
+    );
+}
+
+#[test]
 fn a_query_log_needs_a_path() {
     let missing = "banzone.toml:1:17: dns.query_log: `path` is missing";
     check("dns.query_log = {}", &[missing]);
@@ -190,6 +202,10 @@ fn every_address_serves_one_thing() {
     check(
         "[dns]\nlisten = '127.0.0.1:53'\n[http]\nlisten = '127.0.0.1:53'",
         &["banzone.toml:4:10: http.listen: 127.0.0.1:53 is taken by dns.listen: choose another port"],
+    );
+    check(
+        "[http]\nlisten = '127.0.0.1:80'\n[public]\nlisten = '127.0.0.1:80'\n[[zone]]\norigin = 'a.'\nns = 'b.'\npolicy = ''\n[[zone.publish]]\njails = '*'",
+        &["banzone.toml:4:10: public.listen: 127.0.0.1:80 is taken by http.listen: choose another port"],
     );
     check(
         "[dns]\nlisten = ['127.0.0.1:53', '[::1]:53', '0.0.0.0:53', '0.0.0.0:54']",

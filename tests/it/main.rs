@@ -20,6 +20,7 @@ mod operation;
 mod oracle;
 mod outside;
 mod peers;
+mod public;
 mod rbldnsd;
 mod reload;
 mod seen;

@@ -1,0 +1,35 @@
+//! What the public pages are told by the configuration.
+
+use std::net::SocketAddr;
+
+use crate::ip::PrefixSet;
+use crate::zone::Name;
+
+/// Pages for everybody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PublicSettings {
+    /// Where they are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// Whose word counts for where a request came from (`X-Forwarded-For`).
+    pub proxies: PrefixSet,
+    /// How to reach those who run the list: an address of mail or a URL.
+    pub contact: Option<String>,
+    /// The zones that are shown, in order.
+    pub zones: Vec<PublicZone>,
+}
+
+/// A zone that is shown to everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicZone {
+    /// Its name.
+    pub origin: Name,
+    /// What is listed there, why, and how it ends; paragraphs stand apart by empty lines.
+    pub policy: String,
+}
+
+impl PublicZone {
+    /// Its name without the last dot.
+    pub(super) fn shown(&self) -> String {
+        self.origin.to_string().trim_end_matches('.').to_owned()
+    }
+}

@@ -1,0 +1,126 @@
+//! The pages for everybody, as a browser asks for them.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+
+use nix::sys::signal::Signal;
+
+use super::env::{DEADLINE, Daemon, Env, SASL, until};
+
+/// Two zones, of which one is shown.
+const ZONES: &str = "
+[public]
+listen = '127.0.0.1:0'
+proxies = '127.0.0.1'
+contact = 'postmaster@bl.example'
+
+[[zone]]
+origin = 'bl.example.'
+ns = 'ns.bl.example.'
+policy = '''
+Who fails to sign in is listed for an hour.
+
+<b>Nobody</b> has to pay.
+'''
+[[zone.publish]]
+jails = '*'
+code = '127.0.0.4'
+text = '$ip by $jail'
+
+[[zone]]
+origin = 'private.example.'
+ns = 'ns.bl.example.'
+[[zone.publish]]
+jails = '*'
+code = '127.0.0.9'
+";
+
+struct Site {
+    env: Env,
+    daemon: Daemon,
+}
+
+impl Site {
+    fn start() -> Self {
+        let env = Env::new(SASL);
+        env.configure(&format!("{SASL}{ZONES}"));
+        env.log("mail.log").append("");
+        let daemon = env.start();
+        Self { env, daemon }
+    }
+
+    fn address(&self) -> SocketAddr {
+        let messages = self.daemon.messages();
+        let (_, behind) = messages.split_once("public=Some(127.0.0.1:").expect("it says where the pages are");
+        let port = behind.split_once(')').unwrap().0.parse().unwrap();
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+    }
+
+    /// Head and body of the answer to a client at `client`, behind the proxy that the test is.
+    #[track_caller]
+    fn get(&self, path: &str, client: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.address()).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: bl.example\r\nX-Forwarded-For: {client}\r\n\r\n")
+            .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        (head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    /// The body of an answer with this status.
+    #[track_caller]
+    fn page(&self, status: u16, path: &str) -> String {
+        let (head, body) = self.get(path, "198.51.100.7");
+        assert!(head.starts_with(&format!("http/1.0 {status} ")), "{path}: {head}");
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{path}: {head}");
+        body
+    }
+}
+
+#[test]
+fn everybody_sees_what_is_listed_and_why() {
+    let site = Site::start();
+    assert_eq!(site.env.ban(r#"{"prefix":"198.51.100.0/24","jail":"postfix-sasl"}"#).status, 200);
+    let home = site.page(200, "/");
+    assert!(home.contains("198.51.100.7") && home.contains(">listed<"), "{home}");
+    let listed = site.page(200, "/ip/198.51.100.7");
+    for part in
+        ["bl.example", "198.51.100.0/24", "postfix-sasl", "198.51.100.7 by postfix-sasl", "127.0.0.4", "own"]
+    {
+        assert!(listed.contains(part), "`{part}` is missing in: {listed}");
+    }
+    assert!(!listed.contains("private.example") && !listed.contains("127.0.0.9"), "{listed}");
+    let free = site.page(200, "/ip/2001:db8::7");
+    assert!(free.contains("Not listed") && !free.contains("own address"), "{free}");
+    let mapped = site.page(200, "/ip/::ffff:198.51.100.7");
+    assert!(mapped.contains("<code>198.51.100.7</code>"), "{mapped}");
+}
+
+#[test]
+fn a_search_leads_to_the_address() {
+    let site = Site::start();
+    let (head, _) = site.get("/?q=+2001:db8::7+", "198.51.100.7");
+    assert!(head.contains(" 303 ") && head.contains("location: /ip/2001:db8::7"), "{head}");
+    for path in ["/?q=%3Cscript%3E", "/ip/%3Cscript%3E"] {
+        let (_, page) = site.get(path, "198.51.100.7");
+        assert!(page.contains("is no address") && !page.contains("<script>"), "{page}");
+    }
+    site.page(404, "/ip/%3Cscript%3E");
+    site.page(422, "/?q=x");
+    site.page(404, "/nowhere");
+}
+
+#[test]
+fn the_policy_of_a_zone_is_shown_and_follows_the_configuration() {
+    let site = Site::start();
+    let policy = site.page(200, "/zone/BL.example.");
+    assert!(policy.contains("<p>Who fails to sign in is listed for an hour.</p>"), "{policy}");
+    assert!(!policy.contains("<b>"), "{policy}");
+    assert!(policy.contains("mailto:postmaster@bl.example"), "{policy}");
+    site.page(404, "/zone/private.example");
+    site.env.configure(&format!("{SASL}{}", ZONES.replace("an hour", "two hours")));
+    site.daemon.signal(Signal::SIGHUP);
+    until("the new policy is shown", || site.page(200, "/zone/bl.example").contains("two hours"));
+}
