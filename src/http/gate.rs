@@ -9,11 +9,12 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::forwarded::client;
 use super::problem::Refused;
 use super::{Settings, Steered};
 use crate::access::Principal;
 use crate::access::token::{self, Denied};
-use crate::ip::Prefix;
+use crate::ip::PrefixSet;
 
 /// What the door knows.
 pub(super) struct Gate {
@@ -22,42 +23,27 @@ pub(super) struct Gate {
     /// Nobody between here and the client can read along, or it is their own host.
     pub(super) is_private: bool,
     /// Hosts that hand on requests of others, and end their TLS.
-    pub(super) proxies: Vec<Prefix>,
+    pub(super) proxies: PrefixSet,
 }
 
 impl Gate {
     /// The door of a listener with `settings`.
     pub(super) fn new(daemon: Steered, settings: &Settings) -> Self {
         let is_loopback = settings.listen.is_some_and(|address| address.ip().to_canonical().is_loopback());
-        Self { daemon, is_private: settings.tls || is_loopback, proxies: settings.proxies.clone() }
-    }
-
-    /// Where a request comes from: what proxies say is believed, and nobody else.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        let said = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-        let mut hops: Vec<_> = said.flat_map(|value| value.split(',')).collect();
-        let mut client = peer;
-        // Each proxy writes down whom it was asked by, behind what it was told itself.
-        while self.is_proxy(client) {
-            match hops.pop().map(|hop| hop.trim().parse()) {
-                Some(Ok(hop)) => client = hop,
-                _ => break,
-            }
+        Self {
+            daemon,
+            is_private: settings.tls || is_loopback,
+            proxies: settings.proxies.iter().copied().collect(),
         }
-        client.to_canonical()
-    }
-
-    fn is_proxy(&self, address: IpAddr) -> bool {
-        self.proxies.iter().any(|proxy| proxy.contains(address))
     }
 
     async fn identify(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
         let Some(shown) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-        if !self.is_private && !self.is_proxy(peer) {
+        if !self.is_private && !self.proxies.contains(peer) {
             return Err(Refused::new(StatusCode::FORBIDDEN, UNENCRYPTED));
         }
         let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?.to_owned();
-        let (client, now) = (self.client(peer, headers), self.daemon.now());
+        let (client, now) = (client(peer, headers, &self.proxies), self.daemon.now());
         let found = self.daemon.read(move |reader| Ok(token::authenticate(reader, &token, client, now)));
         let (principal, to_note) = found.await??;
         if let Some(id) = to_note {
@@ -69,9 +55,6 @@ impl Gate {
         Ok(Some(principal))
     }
 }
-
-/// What proxies write whom they were asked by into.
-const FORWARDED_FOR: &str = "x-forwarded-for";
 
 const UNENCRYPTED: &str = "a token was sent over a connection that others can read, and is not taken: rotate it, and give \
     `[http]` a `certificate` and a `key`, or name the proxy that ends TLS in `proxies`";

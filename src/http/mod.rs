@@ -9,6 +9,7 @@ mod bans;
 mod connections;
 mod control;
 mod dns;
+mod forwarded;
 mod gate;
 mod health;
 mod jails;
