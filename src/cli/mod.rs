@@ -5,6 +5,7 @@
 //! completions and manual pages come from the same definition.
 
 mod allow;
+mod audit;
 mod ban;
 mod bans;
 mod check;
@@ -81,6 +82,7 @@ commands! {
     Allow => allow,
     Token => token,
     Reporter => reporter,
+    Audit => audit,
     Reload => reload,
     Import => import,
     Fail2banClient => fail2ban_client,

@@ -30,9 +30,12 @@
 //! | `POST /api/v1/tokens` | [`NewToken`] | [`TokenMade`] |
 //! | `DELETE /api/v1/tokens/{token}` | | [`Ended`] |
 //! | `POST /api/v1/tokens/{token}/rotate` | [`Rotation`] | [`TokenMade`] |
+//! | `GET /api/v1/audit` | [`AuditQuery`] | [`AuditLog`] |
+//! | `GET /api/v1/audit/verify` | | [`AuditVerified`] |
 //!
 //! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
 
+mod audit;
 mod dns;
 mod jails;
 mod reports;
@@ -47,6 +50,7 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{EndCause, Origin};
 
+pub use audit::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
 pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
 pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,

@@ -1,6 +1,7 @@
 //! The door of the TCP listener: whoever shows a token becomes a [`Principal`], an extension of the request; whoever shows
 //! nothing stays unknown, and what the table of routes says decides.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -15,6 +16,24 @@ use super::{Settings, Steered};
 use crate::access::Principal;
 use crate::access::token::{self, Denied};
 use crate::ip::PrefixSet;
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The control socket.
+    Socket,
+    /// An address, that of the client where proxies we believe hand it on.
+    Address(IpAddr),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket => f.write_str("socket"),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
 
 /// What the door knows.
 pub(super) struct Gate {
@@ -37,13 +56,18 @@ impl Gate {
         }
     }
 
-    async fn identify(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Option<Principal>, Refused> {
+    async fn identify(
+        &self,
+        peer: IpAddr,
+        client: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<Option<Principal>, Refused> {
         let Some(shown) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
         if !self.is_private && !self.proxies.contains(peer) {
             return Err(Refused::new(StatusCode::FORBIDDEN, UNENCRYPTED));
         }
         let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?.to_owned();
-        let (client, now) = (client(peer, headers, &self.proxies), self.daemon.now());
+        let now = self.daemon.now();
         let found = self.daemon.read(move |reader| Ok(token::authenticate(reader, &token, client, now)));
         let (principal, to_note) = found.await??;
         if let Some(id) = to_note {
@@ -82,7 +106,9 @@ pub(super) async fn identify(
     mut request: Request,
     next: Next,
 ) -> Response {
-    match gate.identify(peer.ip(), request.headers()).await {
+    let client = client(peer.ip(), request.headers(), &gate.proxies);
+    request.extensions_mut().insert(Source::Address(client));
+    match gate.identify(peer.ip(), client, request.headers()).await {
         Ok(principal) => {
             if let Some(principal) = principal {
                 request.extensions_mut().insert(principal);

@@ -5,6 +5,7 @@
 //! a log.
 
 pub mod api;
+mod audit;
 mod bans;
 mod connections;
 mod control;
@@ -47,7 +48,7 @@ pub use routes::{ROUTES, Reach, Route};
 pub use settings::Settings;
 
 use connections::Tcp;
-use gate::Gate;
+use gate::{Gate, Source};
 use problem::Refused;
 use routes::By;
 
@@ -70,7 +71,7 @@ pub async fn serve_control(
     let with_caller = |stream: &UnixStream| {
         let name = crate::sys::control::peer_name(stream);
         let caller = Principal::local(name.as_deref().unwrap_or("unknown"));
-        routes.clone().layer(Extension(caller))
+        routes.clone().layer(Extension(caller)).layer(Extension(Source::Socket))
     };
     connections::serve(listener, with_caller, stop).await
 }
@@ -105,7 +106,7 @@ fn health_routes(control: Steered) -> Router {
 }
 
 fn api_routes(control: Steered) -> Router {
-    let routes = routes::router().layer(from_fn(limit_time)).with_state(control);
+    let routes = routes::router(&control).layer(from_fn(limit_time)).with_state(control);
     Router::new().nest(api::BASE, routes).fallback(not_found)
 }
 

@@ -7,6 +7,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
+use super::audit::{self, Act, Audit};
 use super::problem::Refused;
 use super::{Steered, bans, dns, jails, lookup, reporters, reports, takeover, tokens};
 use crate::access::{Permission, Principal};
@@ -43,23 +44,39 @@ pub struct Route {
     pub reach: Reach,
     /// The largest body, in bytes.
     body: usize,
+    /// What is written down of it.
+    audit: Audit,
     router: fn() -> MethodRouter<Steered>,
+}
+
+impl Route {
+    const fn body(mut self, most: usize) -> Self {
+        self.body = most;
+        self
+    }
 }
 
 macro_rules! route {
     ($method:ident $path:literal, $needs:ident, $reach:ident, $handler:path) => {
-        route!($method $path, $needs, $reach, $handler, MAX_BODY)
-    };
-    ($method:ident $path:literal, $needs:ident, $reach:ident, $handler:path, $body:expr) => {
         Route {
             method: stringify!($method),
             path: $path,
             needs: Permission::$needs,
             reach: Reach::$reach,
-            body: $body,
+            body: MAX_BODY,
+            audit: audited(stringify!($method), Permission::$needs),
             router: || $method($handler),
         }
     };
+}
+
+/// Whatever changes something is; reports come by the thousand, and are kept as such.
+const fn audited(method: &str, needs: Permission) -> Audit {
+    if matches!(method.as_bytes(), b"get") || matches!(needs, Permission::Report) {
+        Audit::Nothing
+    } else {
+        Audit::Whole
+    }
 }
 
 /// The table.
@@ -79,7 +96,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/allow", Read, Whole, bans::allowlist),
     route!(post "/allow", Operate, Whole, bans::allow),
     route!(delete "/allow", Operate, Whole, bans::disallow),
-    route!(post "/reports", Report, Own, reports::report, MAX_REPORTS),
+    route!(post "/reports", Report, Own, reports::report).body(MAX_REPORTS),
     route!(get "/reporters", Read, Whole, reporters::list),
     route!(get "/reporters/{reporter}", Read, Whole, reporters::one),
     route!(patch "/reporters/{reporter}", Administer, Whole, reporters::change),
@@ -87,30 +104,46 @@ pub const ROUTES: &[Route] = &[
     route!(get "/held", Read, Whole, reporters::held),
     route!(post "/held/release", Operate, Whole, reporters::release),
     route!(delete "/held", Operate, Whole, reporters::discard),
-    route!(post "/takeover", Administer, Whole, takeover::take_over, MAX_TAKEOVER),
+    route!(post "/takeover", Administer, Whole, takeover::take_over).body(MAX_TAKEOVER),
     route!(get "/settings", Administer, Whole, jails::of_daemon),
     route!(post "/reload", Administer, Whole, bans::reload),
     route!(get "/tokens", Administer, Whole, tokens::list),
     route!(post "/tokens", Administer, Whole, tokens::add),
     route!(delete "/tokens/{token}", Administer, Whole, tokens::revoke),
     route!(post "/tokens/{token}/rotate", Administer, Whole, tokens::rotate),
+    route!(get "/audit", Administer, Whole, audit::list),
+    route!(get "/audit/verify", Administer, Whole, audit::verify),
 ];
 
 /// Answers what is in the table, for those who may have it answered: the [`Principal`] is an extension of the request.
-pub(super) fn router() -> Router<Steered> {
+pub(super) fn router(daemon: &Steered) -> Router<Steered> {
     let add = |router: Router<Steered>, route: &'static Route| {
-        let guard = from_fn(move |params, request, next| guard(route, params, request, next));
+        let daemon = Steered::clone(daemon);
+        let guard = from_fn(move |params, request, next| {
+            guard(route, Steered::clone(&daemon), params, request, next)
+        });
         let answer = (route.router)().route_layer(DefaultBodyLimit::max(route.body)).route_layer(guard);
         router.route(route.path, answer)
     };
     ROUTES.iter().fold(Router::new(), add)
 }
 
-async fn guard(route: &'static Route, params: RawPathParams, request: Request, next: Next) -> Response {
+async fn guard(
+    route: &'static Route,
+    daemon: Steered,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Response {
     let principal = request.extensions().get::<Principal>();
-    match admit(route, &params, principal) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refused.into_response(),
+    let act = principal
+        .filter(|_| route.audit != Audit::Nothing)
+        .map(|principal| Act::of(daemon, principal, &request));
+    match (admit(route, &params, principal), act) {
+        (Ok(()), None) => next.run(request).await,
+        (Ok(()), Some(act)) => act.carry_out(request, next, route.body).await,
+        (Err(refused), None) => refused.into_response(),
+        (Err(refused), Some(act)) => act.end(refused.into_response()).await,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Row, ToSql, params};
 
+use super::access::audit;
 use super::{Error, Store};
 use crate::clock::Timestamp;
 
@@ -51,6 +52,7 @@ impl Store {
         more |= drop_old(connection, &ANSWER_ROWS, now - HOURS)?;
         more |= drop_old(connection, &TOKENS, now - ENDED_TOKENS)?;
         more |= drop_old(connection, &REPORT_ROWS, now - HOURS)?;
+        more |= audit::drop_old(connection, history, STEP)?;
         give_back_pages(connection)?;
         Ok(more)
     }

@@ -264,6 +264,25 @@ CREATE TABLE reports_by_hour (
     PRIMARY KEY (hour, reporter, category)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+-- Who changed what. Each hash is that of the row and of the hash before it.
+CREATE TABLE audit (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    source TEXT NOT NULL,
+    action TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    outcome INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER audit_is_append_only BEFORE UPDATE ON audit BEGIN
+    SELECT RAISE(ABORT, 'entries of the audit log are never changed');
+END;
+-- The last entry that has gone for its age.
+CREATE TABLE audit_anchor (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
+INSERT INTO audit_anchor VALUES (1, 0, zeroblob(32));
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -48,6 +48,8 @@ const MATRIX: &[(&str, &str)] = &[
     ("post /tokens", "...a."),
     ("delete /tokens/{token}", "...a."),
     ("post /tokens/{token}/rotate", "...a."),
+    ("get /audit", "...a."),
+    ("get /audit/verify", "...a."),
 ];
 
 /// Who asks, in the order of the columns.
@@ -341,4 +343,90 @@ fn the_command_makes_lists_rotates_and_revokes() {
     assert_eq!(run(&["add", "x", "--role", "root"]).0, 2);
     let (code, _, said) = run(&["add", "x", "--role", "reporter"]);
     assert_eq!((code, said.contains("--organisation")), (1, true), "{said}");
+}
+
+fn audit(env: &Env) -> Vec<Value> {
+    let mut entries = env.get("/api/v1/audit").json()["audit"].as_array().unwrap().clone();
+    entries.reverse();
+    entries
+}
+
+#[test]
+fn whoever_changes_something_is_written_down() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let token = token(&env, &json!({ "name": "mx", "role": "operator", "jails": ["other"] }));
+    with_token(&daemon, &token, "get /status", "").json();
+    let ban = r#"{"prefix": "198.51.100.1", "jail": "other"}"#;
+    with_token(&daemon, &token, "post /bans", ban).json();
+    assert_eq!(with_token(&daemon, &token, "delete /bans?all=1", "").status, 403);
+    assert_eq!(with_token(&daemon, &token, "post /reload", "").status, 403);
+    assert_eq!(ask(daemon.http(), "POST /api/v1/bans", "", ban).status, 401);
+    let large = format!("{{\"prefix\": \"{}\"}}", "1".repeat(70_000));
+    assert_eq!(with_token(&daemon, &token, "post /bans", &large).status, 413);
+    let entries = audit(&env);
+    let told: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let text = |key: &str| entry[key].as_str().unwrap();
+            format!("{} {} {} {}", text("who"), text("source"), text("action"), entry["outcome"])
+        })
+        .collect();
+    let local = entries[0]["who"].as_str().unwrap();
+    let expected = [
+        &format!("{local} socket POST /api/v1/tokens 200"),
+        "token mx 127.0.0.1 POST /api/v1/bans 200",
+        "token mx 127.0.0.1 DELETE /api/v1/bans?all=1 403",
+        "token mx 127.0.0.1 POST /api/v1/reload 403",
+        "token mx 127.0.0.1 POST /api/v1/bans 413",
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(entries[1]["detail"], ban);
+    assert!(daemon.messages().contains(entries[1]["hash"].as_str().unwrap()));
+    assert!(!env.get("/api/v1/audit").body.contains(&token[12..]));
+}
+
+#[test]
+fn whoever_breaks_off_is_written_down_too() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let token = token(&env, &json!({ "name": "mx", "role": "operator" }));
+    let body = r#"{"prefix": "198.51.100.1"}"#;
+    let head = format!(
+        "POST /api/v1/bans HTTP/1.1\r\nHost: banzone\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
+        body.len(),
+        bearer(&token)
+    );
+    let mut stream = TcpStream::connect(daemon.http()).unwrap();
+    io::Write::write_all(&mut stream, (head + body).as_bytes()).unwrap();
+    until("it is done", || daemon.lists("198.51.100.1"));
+    drop(stream);
+    until("it is written down", || audit(&env).iter().any(|entry| entry["who"] == "token mx"));
+}
+
+#[test]
+fn the_command_shows_and_verifies_the_audit_log() {
+    let (env, daemon) = daemon(LOOPBACK);
+    for octet in 1..=3 {
+        env.ban(&format!("{{\"prefix\": \"198.51.100.{octet}\"}}")).json();
+    }
+    let run = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
+        let output = command.arg("audit").args(args).arg("--config").arg(env.config()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let (_, listed, _) = run(&["-n", "2"]);
+    assert_eq!(listed.lines().map(|line| &line[..1]).collect::<Vec<_>>(), ["3", "2"]);
+    let (code, known, said) = run(&["verify"]);
+    assert_eq!((code, &*said), (0, "3 entries, none changed or missing\n"));
+    env.ban("{\"prefix\": \"198.51.100.4\"}").json();
+    assert_eq!(run(&["verify", "--expect", known.trim()]).0, 0);
+    let wrong = format!("3:{}", "0".repeat(64));
+    let (code, _, said) = run(&["verify", "--expect", &wrong]);
+    assert_eq!((code, said.contains("entry 3 is not what it was")), (1, true), "{said}");
+    assert_eq!(run(&["verify", "--expect", "3"]).0, 2);
+    let change = "DROP TRIGGER audit_is_append_only; UPDATE audit SET who = 'somebody' WHERE number = 2";
+    env.database().execute_batch(change).unwrap();
+    let (code, known, said) = run(&["verify"]);
+    assert_eq!((code, &known[..2], said.contains("entry 2 was changed")), (1, "1:", true), "{said}");
+    drop(daemon);
 }

@@ -1,7 +1,9 @@
 //! The tables of `access`: rows as they stand, without a meaning.
 
+pub(in crate::store) mod audit;
 mod tokens;
 
+pub use audit::AuditRow;
 pub use tokens::TokenRow;
 
 #[cfg(test)]
@@ -13,10 +15,19 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::store::{Settings, Store};
 
-    use super::tokens;
+    use super::{audit, tokens};
 
     /// Every statement that looks for rows.
-    const LOOKING: &[&str] = &[tokens::BY_ID, tokens::IN_FORCE, tokens::END, tokens::USE];
+    const LOOKING: &[&str] = &[
+        tokens::BY_ID,
+        tokens::IN_FORCE,
+        tokens::END,
+        tokens::USE,
+        audit::AFTER,
+        audit::BEFORE,
+        audit::ANCHOR,
+        audit::DROP,
+    ];
 
     #[test]
     fn nothing_reads_a_whole_table() {

@@ -1,0 +1,207 @@
+//! The audit log: who changed what, from where, and what became of it. Each entry holds the hash of the one before, so that
+//! nobody can change or take out an old one without the rest telling. What is old goes from the beginning only, and the
+//! chain holds from there on.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::store::{self, AuditRow, Reader, Transaction};
+
+/// What is longer is cut: this is to find out what was done, not to do it again.
+const LONGEST: usize = 1000;
+
+/// So many entries are read at a time.
+const PAGE: u32 = 1000;
+
+/// Something that was done or tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Who.
+    pub who: String,
+    /// From where: an address, or the control socket.
+    pub source: String,
+    /// What, such as `POST /api/v1/bans`.
+    pub action: String,
+    /// And in particular.
+    pub detail: String,
+    /// The HTTP status that came of it.
+    pub outcome: u16,
+}
+
+/// Writes `event` down as the next entry.
+pub fn record(
+    transaction: &Transaction<'_>,
+    event: &Event,
+    now: Timestamp,
+) -> Result<AuditRow, store::Error> {
+    let (number, previous) = transaction.last_audit()?;
+    let mut row = AuditRow {
+        number: number + 1,
+        at: now,
+        who: shortened(&event.who),
+        source: shortened(&event.source),
+        action: shortened(&event.action),
+        detail: shortened(&event.detail),
+        outcome: event.outcome,
+        hash: [0; 32],
+    };
+    row.hash = hash(&previous, &row);
+    transaction.insert_audit(&row)?;
+    Ok(row)
+}
+
+fn shortened(text: &str) -> String {
+    let mut shown = text[..text.floor_char_boundary(LONGEST)].to_owned();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Of the entry and the hash before it; texts stand behind their lengths, so that no two entries read alike.
+fn hash(previous: &[u8; 32], row: &AuditRow) -> [u8; 32] {
+    let AuditRow { number, at, who, source, action, detail, outcome, hash: _ } = row;
+    let mut digest = Sha256::new();
+    digest.update(previous);
+    digest.update(number.to_be_bytes());
+    digest.update(at.as_millis().to_be_bytes());
+    digest.update(outcome.to_be_bytes());
+    for text in [who, source, action, detail] {
+        digest.update((text.len() as u64).to_be_bytes());
+        digest.update(text);
+    }
+    digest.finalize().into()
+}
+
+/// A hash as people compare it.
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash.iter().fold(String::with_capacity(64), |mut text, octet| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
+/// What a look at the whole chain has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// How many entries there are.
+    pub entries: u64,
+    /// The number of the last one that is right, and its hash: whoever knows them of old can tell whether entries have been
+    /// taken from the end since.
+    pub last: (u64, [u8; 32]),
+    /// The number of the first entry that is changed, or that follows on one that is missing.
+    pub broken: Option<u64>,
+}
+
+/// Reads all of the chain.
+pub fn verify(reader: &Reader) -> Result<Verified, store::Error> {
+    let (mut last, mut entries) = (reader.audit_anchor()?, 0);
+    loop {
+        let page = reader.audit_after(last.0, PAGE)?;
+        if page.is_empty() {
+            return Ok(Verified { entries, last, broken: None });
+        }
+        for row in page {
+            if row.number != last.0 + 1 || row.hash != hash(&last.1, &row) {
+                return Ok(Verified { entries, last, broken: Some(row.number) });
+            }
+            (last, entries) = ((row.number, row.hash), entries + 1);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::store::{Settings, Store};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(hour: u32) -> Timestamp {
+        Timestamp::from_secs(1_795_305_600) + HOUR * hour
+    }
+
+    /// A database with an entry for each of the first `hours`.
+    fn written(hours: u32) -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("banzone.db");
+        let settings = Settings { path, evidence_retention: HOUR, history_retention: HOUR };
+        let mut store = Store::open(&settings, at(0)).unwrap();
+        for hour in 0..hours {
+            let event = Event {
+                who: "root".to_owned(),
+                source: "socket".to_owned(),
+                action: "POST /api/v1/bans".to_owned(),
+                detail: "é".repeat(hour as usize * 300),
+                outcome: 200,
+            };
+            store.write(|transaction| record(transaction, &event, at(hour))).unwrap();
+        }
+        (folder, store)
+    }
+
+    fn verified(store: &Store) -> Verified {
+        verify(&Reader::open(store.path()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_chain_that_nobody_touched_holds() {
+        let (_folder, store) = written(5);
+        let Verified { entries, last, broken } = verified(&store);
+        assert_eq!((entries, last.0, broken), (5, 5, None));
+        let rows = Reader::open(store.path()).unwrap().audit_before(None, 2).unwrap();
+        assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 4]);
+        assert_eq!(rows[0].detail.chars().count(), LONGEST / 2 + 1, "cut between two characters");
+        assert_eq!(hex(&rows[0].hash), hex(&last.1));
+        assert_eq!(verified(&written(0).1).entries, 0);
+    }
+
+    #[test]
+    fn what_was_changed_or_taken_out_is_found() {
+        for (change, broken) in [
+            ("UPDATE audit SET who = 'somebody' WHERE number = 3", 3),
+            ("UPDATE audit SET outcome = 403 WHERE number = 1", 1),
+            ("UPDATE audit SET hash = zeroblob(32) WHERE number = 4", 4),
+            ("UPDATE audit SET action = who, who = action WHERE number = 2", 2),
+            ("DELETE FROM audit WHERE number = 2", 3),
+            ("DELETE FROM audit WHERE number = 1", 2),
+            ("DELETE FROM audit WHERE number <= 3; UPDATE audit_anchor SET number = 3", 4),
+        ] {
+            let (_folder, store) = written(5);
+            let other = Connection::open(store.path()).unwrap();
+            // The table itself refuses.
+            assert_eq!(other.execute_batch(change).is_err(), change.starts_with("UPDATE audit SET"));
+            other.execute_batch("DROP TRIGGER audit_is_append_only").unwrap();
+            other.execute_batch(change).unwrap();
+            assert_eq!(verified(&store).broken, Some(broken), "{change}");
+        }
+    }
+
+    #[test]
+    fn the_chain_holds_when_old_entries_go() {
+        let (_folder, mut store) = written(5);
+        let before = verified(&store).last;
+        store.retain(at(4)).unwrap();
+        let Verified { entries, last, broken } = verified(&store);
+        assert_eq!((entries, last, broken), (2, before, None));
+        store.retain(at(10)).unwrap();
+        assert_eq!(verified(&store), Verified { entries: 0, last: before, broken: None });
+        let event = Event {
+            who: String::new(),
+            source: String::new(),
+            action: String::new(),
+            detail: String::new(),
+            outcome: 0,
+        };
+        let row = store.write(|transaction| record(transaction, &event, at(10))).unwrap();
+        assert_eq!(row.number, 6);
+        assert_eq!(verified(&store).broken, None);
+    }
+}

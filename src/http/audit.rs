@@ -1,0 +1,124 @@
+//! The audit log: every request that changes something is written down with what became of it, and can be looked up.
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tracing::{error, info};
+
+use super::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified, BASE};
+use super::gate::Source;
+use super::problem::Refused;
+use super::{Control, Daemon, Steered};
+use crate::access::Principal;
+use crate::access::audit::{self, Event, Verified};
+use crate::store::AuditRow;
+
+/// As many entries as people look at, where nobody says how many.
+const LIMIT: u32 = 100;
+
+/// No answer has more.
+const MOST: u32 = 1000;
+
+/// What is written down of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audit {
+    /// Nothing: it changes nothing, or brings what is counted and kept elsewhere.
+    Nothing,
+    /// All of it.
+    Whole,
+}
+
+/// Somebody who is about to change something.
+pub(super) struct Act {
+    daemon: Steered,
+    event: Event,
+}
+
+impl Act {
+    /// What `principal` wants by `request`.
+    pub(super) fn of(daemon: Steered, principal: &Principal, request: &Request) -> Self {
+        let source = request.extensions().get::<Source>().map_or_else(String::new, ToString::to_string);
+        let event = Event {
+            who: principal.name().to_owned(),
+            source,
+            action: format!("{} {BASE}{}", request.method(), request.uri()),
+            detail: String::new(),
+            outcome: 0,
+        };
+        Self { daemon, event }
+    }
+
+    /// Has `request` answered, and writes both down. The body may have `most` bytes.
+    pub(super) async fn carry_out(mut self, request: Request, next: Next, most: usize) -> Response {
+        let (head, body) = request.into_parts();
+        let Ok(body) = axum::body::to_bytes(body, most).await else {
+            return self.end(too_large(most).into_response()).await;
+        };
+        self.event.detail = text(&body);
+        let request = Request::from_parts(head, Body::from(body));
+        // A task of its own: whoever breaks off does not keep it from being written down.
+        let done = tokio::spawn(async move {
+            let response = next.run(request).await;
+            self.end(response).await
+        });
+        let lost = || Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "this is a defect, please report it");
+        done.await.unwrap_or_else(|_| lost().into_response())
+    }
+
+    /// Writes down how it ended.
+    pub(super) async fn end(self, response: Response) -> Response {
+        let event = Event { outcome: response.status().as_u16(), ..self.event };
+        write_down(&*self.daemon, event).await;
+        response
+    }
+}
+
+fn text(body: &Bytes) -> String {
+    // The log cuts it to far less; this bounds the work.
+    String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned()
+}
+
+fn too_large(most: usize) -> Refused {
+    Refused::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {most} bytes, or broke off"))
+}
+
+/// Writes `event` into the audit log, and into the other log, which is a witness that the database has no hand in. That the
+/// audit log cannot be written does not undo what was done.
+pub(super) async fn write_down(daemon: &dyn Control, event: Event) {
+    let now = daemon.now();
+    let Event { who, source, action, outcome, .. } = event.clone();
+    match daemon.change(move |changes| audit::record(changes, &event, now)).await {
+        Ok(Ok(AuditRow { number, hash, .. })) => {
+            let hash = audit::hex(&hash);
+            info!(number, who, source, outcome, hash, "audit: {action}");
+        }
+        Ok(Err(failed)) => error!(who, source, outcome, "not in the audit log: {action}: {failed}"),
+        Err(failed) => error!(who, source, outcome, "not in the audit log: {action}: {failed}"),
+    }
+}
+
+/// `GET /api/v1/audit`
+pub(super) async fn list(
+    State(daemon): Daemon,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Json<AuditLog>, Refused> {
+    let Query(AuditQuery { before, limit }) = query?;
+    let limit = limit.unwrap_or(LIMIT).min(MOST);
+    let found = daemon.read(move |reader| reader.audit_before(before, limit)).await?;
+    Ok(Json(AuditLog { audit: found.into_iter().map(shown).collect() }))
+}
+
+fn shown(row: AuditRow) -> AuditEntry {
+    let AuditRow { number, at, who, source, action, detail, outcome, hash } = row;
+    AuditEntry { number, at, who, source, action, detail, outcome, hash: audit::hex(&hash) }
+}
+
+/// `GET /api/v1/audit/verify`
+pub(super) async fn verify(State(daemon): Daemon) -> Result<Json<AuditVerified>, Refused> {
+    let Verified { entries, last: (number, hash), broken } = daemon.read(audit::verify).await?;
+    Ok(Json(AuditVerified { entries, number, hash: audit::hex(&hash), broken }))
+}

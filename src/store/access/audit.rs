@@ -1,0 +1,119 @@
+//! The audit log: rows that are added at the end and go from the beginning.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::clock::Timestamp;
+use crate::store::{Error, Reader, Transaction};
+
+/// An entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// 1 for the first one ever, without gaps.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: String,
+    /// From where.
+    pub source: String,
+    /// What.
+    pub action: String,
+    /// What in particular.
+    pub detail: String,
+    /// The HTTP status.
+    pub outcome: u16,
+    /// Of all this and the hash before.
+    pub hash: [u8; 32],
+}
+
+pub(super) const AFTER: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
+    WHERE number > ?1 ORDER BY number LIMIT ?2";
+
+pub(super) const BEFORE: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
+    WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
+
+/// The last entry, and where there is none what the anchor says.
+const LAST: &str = "SELECT number, hash FROM audit_anchor UNION ALL
+    SELECT number, hash FROM (SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1)
+    ORDER BY number DESC LIMIT 1";
+
+pub(super) const ANCHOR: &str = "SELECT number, hash FROM audit_anchor WHERE id = 1";
+
+fn row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+    Ok(AuditRow {
+        number: row.get(0)?,
+        at: row.get(1)?,
+        who: row.get(2)?,
+        source: row.get(3)?,
+        action: row.get(4)?,
+        detail: row.get(5)?,
+        outcome: row.get(6)?,
+        hash: row.get(7)?,
+    })
+}
+
+fn link(row: &Row<'_>) -> rusqlite::Result<(u64, [u8; 32])> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+impl Reader {
+    /// The number and the hash of the last entry that has gone; of none, and zeros, at first.
+    pub fn audit_anchor(&self) -> Result<(u64, [u8; 32]), Error> {
+        self.run(|connection| connection.query_row(ANCHOR, [], link))
+    }
+
+    /// At most `limit` entries behind `number`, in order.
+    pub fn audit_after(&self, number: u64, limit: u32) -> Result<Vec<AuditRow>, Error> {
+        self.run(|connection| {
+            connection.prepare_cached(AFTER)?.query_map(params![number, limit], row)?.collect()
+        })
+    }
+
+    /// At most `limit` entries before `number`, or the last ones, the newest first.
+    pub fn audit_before(&self, number: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, Error> {
+        // Numbers in SQLite go up to here.
+        let number = number.map_or(i64::MAX, |number| i64::try_from(number).unwrap_or(i64::MAX));
+        self.run(|connection| {
+            connection.prepare_cached(BEFORE)?.query_map(params![number, limit], row)?.collect()
+        })
+    }
+}
+
+impl Transaction<'_> {
+    /// The number and the hash of the last entry, or of the last that has gone.
+    pub fn last_audit(&self) -> Result<(u64, [u8; 32]), Error> {
+        Ok(self.find(LAST, [], link)?.unwrap_or_default())
+    }
+
+    /// Adds an entry.
+    pub fn insert_audit(&self, row: &AuditRow) -> Result<(), Error> {
+        let AuditRow { number, at, who, source, action, detail, outcome, hash } = row;
+        let sql = "INSERT INTO audit (number, at, who, source, action, detail, outcome, hash)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        self.execute(sql, params![number, at, who, source, action, detail, outcome, hash])?;
+        Ok(())
+    }
+}
+
+pub(super) const DROP: &str = "DELETE FROM audit WHERE number <= ?1";
+
+/// Drops at most `step` entries from the beginning that are all older than `before`; whether there may be more.
+pub(in crate::store) fn drop_old(
+    connection: &rusqlite::Connection,
+    before: Timestamp,
+    step: usize,
+) -> rusqlite::Result<bool> {
+    let first = "SELECT number FROM audit ORDER BY number LIMIT 1";
+    let Some(first): Option<u64> = connection.query_row(first, [], |row| row.get(0)).optional()? else {
+        return Ok(false);
+    };
+    let mut page = connection.prepare_cached(AFTER)?;
+    let rows = page.query_map(params![first - 1, step], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    // Up to the first that is young: where the clock was set back, an older one may stand behind it.
+    let Some(last) = rows.iter().take_while(|row| row.at < before).last() else { return Ok(false) };
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute("UPDATE audit_anchor SET number = ?1, hash = ?2", params![last.number, last.hash])?;
+    transaction.execute(DROP, [last.number])?;
+    transaction.commit()?;
+    Ok(last.number - first + 1 == step as u64)
+}
