@@ -216,6 +216,15 @@ impl<'a> Section<'a> {
         self.table.into_iter().flat_map(DeTable::keys).filter_map(read).collect()
     }
 
+    /// Every value in this table with its name.
+    pub(super) fn values<T: Value>(&self) -> Vec<(At<String>, T)> {
+        let read = |key: &Spanned<_>| {
+            let place = self.context.document.place(key.span().start);
+            Some((At { value: text(key).to_owned(), place }, self.get(text(key))?))
+        };
+        self.table.into_iter().flat_map(DeTable::keys).filter_map(read).collect()
+    }
+
     /// An array of tables: `[[publish]]`.
     pub(super) fn list(&self, key: &str, keys: Keys) -> Vec<Self> {
         let items = self.raw(key).and_then(|raw| raw.items()).unwrap_or_default();

@@ -58,7 +58,7 @@ pub mod keys {
     /// `[http]`
     pub const HTTP: &[&str] = &["listen", "certificate", "key", "proxies"];
     /// `[public]`
-    pub const PUBLIC: &[&str] = &["listen", "proxies", "contact"];
+    pub const PUBLIC: &[&str] = &["listen", "proxies", "contact", "removal"];
     /// `[control]`
     pub const CONTROL: &[&str] = &["socket"];
     /// `[daemon]`

@@ -98,6 +98,7 @@ impl<'a> Loader<'a> {
         let names = jails.iter().map(|jail| &jail.name).chain(&fail2ban.names);
         let names = names.map(|name| name.value.as_str()).collect();
         zone::check_jails(&zones, &names, self.report);
+        public::check_jails(&main.public, &names, self.report);
         reports::check_one(&jails, self.report);
         let http = main.http.settings(path);
         main.http.check(&http, self.report);

@@ -43,7 +43,7 @@ use tokio_rustls::TlsAcceptor;
 pub use control::{
     Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Steered, Write,
 };
-pub use public::{PublicSettings, PublicZone, serve_public};
+pub use public::{PublicSettings, PublicZone, Removal, Removals, serve_public};
 pub use routes::{ROUTES, Reach, Route};
 pub use settings::Settings;
 

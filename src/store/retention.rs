@@ -23,6 +23,9 @@ const HOURS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 /// How long the numbered changes are kept, for whoever follows them.
 const CHANGES: Duration = Duration::from_secs(90 * 24 * 3600);
 
+/// How long it is kept who took themselves off a list: the longest wait, and as long again.
+const REMOVALS: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
+
 /// How long a token that has ended is shown.
 const ENDED_TOKENS: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -51,6 +54,7 @@ impl Store {
         more |= drop_old(connection, &WAIT_ROWS, now - HOURS)?;
         more |= drop_old(connection, &ANSWER_ROWS, now - HOURS)?;
         more |= drop_old(connection, &TOKENS, now - ENDED_TOKENS)?;
+        more |= drop_old(connection, &REMOVAL_ROWS, now - REMOVALS)?;
         more |= drop_old(connection, &REPORT_ROWS, now - HOURS)?;
         more |= audit::drop_old(connection, history, STEP)?;
         give_back_pages(connection)?;
@@ -101,6 +105,11 @@ const OFFENDERS: Aging = Aging {
 const CHANGE_ROWS: Aging = Aging {
     old: "SELECT number FROM changes WHERE at < ?1 AND number < (SELECT max(number) FROM changes) ORDER BY at LIMIT ?2",
     delete: "DELETE FROM changes WHERE number = ?1",
+};
+
+const REMOVAL_ROWS: Aging = Aging {
+    old: "SELECT jail, address, length FROM removals WHERE removed < ?1 ORDER BY removed LIMIT ?2",
+    delete: "DELETE FROM removals WHERE jail = ?1 AND address = ?2 AND length = ?3",
 };
 
 const DAY_ROWS: Aging = Aging {

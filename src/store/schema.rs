@@ -283,6 +283,18 @@ END;
 CREATE TABLE audit_anchor (id INTEGER PRIMARY KEY CHECK (id = 1), number INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
 INSERT INTO audit_anchor VALUES (1, 0, zeroblob(32));
 ",
+    "
+-- Who took themselves off a list, and how long they can't do so again.
+CREATE TABLE removals (
+    jail TEXT NOT NULL,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    wait INTEGER NOT NULL,
+    PRIMARY KEY (jail, address, length)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX removals_by_time ON removals (removed);
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -61,6 +61,11 @@ fn pages_for_everybody_need_a_zone_and_a_contact_that_is_one() {
         &["banzone.toml:2:10: public.listen: no zone is shown: give those that everybody may see a `policy`"],
     );
     check(
+        "public.removal = { manual = '0s' }",
+        &["1:29: public.removal.manual: write \"never\", \"always\", or a duration such as \"7d\""],
+    );
+    check_jail("\n[public.removal]\npostfix-sals = '7d'", &["there is no jail `postfix-sals`"]);
+    check(
         "public.contact = 'javascript:x@y'",
         &["1:18: public.contact: `javascript:x@y` is no address: write a mail"],
     );

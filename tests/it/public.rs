@@ -13,6 +13,7 @@ const ZONES: &str = "
 listen = '127.0.0.1:0'
 proxies = '127.0.0.1'
 contact = 'postmaster@bl.example'
+removal = { '*' = 'never', postfix-sasl = '7d' }
 
 [[zone]]
 origin = 'bl.example.'
@@ -59,10 +60,25 @@ impl Site {
     /// Head and body of the answer to a client at `client`, behind the proxy that the test is.
     #[track_caller]
     fn get(&self, path: &str, client: &str) -> (String, String) {
+        self.ask("GET", path, client, "")
+    }
+
+    /// The status of the answer to a form that `client` sends.
+    #[track_caller]
+    fn post(&self, path: &str, client: &str, header: &str) -> String {
+        let (head, _) = self.ask("POST", path, client, header);
+        head.split(' ').nth(1).unwrap().to_owned()
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, client: &str, header: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: bl.example\r\nX-Forwarded-For: {client}\r\n\r\n")
-            .unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.0\r\nHost: bl.example\r\nX-Forwarded-For: {client}\r\n{header}\r\n"
+        )
+        .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -123,4 +139,41 @@ fn the_policy_of_a_zone_is_shown_and_follows_the_configuration() {
     site.env.configure(&format!("{SASL}{}", ZONES.replace("an hour", "two hours")));
     site.daemon.signal(Signal::SIGHUP);
     until("the new policy is shown", || site.page(200, "/zone/bl.example").contains("two hours"));
+}
+
+#[test]
+fn who_is_listed_can_come_off_once_in_a_while() {
+    let site = Site::start();
+    let ban = r#"{"prefix":"198.51.100.7","jail":"postfix-sasl"}"#;
+    assert_eq!(site.env.ban(ban).status, 200);
+    let path = "/ip/198.51.100.7/removal";
+    assert!(site.page(200, "/ip/198.51.100.7").contains("Take my address off"));
+    let (_, elsewhere) = site.get("/ip/198.51.100.7", "203.0.113.5");
+    assert!(!elsewhere.contains("Take my address off"), "{elsewhere}");
+    assert_eq!(site.post(path, "203.0.113.5", ""), "403");
+    assert_eq!(site.post(path, "198.51.100.7", "Sec-Fetch-Site: cross-site\r\n"), "403");
+    assert!(site.daemon.lists("198.51.100.7"));
+    assert_eq!(site.post(path, "198.51.100.7", "Sec-Fetch-Site: same-origin\r\n"), "303");
+    assert!(!site.daemon.lists("198.51.100.7"));
+    assert_eq!(site.post(path, "198.51.100.7", ""), "409");
+    assert_eq!(site.env.ban(ban).status, 200);
+    let again = site.page(200, "/ip/198.51.100.7");
+    assert!(again.contains("again from") && !again.contains("Take my address off"), "{again}");
+    assert_eq!(site.post(path, "198.51.100.7", ""), "409");
+    assert!(site.daemon.lists("198.51.100.7"));
+}
+
+#[test]
+fn networks_and_other_jails_take_a_letter() {
+    let site = Site::start();
+    for ban in [
+        r#"{"prefix":"198.51.100.0/24","jail":"postfix-sasl"}"#,
+        r#"{"prefix":"198.51.100.7","jail":"manual"}"#,
+    ] {
+        assert_eq!(site.env.ban(ban).status, 200);
+    }
+    let page = site.page(200, "/ip/198.51.100.7");
+    assert!(page.contains("ask those who run the list") && !page.contains("Take my address off"), "{page}");
+    assert_eq!(site.post("/ip/198.51.100.7/removal", "198.51.100.7", ""), "409");
+    assert!(site.daemon.lists("198.51.100.7"));
 }

@@ -1,8 +1,9 @@
-//! Pages for everybody: whether an address is listed, why and until when, and how listing works. Nothing here reads the database
-//! or changes anything; what is shown is what DNS answers, for the zones that the configuration shows.
+//! Pages for everybody: whether an address is listed, why and until when, how listing works, and how to get off the list. What is
+//! shown is what DNS answers, for the zones that the configuration shows.
 
 mod client;
 mod page;
+mod removal;
 mod settings;
 
 use std::future::Future;
@@ -11,18 +12,20 @@ use std::net::IpAddr;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Extension, Router};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connections::Tcp;
-use super::{Steered, connections, limit_time};
+use super::{Failed, Steered, connections, limit_time};
 use client::{Client, Peer};
-use page::{Address, Home, Missing, Policy, Site, findings, paragraphs};
+use page::{Address, Finding, Home, Missing, Policy, Site, Told, in_sets, listed_in, paragraphs};
+use removal::May;
+pub use removal::{Removal, Removals};
 pub use settings::{PublicSettings, PublicZone};
 
 /// The look of all pages; it is small, so that it is asked for once in a while only.
@@ -64,6 +67,7 @@ fn routes(control: Steered) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/ip/{address}", get(address))
+        .route("/ip/{address}/removal", post(remove))
         .route("/zone/{origin}", get(policy))
         .route("/style.css", get(style))
         .fallback(missing)
@@ -103,9 +107,34 @@ async fn address(State(public): State<Public>, Client(own): Client, Path(written
         return shown(StatusCode::NOT_FOUND, &public.home(own, Some(written)));
     };
     let address = address.to_canonical();
-    let page =
-        Address { site: public.site(), address, is_own: address == own, findings: public.findings(address) };
-    shown(StatusCode::OK, &page)
+    match public.address(address, own).await {
+        Ok(page) => shown(StatusCode::OK, &page),
+        Err(failed) => public.failed(failed),
+    }
+}
+
+/// `POST /ip/{address}/removal`: whoever asks from an address may take it off, as far as the configuration says.
+async fn remove(
+    State(public): State<Public>,
+    Client(own): Client,
+    Path(address): Path<IpAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let address = address.to_canonical();
+    if address != own || !is_of_this_site(&headers) {
+        return public
+            .told(StatusCode::FORBIDDEN, "Only who comes from the address itself can take it off here.");
+    }
+    match public.remove(address).await {
+        Ok(0) => public.told(StatusCode::CONFLICT, "There is nothing that can be taken off here now."),
+        Ok(_) => Redirect::to(&format!("/ip/{address}")).into_response(),
+        Err(failed) => public.failed(failed),
+    }
+}
+
+/// Whether a form was sent from one of these pages, as far as the browser says: no other page may act in the name of its reader.
+fn is_of_this_site(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
 }
 
 /// `GET /zone/{origin}`
@@ -143,12 +172,30 @@ impl Public {
     }
 
     fn home(&self, own: IpAddr, mistyped: Option<String>) -> Home {
-        let mut own_zones: Vec<String> = self.findings(own).into_iter().map(|finding| finding.zone).collect();
-        own_zones.dedup();
+        let own_zones = listed_in(&self.0.dns().zones(), &self.0.public(), own, self.0.now());
         Home { site: self.site(), mistyped, own, own_zones }
     }
 
-    fn findings(&self, address: IpAddr) -> Vec<page::Finding> {
-        findings(&self.0.dns().zones(), &self.0.public(), address, self.0.now())
+    async fn address(&self, address: IpAddr, own: IpAddr) -> Result<Address, Failed> {
+        let is_own = address == own;
+        let listings = self.listings(address).await?;
+        let can_remove = is_own && listings.iter().any(|(_, may)| matches!(may, May::Now(_)));
+        let bans = listings.into_iter().map(|(listed, may)| Finding::of_ban(listed, may));
+        let findings =
+            bans.chain(in_sets(&self.0.dns().zones(), &self.0.public(), address, self.0.now())).collect();
+        Ok(Address { site: self.site(), address, is_own, can_remove, findings })
+    }
+
+    /// Nothing was done.
+    fn failed(&self, failed: Failed) -> Response {
+        tracing::warn!("a public page could not be answered: {failed}");
+        self.told(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "This can't be answered at the moment. Please try again later.",
+        )
+    }
+
+    fn told(&self, status: StatusCode, message: &'static str) -> Response {
+        shown(status, &Told { site: self.site(), message })
     }
 }

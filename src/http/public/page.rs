@@ -1,9 +1,11 @@
 //! What the public pages show, and their templates in `templates/public`, which escape all of it.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use askama::Template;
 
+use super::removal::May;
 use super::settings::{PublicSettings, PublicZone};
 use crate::clock::Timestamp;
 use crate::ip::write_reversed;
@@ -27,6 +29,8 @@ pub(super) struct Address {
     pub(super) site: Site,
     pub(super) address: IpAddr,
     pub(super) is_own: bool,
+    /// Whether who asks can take some of it off.
+    pub(super) can_remove: bool,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -44,6 +48,14 @@ pub(super) struct Policy {
 #[template(path = "public/missing.html")]
 pub(super) struct Missing {
     pub(super) site: Site,
+}
+
+/// What became of a request.
+#[derive(Template)]
+#[template(path = "public/told.html")]
+pub(super) struct Told {
+    pub(super) site: Site,
+    pub(super) message: &'static str,
 }
 
 /// What stands on every page.
@@ -72,6 +84,17 @@ pub(super) struct Finding {
     pub(super) since: Option<String>,
     /// When it ends by itself; `None` is not by itself.
     pub(super) until: Option<String>,
+    pub(super) removal: Removal,
+}
+
+/// How to get off a list before.
+pub(super) enum Removal {
+    /// Who comes from the address can do so at once.
+    Now,
+    /// From then on.
+    From(String),
+    /// By writing to those who run it.
+    Written,
 }
 
 impl Site {
@@ -89,24 +112,42 @@ impl Contact {
     }
 }
 
-/// Every listing of `address` in the zones that are shown.
-pub(super) fn findings(
+/// What the data sets of the zones that are shown have for `address`.
+pub(super) fn in_sets(
     zones: &Zones,
     settings: &PublicSettings,
     address: IpAddr,
     now: Timestamp,
-) -> Vec<Finding> {
-    let is_shown = |zone: &str| settings.zones.iter().any(|shown| shown.shown() == zone);
-    let listed = zones.listed(address, now).into_iter().filter(|listed| is_shown(&listed.zone));
+) -> impl Iterator<Item = Finding> {
     let written = write_reversed(address);
     let labels: Vec<&[u8]> = written.split('.').map(str::as_bytes).collect();
-    let in_sets = zones.in_sets(&labels, now).into_iter().filter(|found| is_shown(&found.zone));
-    listed.map(Finding::of_ban).chain(in_sets.map(|found| Finding::of_set(address, found))).collect()
+    let found = zones.in_sets(&labels, now).into_iter();
+    found.filter(|found| settings.shows(&found.zone)).map(move |found| Finding::of_set(address, found))
+}
+
+/// The zones among those that are shown that list `address`.
+pub(super) fn listed_in(
+    zones: &Zones,
+    settings: &PublicSettings,
+    address: IpAddr,
+    now: Timestamp,
+) -> Vec<String> {
+    let listed = zones.listed(address, now).into_iter().map(|listed| listed.zone);
+    let in_sets = in_sets(zones, settings, address, now).map(|finding| finding.zone);
+    let found: BTreeSet<String> = listed.filter(|zone| settings.shows(zone)).chain(in_sets).collect();
+    found.into_iter().collect()
 }
 
 impl Finding {
-    fn of_ban(listed: Listed) -> Self {
+    /// A ban, and what who has the address may do about it.
+    pub(super) fn of_ban(listed: Listed, may: May) -> Self {
+        let removal = match may {
+            May::Now(_) => Removal::Now,
+            May::From(time) => Removal::From(time.to_string()),
+            May::Not => Removal::Written,
+        };
         Self {
+            removal,
             what: listed.prefix.to_string(),
             by: listed.jail,
             answer: listed.code.to_string(),
@@ -119,6 +160,7 @@ impl Finding {
 
     fn of_set(address: IpAddr, found: InSet) -> Self {
         Self {
+            removal: Removal::Written,
             what: address.to_string(),
             by: found.set,
             answer: found.code.to_string(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::removal::Removals;
 use crate::ip::PrefixSet;
 use crate::zone::Name;
 
@@ -14,6 +15,8 @@ pub struct PublicSettings {
     pub proxies: PrefixSet,
     /// How to reach those who run the list: an address of mail or a URL.
     pub contact: Option<String>,
+    /// Whether those who are listed may take themselves off, by jail.
+    pub removal: Removals,
     /// The zones that are shown, in order.
     pub zones: Vec<PublicZone>,
 }
@@ -25,6 +28,13 @@ pub struct PublicZone {
     pub origin: Name,
     /// What is listed there, why, and how it ends; paragraphs stand apart by empty lines.
     pub policy: String,
+}
+
+impl PublicSettings {
+    /// Whether the zone of this name, without the last dot, is shown.
+    pub(super) fn shows(&self, zone: &str) -> bool {
+        self.zones.iter().any(|shown| shown.shown() == zone)
+    }
 }
 
 impl PublicZone {
