@@ -13,7 +13,7 @@
 //! * [`filter`] finds the date of a line and, by failregexes, the failure in it: address, time, user.
 //! * [`jail`] counts failures into bans, and takes orders (ban, unban, allow). It is pure: `now` is an argument.
 //! * [`store`] commits positions, counts and bans in one SQLite transaction per batch.
-//! * [`hub`] reads what other servers report.
+//! * [`hub`] reads what other servers report, and reports to others.
 //! * [`dataset`] reads static lists in rbldnsd's file formats.
 //! * [`list`] holds the published prefixes of each zone in memory, for readers that take no lock.
 //! * [`zone`] answers a DNS query from a list: bytes in, bytes out.

@@ -8,7 +8,7 @@ use super::client::segment;
 use super::fail2ban_client::layout;
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{JailStatus, OutsideStatus, Status, StoppedPattern};
+use crate::http::api::{HubStatus, JailStatus, OutsideStatus, Status, StoppedPattern};
 
 /// Show the jails, or how one of them is
 #[derive(clap::Args)]
@@ -65,7 +65,20 @@ fn warnings(status: &Status) -> Vec<String> {
             "warning: jail {jail}: {pattern} was stopped on {lines} lines, as it takes too many steps there: what it would have found is not known; simplify it"
         )
     });
-    outside.chain(stopped).map(|warning| printable(&warning).into_owned()).collect()
+    let hub = status.hub.iter().map(hub_line);
+    outside.chain(stopped).chain(hub).map(|warning| printable(&warning).into_owned()).collect()
+}
+
+/// How the spool before the hub stands.
+fn hub_line(hub: &HubStatus) -> String {
+    let HubStatus { url, waiting, dropped, refused, last_sent, problem, .. } = hub;
+    let last = last_sent.map_or_else(|| "never since the start".to_owned(), |last| format!("last at {last}"));
+    let state =
+        format!("{waiting} reports wait, {dropped} were dropped, {refused} refused; it confirmed {last}");
+    match problem {
+        None => format!("hub {url}: {state}"),
+        Some(problem) => format!("warning: hub {url}: {state}; {problem}"),
+    }
 }
 
 fn jail_tree(status: &JailStatus) -> String {

@@ -12,6 +12,7 @@ use super::dns::Dns;
 use super::document::{ANY, Raw, Section, Value};
 use super::error::{At, Place};
 use super::http::Http;
+use super::hub::Hub;
 use super::public::Public;
 use super::reports::{self, Reports};
 use super::{Level, LogFormat};
@@ -24,7 +25,7 @@ use crate::zone::{Name, Sublist, Template};
 pub mod keys {
     /// `banzone.toml` itself.
     pub const MAIN: &[&str] = &[
-        "include", "zones", "filters", "store", "dns", "http", "public", "control", "daemon", "log",
+        "include", "zones", "filters", "store", "dns", "http", "public", "control", "hub", "daemon", "log",
         "fail2ban", "defaults", "jail", "zone",
     ];
     /// A file of `include`.
@@ -61,6 +62,8 @@ pub mod keys {
     pub const PUBLIC: &[&str] = &["listen", "proxies", "contact", "removal"];
     /// `[control]`
     pub const CONTROL: &[&str] = &["socket"];
+    /// `[hub]`
+    pub const HUB: &[&str] = &["url", "token", "token_file", "ca", "jails", "max_spooled"];
     /// `[daemon]`
     pub const DAEMON: &[&str] = &["user"];
     /// `[log]`
@@ -157,6 +160,7 @@ pub mod keys {
         ("[http]", HTTP),
         ("[public]", PUBLIC),
         ("[control]", CONTROL),
+        ("[hub]", HUB),
         ("[daemon]", DAEMON),
         ("[log]", LOG),
         ("[fail2ban]", FAIL2BAN),
@@ -184,6 +188,7 @@ pub(super) struct Main {
     pub dns: Dns,
     pub http: Http,
     pub public: Public,
+    pub hub: Option<Hub>,
     pub user: Option<At<String>>,
     pub log: Log,
     pub fail2ban: Option<At<PathBuf>>,
@@ -202,6 +207,7 @@ impl Main {
             dns: Dns::read(&section.section("dns", keys::DNS)),
             http: Http::read(section),
             public: Public::read(&section.section("public", keys::PUBLIC)),
+            hub: Hub::read(section),
             user: section.section("daemon", keys::DAEMON).get("user"),
             log: Log::read(&section.section("log", keys::LOG)),
             fail2ban: section.section("fail2ban", keys::FAIL2BAN).get("dir"),

@@ -107,6 +107,7 @@ impl<'a> Loader<'a> {
         let own = jails.iter().filter_map(|jail| resolver.settings(jail));
         let mut jails: Vec<_> = own.chain(fail2ban.enabled).collect();
         jails.sort_by(|a, b| a.name.cmp(&b.name));
+        let hub = main.hub.as_ref().and_then(|hub| hub.settings(&jails, self.report));
         let mut files = self.files.take();
         files.extend(filters.files());
         let seeing = dns::seeing(path, &main.dns);
@@ -123,6 +124,7 @@ impl<'a> Loader<'a> {
             http,
             http_certificate: main.http.certificate_files(),
             public: public::settings(&main.public, &zones, self.report),
+            hub,
             daemon: Daemon { user: main.user.map(|user| user.value) },
             log: Log {
                 level: main.log.level.unwrap_or_default(),

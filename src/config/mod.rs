@@ -16,6 +16,7 @@ pub mod fail2ban;
 mod file;
 mod filter;
 mod http;
+mod hub;
 mod jail;
 mod load;
 mod public;
@@ -66,6 +67,8 @@ pub struct Config {
     pub http_certificate: Option<CertificateFiles>,
     /// For the pages for everybody.
     pub public: crate::http::PublicSettings,
+    /// To whom this server reports, if to anybody.
+    pub hub: Option<crate::hub::Settings>,
     /// For the process itself.
     pub daemon: Daemon,
     /// For its messages.

@@ -3,8 +3,8 @@
 //! ```text
 //! source threads ─batches─> pipeline thread ─work─> writer thread ─> lists ─> DNS threads, HTTP tasks
 //!                            ^  │ ^──────────orders── HTTP
-//!                     answers │  v asks
-//!                        threads outside
+//!                     answers │  v asks                  │ spool
+//!                        threads outside          reporting thread ──> hub
 //! ```
 //!
 //! Every channel is bounded: when the database waits, the pipeline waits, and then the sources do; answers go on from
@@ -16,6 +16,7 @@ pub mod data_files;
 mod outside;
 mod pipeline;
 mod reload;
+mod reporting;
 mod sources;
 mod steering;
 pub mod surroundings;
@@ -51,6 +52,7 @@ use costly::Costly;
 use data_files::Data;
 use outside::Outside;
 use pipeline::{Pipeline, jails_by_source};
+use reporting::Reporting;
 use sources::{Running, Sources};
 use steering::{Steering, lock};
 use writer::Writer;
@@ -180,7 +182,9 @@ impl Daemon {
     fn start(path: &Path, config: Config, sockets: dns::Sockets, runtime: &Runtime) -> Result<Self> {
         let clock = Clock::System;
         let certificates = Renewals::start(sockets.certificates(), &config, clock.now())?;
-        let Loaded { jails, readers, positions, data, writer } = Loaded::load(&config, &clock)?;
+        let Loaded { jails, readers, positions, data, mut writer } = Loaded::load(&config, &clock)?;
+        let (reporting, woken) = Reporting::new(config.hub.clone());
+        writer.reporting = Some(Arc::clone(&reporting));
         let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
         let stopping = Arc::clone(&writer.stopping);
 
@@ -199,6 +203,7 @@ impl Daemon {
             outside: Arc::clone(&outside),
             costly: Costly::default(),
             held: Arc::clone(&held),
+            hub: config.hub.clone(),
         };
         let pipeline = spawn("pipeline", move || pipeline.run(&inputs))?;
         // Before any line is read: it must not ban whom a name excuses.
@@ -216,11 +221,15 @@ impl Daemon {
             service,
             trouble,
             held,
+            reporting: Arc::clone(&reporting),
             certificates,
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),
         });
+        let daemon = Arc::downgrade(&steering);
+        // It ends with the process, and may be waiting for the hub then.
+        drop(spawn("reporting", move || reporting::run(&reporting, &woken, &daemon))?);
         Ok(Self { steering, pipeline, writer, dns, reached, encrypted, stopping })
     }
 
@@ -457,6 +466,7 @@ impl Loaded {
             service,
             clock: clock.clone(),
             trouble: Arc::default(),
+            reporting: None,
             stopping: Arc::default(),
         };
         Ok(Self { jails, readers, positions: kept.positions, data, writer })

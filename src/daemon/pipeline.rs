@@ -14,10 +14,11 @@ use super::writer::{self, Commission};
 use crate::clock::Clock;
 use crate::filter::Pace;
 use crate::http::{Failed, Look};
+use crate::hub;
 use crate::ip::PrefixSet;
 use crate::jail::{self, Ask, Effects, Jails, Lines, Order, Readers, ReportBatch};
 use crate::source::{Batch, Receipt};
-use crate::store::Work;
+use crate::store::{Outgoing, Work};
 
 /// Inputs that wait until the thread gets to them. Batches are up to a MiB each, so this bounds the memory as well.
 pub(super) const QUEUE: usize = 16;
@@ -72,6 +73,8 @@ pub(super) struct Reconfiguration {
     pub(super) allow: PrefixSet,
     /// The addresses of this host.
     pub(super) own: PrefixSet,
+    /// What is reported to a hub.
+    pub(super) hub: Option<hub::Settings>,
 }
 
 /// The state of the thread.
@@ -90,6 +93,8 @@ pub(super) struct Pipeline {
     pub(super) costly: Costly,
     /// How many listings by reports wait for a person.
     pub(super) held: Arc<AtomicUsize>,
+    /// What is reported to a hub, if there is one.
+    pub(super) hub: Option<hub::Settings>,
 }
 
 impl Pipeline {
@@ -149,6 +154,7 @@ impl Pipeline {
                 let before = std::mem::replace(&mut self.readers, new.readers);
                 self.readers.take_over(before);
                 self.costly = Costly::default();
+                self.hub = new.hub;
                 Some(writer::Reply::new(reply, 0))
             }
         };
@@ -236,6 +242,10 @@ impl Pipeline {
     ) -> Option<()> {
         self.jails.finish(&mut work.effects);
         work.remembered = self.readers.finish();
+        if let Some(hub) = &self.hub {
+            let rows = hub::outgoing(&work.effects, &hub.jails);
+            work.outgoing = Outgoing { rows, limit: hub.max_spooled };
+        }
         let asks = std::mem::take(&mut work.effects.asks);
         asks.into_iter().for_each(|ask| self.outside.ask(ask));
         if work.is_empty() && reply.is_none() {

@@ -86,6 +86,7 @@ impl Prepared {
             readers: Readers::new(&config.jails, now).map_err(|failed| one(&failed))?,
             allow: config.allow.clone(),
             own: own.clone(),
+            hub: config.hub.clone(),
         };
         let zones = data_files::zones(&config, &data).map_err(|failed| one(&failed))?;
         let lists = writer::Reconfiguration {
@@ -114,6 +115,7 @@ impl Prepared {
         }
         daemon.certificates.put_in_force(&config, certificates, daemon.clock.now());
         daemon.service.set_rate_limit(config.rate_limit.clone());
+        daemon.reporting.reconfigure(config.hub.clone());
         *lock(&daemon.data) = data;
         stop_sources(daemon, &config).await;
         // Before the jails that the rules are for.

@@ -13,6 +13,7 @@ use super::certificate::Renewals;
 use super::data_files::{self, Data, Shrinking};
 use super::outside::Outside;
 use super::pipeline::Input;
+use super::reporting::Reporting;
 use super::sources::{Sources, stop_all};
 use super::writer::{self, Trouble};
 use crate::clock::{Clock, Timestamp};
@@ -20,7 +21,8 @@ use crate::config::Config;
 use crate::dns;
 use crate::http::api::DaemonSettings;
 use crate::http::{
-    Control, DataSetView, Failed, Health, Look, OutsideView, PublicSettings, ReloadFailed, SourceView, Write,
+    Control, DataSetView, Failed, Health, HubView, Look, OutsideView, PublicSettings, ReloadFailed,
+    SourceView, Write,
 };
 use crate::jail::{Order, Receipt, ReportBatch};
 
@@ -45,6 +47,7 @@ pub(super) struct Steering {
     pub(super) trouble: Arc<Trouble>,
     /// How many listings by reports wait for a person.
     pub(super) held: Arc<AtomicUsize>,
+    pub(super) reporting: Arc<Reporting>,
     pub(super) certificates: Renewals,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
@@ -112,7 +115,7 @@ impl Steering {
         let of_certificates = self.certificates.problems(self.clock.now());
         let of_reports = held_back(self.held.load(Ordering::Relaxed));
         let all = lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificates);
-        all.chain(of_reports).collect()
+        all.chain(of_reports).chain(self.reporting.problem()).collect()
     }
 
     /// Where the control socket is.
@@ -187,6 +190,10 @@ impl Control for Arc<Steering> {
 
     fn outside(&self) -> Vec<OutsideView> {
         self.outside.views()
+    }
+
+    fn hub(&self) -> Option<HubView> {
+        self.reporting.view()
     }
 
     fn dns(&self) -> &dns::Service {

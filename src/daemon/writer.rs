@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tracing::{debug, error, info};
 
+use super::reporting::Reporting;
 use crate::clock::{Clock, Timestamp};
 use crate::dns;
 use crate::http::{Failed, Write};
@@ -99,6 +100,8 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     /// What hinders it, for health.
     pub(super) trouble: Arc<Trouble>,
+    /// Who is told of what is to be reported.
+    pub(super) reporting: Option<Arc<Reporting>>,
     /// Says that the daemon is about to end, and that waiting for the database has no point any more.
     pub(super) stopping: Arc<AtomicBool>,
 }
@@ -169,6 +172,11 @@ impl Writer {
         let recorded = self.commit_at_last(works)?;
         self.publisher.apply_all(&recorded, bans, self.clock.now());
         recorded.iter().for_each(tell);
+        if let Some(reporting) = &self.reporting
+            && works.iter().any(|work| !work.outgoing.rows.is_empty())
+        {
+            reporting.wake();
+        }
         for Reply(tell) in replies {
             tell();
         }

@@ -56,8 +56,8 @@ pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };
 pub use reports::{
-    Held, HeldListing, HeldQuery, NewReporter, ReportQuery, Reported, Reporter, Reporters, RowOutcome,
-    RowResult, Vote,
+    Held, HeldListing, HeldQuery, HubStatus, NewReporter, ReportQuery, Reported, Reporter, Reporters,
+    RowOutcome, RowResult, Vote,
 };
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 pub use tokens::{NewToken, Rotation, Token, TokenMade, Tokens};
@@ -84,6 +84,9 @@ pub struct Status {
     /// What failures wait for outside, by kind.
     #[serde(default)]
     pub outside: Vec<OutsideStatus>,
+    /// The hub that is reported to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub: Option<HubStatus>,
     /// Patterns that were stopped, as they took too many steps in some lines.
     #[serde(default)]
     pub patterns_stopped: Vec<StoppedPattern>,

@@ -9,16 +9,16 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 
 use super::api::{
-    Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, JailStatus,
-    NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
+    Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, HubStatus,
+    JailStatus, NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
 };
 use super::problem::Refused;
 use super::routes::{own_jail, own_jail_if_any};
-use super::{By, Control, Daemon, OutsideView, SourceView};
+use super::{By, Control, Daemon, HubView, OutsideView, SourceView};
 use crate::ip::Prefix;
 use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
 use crate::source;
-use crate::store::{BanQuery, PastBan};
+use crate::store::{self, BanQuery, PastBan, SpoolState};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -51,8 +51,18 @@ pub(super) async fn status(State(daemon): Daemon, Extension(by): By) -> Answer<S
             .filter(|zone| by.grant().has_zone(&zone.origin))
             .collect(),
         outside: daemon.outside().iter().map(outside).collect(),
+        hub: hub(&*daemon).await?,
         patterns_stopped: exhausted.iter().map(stopped).collect(),
     }))
+}
+
+/// The hub that is reported to, and the spool before it.
+pub(super) async fn hub(daemon: &dyn Control) -> Result<Option<HubStatus>, Refused> {
+    let Some(HubView { url, accepted, duplicate, refused, last_sent, problem }) = daemon.hub() else {
+        return Ok(None);
+    };
+    let SpoolState { waiting, dropped } = daemon.read(store::Reader::spool_state).await?;
+    Ok(Some(HubStatus { url, waiting, dropped, accepted, duplicate, refused, last_sent, problem }))
 }
 
 fn outside(view: &OutsideView) -> OutsideStatus {

@@ -43,6 +43,23 @@ pub struct OutsideView {
     pub waiting: u64,
 }
 
+/// The hub that this server reports to, and how that went since the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubView {
+    /// Where it is.
+    pub url: String,
+    /// Rows that it counted.
+    pub accepted: u64,
+    /// Rows that it knew.
+    pub duplicate: u64,
+    /// Rows that it did not want.
+    pub refused: u64,
+    /// When it confirmed rows last.
+    pub last_sent: Option<Timestamp>,
+    /// Why it does not now.
+    pub problem: Option<String>,
+}
+
 /// A data set of a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataSetView {
@@ -139,6 +156,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// What failures wait for outside, by kind.
     fn outside(&self) -> Vec<OutsideView>;
+
+    /// The hub that is reported to, if there is one.
+    fn hub(&self) -> Option<HubView>;
 
     /// The zones in service, and what DNS has answered and dropped.
     fn dns(&self) -> &dns::Service;

@@ -13,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::api::HubStatus;
 use super::problem::Refused;
 use super::{Control, Daemon, DataSetView, OutsideView};
 use crate::clock::Timestamp;
@@ -50,6 +51,7 @@ pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, 
     page.patterns(&exhausted);
     page.outside(&*daemon);
     page.reports(&reported);
+    page.hub(super::bans::hub(&*daemon).await.unwrap_or_default());
     page.database(&daemon.database());
     page.health(&*daemon);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page.text()))
@@ -102,6 +104,24 @@ impl Page {
             "Listings by reports that wait for a person",
             [(Vec::new(), *held as u64)],
         );
+    }
+
+    fn hub(&mut self, hub: Option<HubStatus>) {
+        let Some(hub) = hub else { return };
+        let one = |value| [(Vec::new(), value)];
+        self.gauge("spool_reports", "Rows that wait for the hub", one(hub.waiting));
+        self.counter(
+            "spool_dropped_reports",
+            "Rows given up for want of room in the spool",
+            one(hub.dropped),
+        );
+        let results = [("accepted", hub.accepted), ("duplicate", hub.duplicate), ("refused", hub.refused)];
+        let results = results.map(|(result, count)| (vec![("result", result.to_owned())], count));
+        self.counter("reports_sent", "Rows that the hub confirmed, by what became of them", results);
+        let last = hub.last_sent.map(|last| (Vec::new(), u64::try_from(last.as_secs()).unwrap_or(0)));
+        self.gauge("hub_last_confirmed_timestamp_seconds", "When the hub confirmed rows last", last);
+        let problem = u64::from(hub.problem.is_some());
+        self.gauge("hub_problem", "1: the hub takes nothing now; see /readyz", one(problem));
     }
 
     fn build_info(&mut self) {

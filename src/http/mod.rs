@@ -41,7 +41,8 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_rustls::TlsAcceptor;
 
 pub use control::{
-    Control, DataSetView, Failed, Health, Look, OutsideView, ReloadFailed, SourceView, Steered, Write,
+    Control, DataSetView, Failed, Health, HubView, Look, OutsideView, ReloadFailed, SourceView, Steered,
+    Write,
 };
 pub use public::{PublicSettings, PublicZone, Removal, Removals, serve_public};
 pub use routes::{ROUTES, Reach, Route};

@@ -171,7 +171,7 @@ impl Rows {
             Some(Time::Text(text)) => text.trim().parse().map_err(|_| Malformed::Time(shown(text)))?,
         };
         let category = self.category(written.category)?;
-        let failures = written.failures.unwrap_or(1).clamp(1, MOST_FAILURES);
+        let failures = written.failures.unwrap_or(1).min(MOST_FAILURES);
         Ok(Report { row, prefix, time, failures, category, kind: written.kind })
     }
 
@@ -234,7 +234,7 @@ mod tests {
             {"ip":"host.example"}, {"time":1}, 7, {"ip":"192.0.2.1","time":"yesterday"},
             {"ip":"192.0.2.1","category":"a b"}, {"ip":"192.0.2.1","failures":-1}, {"ip":"\u0031.2.3.4","category":"18,22"}] "#;
         let expected = [
-            "0: 2001:db8::/64 86400 1 other Failures",
+            "0: 2001:db8::/64 86400 0 other Failures",
             "7: 1.2.3.4 1000000 1 brute-force Ban",
             "1: `ip` is no address or network: `host.example`",
             "2: missing field `ip`",

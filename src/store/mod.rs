@@ -17,6 +17,7 @@ mod rollup;
 mod row;
 mod schema;
 mod settings;
+mod spool;
 mod transaction;
 mod writer;
 mod writing;
@@ -32,6 +33,7 @@ pub use removals::Removed;
 pub use reports::KeptReports;
 pub use rollup::{NETWORK, WAITS};
 pub use settings::Settings;
+pub use spool::{Outgoing, SpoolState, Spooled, Waiting};
 pub use transaction::Transaction;
 pub use writer::{Store, Work};
 

@@ -295,6 +295,26 @@ CREATE TABLE removals (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX removals_by_time ON removals (removed);
 ",
+    "
+-- What is still to be reported to a hub, numbered without gaps.
+CREATE TABLE spool (
+    number INTEGER PRIMARY KEY,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    jail INTEGER NOT NULL REFERENCES jails,
+    at INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    is_ban INTEGER NOT NULL
+) STRICT;
+
+-- One row: the name by which a hub knows the numbers, the last of them, and how many rows were deleted for want of room.
+CREATE TABLE spool_state (
+    name INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    dropped INTEGER NOT NULL
+) STRICT;
+INSERT INTO spool_state VALUES (random(), 0, 0);
+",
 ];
 
 /// The version of the tables that this program writes.

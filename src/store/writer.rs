@@ -11,7 +11,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::rollup::{self, Room};
 use super::schema::{self, Found};
 use super::writing::Writing;
-use super::{Error, Recorded, Settings};
+use super::{Error, Outgoing, Recorded, Settings};
 use crate::clock::Timestamp;
 use crate::jail::{Effects, Remembered};
 use crate::source::Position;
@@ -38,12 +38,17 @@ pub struct Work {
     pub effects: Effects,
     /// What the filters remember of the lines.
     pub remembered: Vec<Remembered>,
+    /// What of it is to be reported to a hub.
+    pub outgoing: Outgoing,
 }
 
 impl Work {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.positions.is_empty() && self.effects.is_empty() && self.remembered.is_empty()
+        self.positions.is_empty()
+            && self.effects.is_empty()
+            && self.remembered.is_empty()
+            && self.outgoing.rows.is_empty()
     }
 }
 

@@ -41,6 +41,7 @@ impl Writing<'_> {
             self.remember(remembered)?;
         }
         self.reports(&work.effects.reports)?;
+        self.spool(&work.outgoing)?;
         self.totals(&work.effects)?;
         self.counters(&work.effects.counters)?;
         for change in &work.effects.changes {

@@ -837,6 +837,40 @@ fn one_jail_takes_reports_and_does_nothing_else() {
 }
 
 #[test]
+fn a_hub_has_a_place_a_token_and_jails_that_exist() {
+    let hub = |keys: &str| format!("{JAIL}[jail.shared]\nreports = true\n[hub]\n{keys}");
+    let (url, token) = ("url = 'https://hub.example'", "token = 'bz_x'");
+    let line = hub("").lines().count() + 1;
+    for (keys, expected) in [
+        (String::new(), format!("{}:1: hub: `url` is missing: write url = ", line - 1)),
+        (url.to_owned(), format!("{}:1: hub: write either token_file = ", line - 1)),
+        (
+            format!("{url}\n{token}\ntoken_file = 'x'"),
+            format!("{}:1: hub: write either token_file = ", line - 1),
+        ),
+        (
+            format!("{token}\nurl = 'http://hub.example'"),
+            format!("{}:7: hub.url: `http://hub.example` would have", line + 1),
+        ),
+        (
+            format!("{url}\n{token}\njails = ['shared']"),
+            format!("{}:10: hub.jails: `shared` lists what others", line + 2),
+        ),
+        (
+            format!("{url}\n{token}\njails = 'sasl'"),
+            format!("{}:9: hub.jails: there is no jail `sasl`", line + 2),
+        ),
+        (format!("{url}\n{token}\nmax_spooled = 0"), format!("{}:15: hub.max_spooled: 0 is not", line + 2)),
+    ] {
+        check(&hub(&keys), &[&format!("banzone.toml:{expected}")]);
+    }
+    let config = load(&[("banzone.toml", &hub(&format!("{url}\n{token}")))]).unwrap();
+    let settings = config.hub.unwrap();
+    assert_eq!(settings.jails.iter().map(|jail| &**jail).collect::<Vec<_>>(), ["postfix-sasl"]);
+    assert!(!format!("{settings:?}").contains("bz_x"), "a token is a secret");
+}
+
+#[test]
 fn a_filter_in_a_folder_wins_over_the_one_in_the_program() {
     let own = "failregex = ['^own <HOST>$']";
     let main = format!("filters = 'filters'\n{JAIL}");

@@ -1,13 +1,15 @@
 //! A hub as a real process: what its reporters agree on is listed, and each report counts once, whenever the hub is killed.
 
 use std::fmt::Write as _;
+use std::fs;
+use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::env::{Daemon, Env, Response, until};
+use super::env::{BASE, Daemon, Env, PUBLISH, Response, SASL, failure, until};
 
 /// A jail of reports; the guard is out of the way.
 const HUB: &str = "
@@ -171,4 +173,82 @@ fn what_the_guard_holds_back_waits_for_an_operator() {
     assert_eq!(env.request("DELETE", "/api/v1/held?all=1", "").json()["ended"], 1);
     assert_eq!(held(&env), 0);
     until("nothing is left to look at", || !env.get("/readyz").body.contains("held back"));
+}
+
+/// A hub that is reached over HTTPS, always at the same port.
+fn hub_over_https() -> (Env, u16) {
+    let env = Env::new("");
+    let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(env.path("cert.pem"), issued.cert.pem()).unwrap();
+    fs::write(env.path("key.pem"), issued.signing_key.serialize_pem()).unwrap();
+    // Nobody else takes it until the hub does: the system hands out others first.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let http = format!("[http]\nlisten = '127.0.0.1:{port}'\ncertificate = 'cert.pem'\nkey = 'key.pem'\n");
+    env.configure(&format!("{http}{HUB}{PUBLISH}"));
+    (env, port)
+}
+
+/// A mail server that reports to the hub.
+fn reporter(hub: &Env, port: u16, organisation: &str) -> Env {
+    let order = serde_json::json!({"name": organisation, "role": "reporter", "organisation": organisation});
+    let token = hub.request("POST", "/api/v1/tokens", &order.to_string()).json();
+    let env = Env::new("");
+    fs::write(env.path("hub.token"), token["secret"].as_str().unwrap()).unwrap();
+    let ca = hub.path("cert.pem");
+    let section = format!(
+        "[hub]\nurl = 'https://localhost:{port}/'\ntoken_file = 'hub.token'\nca = '{}'\n",
+        ca.display()
+    );
+    env.configure_as(BASE, &format!("{section}{SASL}{PUBLISH}"));
+    env.log("mail.log").append("");
+    env
+}
+
+/// Lets an address fail until it is banned.
+fn attack(env: &Env, address: &str) {
+    env.log("mail.log").append(&failure(address).repeat(3));
+}
+
+fn waiting(env: &Env) -> u64 {
+    env.get("/api/v1/status").json()["hub"]["waiting"].as_u64().unwrap()
+}
+
+#[test]
+fn servers_report_over_https_whatever_becomes_of_the_hub() {
+    let (hub, port) = hub_over_https();
+    let daemon = hub.start();
+    let (one, two) = (reporter(&hub, port, "one"), reporter(&hub, port, "two"));
+    let _running = [one.start(), two.start()];
+    attack(&one, "198.51.100.7");
+    let votes = |address: &str| {
+        let found = hub.get(&format!("/api/v1/lookup/{address}")).json();
+        found["votes"].as_array().unwrap().len()
+    };
+    until("the hub hears of it", || votes("198.51.100.7") == 1);
+    assert!(!daemon.lists("198.51.100.7"), "one organisation is not enough");
+    attack(&two, "198.51.100.7");
+    until("two organisations list it", || daemon.lists("198.51.100.7"));
+
+    daemon.kill();
+    for reporter in [&one, &two] {
+        for address in ["198.51.100.8", "198.51.100.9"] {
+            attack(reporter, address);
+        }
+        // It fails, but is not banned.
+        reporter.log("mail.log").append(&failure("198.51.100.10"));
+    }
+    until("the bans are spooled", || [&one, &two].iter().all(|env| waiting(env) == 3));
+    until("the reporter says that the hub is away", || one.get("/readyz").body.contains("cannot be reached"));
+    let daemon = hub.start();
+    until("all is reported", || waiting(&one) + waiting(&two) == 0);
+    assert!(daemon.lists("198.51.100.8") && daemon.lists("198.51.100.9") && !daemon.lists("198.51.100.10"));
+    assert_eq!((one.counted(), two.counted()), (10, 10));
+    assert_eq!(hub.counted(), 20, "each failure counts once");
+    assert_eq!(votes("198.51.100.10"), 0, "a failure is no vote");
+
+    hub.request("PATCH", "/api/v1/reporters/two", r#"{"cut_off":true}"#).json();
+    assert!(!daemon.lists("198.51.100.7") && !daemon.lists("198.51.100.8"), "what it said is taken back");
+    attack(&two, "198.51.100.11");
+    until("it is told", || two.get("/readyz").body.contains("the reporter `two` is cut off"));
+    assert_eq!((waiting(&two), votes("198.51.100.11")), (1, 0));
 }

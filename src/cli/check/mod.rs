@@ -14,6 +14,7 @@ use crate::config::duration::show;
 use crate::config::{self, CertificateFiles, Config, Errors};
 use crate::daemon::surroundings;
 use crate::dns::{self, Certificate};
+use crate::hub::Client;
 use crate::jail::{self, BanTime};
 use crate::list::EVERY_OTHER_JAIL;
 use crate::{store, zone};
@@ -92,6 +93,8 @@ fn show_config(
         Some(format!("the certificate of {section} {problem}; clients refuse it"))
     });
     warnings.extend(invalid);
+    let unready = config.hub.as_ref().and_then(|hub| Client::new(hub).err());
+    warnings.extend(unready.map(|error| format!("nothing will be reported to the hub: {error}")));
     warnings.extend(sets.iter().flat_map(|set| set.warnings(Clock::System.now())));
     if global.json {
         return global.json(&as_json(config, certificates, sets, &warnings), out);
@@ -109,6 +112,9 @@ fn show_config(
         writeln!(out, "https     {} until {}", files.certificate().display(), certificate.until())?;
     }
     writeln!(out, "control   {}", config.http.control.display())?;
+    if let Some(hub) = &config.hub {
+        writeln!(out, "hub       {}, of the jails {}", hub.url, list(&hub.jails.iter().collect::<Vec<_>>()))?;
+    }
     for jail in &config.jails {
         writeln!(out, "jail      {}", describe_jail(jail))?;
     }

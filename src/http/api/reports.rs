@@ -58,6 +58,29 @@ pub enum RowResult {
     Refused,
 }
 
+/// The hub that this server reports to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HubStatus {
+    /// Where it is.
+    pub url: String,
+    /// Rows that wait for it.
+    pub waiting: u64,
+    /// Rows that were given up for want of room, ever.
+    pub dropped: u64,
+    /// Rows that it counted since the start.
+    pub accepted: u64,
+    /// Rows that it knew.
+    pub duplicate: u64,
+    /// Rows that it did not want.
+    pub refused: u64,
+    /// When it confirmed rows last.
+    #[serde(default, with = "rfc3339::option")]
+    pub last_sent: Option<Timestamp>,
+    /// Why it does not now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
 /// Who reports.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reporters {
