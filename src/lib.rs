@@ -17,6 +17,7 @@
 //! * [`dataset`] reads static lists in rbldnsd's file formats.
 //! * [`list`] holds the published prefixes of each zone in memory, for readers that take no lock.
 //! * [`zone`] answers a DNS query from a list: bytes in, bytes out.
+//! * [`report`] turns the rows by hour and day into figures, tables and charts.
 //! * [`dns`] carries queries and answers over UDP, TCP, TLS, HTTPS and QUIC.
 //!
 //! On the store stands [`access`]: who may do what.
@@ -54,6 +55,8 @@ pub mod dns;
 
 // The service, on the store.
 pub mod access;
+
+pub mod report;
 
 // On top.
 pub mod http;

@@ -20,6 +20,7 @@ mod printable;
 mod rbldnsd;
 mod reload;
 mod replay;
+mod report;
 mod reporter;
 mod serve;
 mod status;
@@ -75,6 +76,7 @@ commands! {
     Replay => replay,
     Status => status,
     Top => top,
+    Report => report,
     Bans => bans,
     Lookup => lookup,
     Ban => ban,

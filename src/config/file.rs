@@ -14,7 +14,9 @@ use super::error::{At, Place};
 use super::http::Http;
 use super::hub::Hub;
 use super::public::Public;
+use super::report::ReportFiles;
 use super::reports::{self, Reports};
+use super::store::Store;
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula, MANUAL, MOST_ANSWERS};
@@ -26,12 +28,14 @@ pub mod keys {
     /// `banzone.toml` itself.
     pub const MAIN: &[&str] = &[
         "include", "zones", "filters", "store", "dns", "http", "public", "control", "hub", "daemon", "log",
-        "fail2ban", "defaults", "jail", "zone",
+        "report", "fail2ban", "defaults", "jail", "zone",
     ];
     /// A file of `include`.
     pub const INCLUDED: &[&str] = &["jail"];
     /// `[store]`
     pub const STORE: &[&str] = &["path", "spool", "evidence_retention", "history_retention"];
+    /// `[report]`
+    pub const REPORT: &[&str] = &["countries", "networks"];
     /// `[dns]`
     pub const DNS: &[&str] = &[
         "listen",
@@ -163,6 +167,7 @@ pub mod keys {
         ("[hub]", HUB),
         ("[daemon]", DAEMON),
         ("[log]", LOG),
+        ("[report]", REPORT),
         ("[fail2ban]", FAIL2BAN),
         ("[defaults]", DEFAULTS),
         ("[jail.NAME]", JAIL),
@@ -191,6 +196,7 @@ pub(super) struct Main {
     pub hub: Option<Hub>,
     pub user: Option<At<String>>,
     pub log: Log,
+    pub report: ReportFiles,
     pub fail2ban: Option<At<PathBuf>>,
     pub defaults: Policy,
     pub jails: Vec<Jail>,
@@ -210,29 +216,11 @@ impl Main {
             hub: Hub::read(section),
             user: section.section("daemon", keys::DAEMON).get("user"),
             log: Log::read(&section.section("log", keys::LOG)),
+            report: ReportFiles::read(&section.section("report", keys::REPORT)),
             fail2ban: section.section("fail2ban", keys::FAIL2BAN).get("dir"),
             defaults: Policy::read(&section.section("defaults", keys::DEFAULTS)),
             jails: Jail::read_all(section),
             zones: section.list("zone", keys::ZONE).iter().map(Zone::read).collect(),
-        }
-    }
-}
-
-/// `[store]`
-pub(super) struct Store {
-    pub path: Option<PathBuf>,
-    pub spool: Option<PathBuf>,
-    pub evidence_retention: Option<Duration>,
-    pub history_retention: Option<Duration>,
-}
-
-impl Store {
-    fn read(section: &Section<'_>) -> Self {
-        Self {
-            path: section.get("path"),
-            spool: section.get("spool"),
-            evidence_retention: section.get("evidence_retention"),
-            history_retention: section.get("history_retention"),
         }
     }
 }

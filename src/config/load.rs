@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf, absolute};
-use std::time::Duration;
 
 use super::document::Document;
 use super::error::{At, Errors, Place, Report};
@@ -15,13 +14,6 @@ use super::{
 };
 use crate::dns::Seeing;
 use crate::jail::MANUAL;
-use crate::store;
-
-const DEFAULT_DATABASE: &str = "/var/lib/banzone/banzone.db";
-/// Long enough to answer a complaint, short enough for a promise about personal data.
-const EVIDENCE_RETENTION: Duration = Duration::from_secs(90 * 86_400);
-/// Long enough to see who comes back every year.
-const HISTORY_RETENTION: Duration = Duration::from_secs(3 * 31_557_600);
 
 /// Reads the configuration whose main file is `path`. Relative paths in a file start at the folder of that file.
 pub fn load(path: &Path) -> Result<Config, Errors> {
@@ -102,7 +94,7 @@ impl<'a> Loader<'a> {
         reports::check_one(&jails, self.report);
         let http = main.http.settings(path);
         main.http.check(&http, self.report);
-        let store = store_settings(path, &main.store);
+        let store = main.store.settings(path);
         let resolver = jail::Resolver { defaults: &main.defaults, filters: &filters, report: self.report };
         let own = jails.iter().filter_map(|jail| resolver.settings(jail));
         let mut jails: Vec<_> = own.chain(fail2ban.enabled).collect();
@@ -114,7 +106,7 @@ impl<'a> Loader<'a> {
         self.check_query_log(&seeing, &store.path, &main.dns);
         let places = places(path, &main, &zones);
         Some(Config {
-            spool: spool(path, &main.store),
+            spool: main.store.spool(path),
             store,
             certificate: dns::certificate_files(&main.dns),
             dns: dns::settings(path, &main.dns, web(&main), self.report),
@@ -125,6 +117,7 @@ impl<'a> Loader<'a> {
             http_certificate: main.http.certificate_files(),
             public: public::settings(&main.public, &zones, self.report),
             hub,
+            report: main.report.settings(),
             daemon: Daemon { user: main.user.map(|user| user.value) },
             log: Log {
                 level: main.log.level.unwrap_or_default(),
@@ -251,21 +244,7 @@ fn places(path: &Path, written: &file::Main, zones: &[file::Zone]) -> Places {
     }
 }
 
-fn store_settings(file: &Path, written: &file::Store) -> store::Settings {
-    store::Settings {
-        path: resolve_absolute(file, written.path.as_deref().unwrap_or_else(|| Path::new(DEFAULT_DATABASE))),
-        evidence_retention: written.evidence_retention.unwrap_or(EVIDENCE_RETENTION),
-        history_retention: written.history_retention.unwrap_or(HISTORY_RETENTION),
-    }
-}
-
 /// What HTTP listens on, by the names of the keys.
 fn web(main: &file::Main) -> [dns::Named<'_>; 2] {
     [("http.listen", main.http.listen.as_slice()), ("public.listen", main.public.listen.as_slice())]
-}
-
-/// Beside the database, as it is a part of the state.
-fn spool(file: &Path, written: &file::Store) -> PathBuf {
-    let beside = || store_settings(file, written).path.with_file_name("spool");
-    written.spool.as_deref().map_or_else(beside, |spool| resolve_absolute(file, spool))
 }

@@ -20,8 +20,10 @@ mod hub;
 mod jail;
 mod load;
 mod public;
+mod report;
 mod reports;
 mod shipped;
+mod store;
 mod value;
 mod zone;
 
@@ -69,6 +71,8 @@ pub struct Config {
     pub public: crate::http::PublicSettings,
     /// To whom this server reports, if to anybody.
     pub hub: Option<crate::hub::Settings>,
+    /// For reports.
+    pub report: crate::report::Settings,
     /// For the process itself.
     pub daemon: Daemon,
     /// For its messages.

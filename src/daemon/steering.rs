@@ -25,6 +25,7 @@ use crate::http::{
     SourceView, Write,
 };
 use crate::jail::{Order, Receipt, ReportBatch};
+use crate::report;
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -228,6 +229,10 @@ impl Control for Arc<Steering> {
             max_matches: running.jails.iter().map(|jail| jail.max_matches).max().unwrap_or(0),
             log_level: running.log.level.name().to_owned(),
         }
+    }
+
+    fn report_settings(&self) -> report::Settings {
+        lock(&self.running).report.clone()
     }
 
     fn started(&self) -> Timestamp {

@@ -12,6 +12,7 @@
 //! | `DELETE /api/v1/bans` | [`UnbanQuery`] | [`Ended`] |
 //! | `GET /api/v1/lookup/{address}` | | [`Lookup`] |
 //! | `GET /api/v1/dns` | [`DnsQuery`] | [`DnsSeen`] |
+//! | `GET /api/v1/figures` | [`FiguresQuery`] | [`crate::report::Figures`] |
 //! | `GET /api/v1/allow` | | [`Allowlist`] |
 //! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
 //! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
@@ -37,6 +38,7 @@
 
 mod audit;
 mod dns;
+mod figures;
 mod jails;
 mod reports;
 mod takeover;
@@ -52,6 +54,7 @@ use crate::jail::{EndCause, Origin};
 
 pub use audit::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
 pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
+pub use figures::FiguresQuery;
 pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };

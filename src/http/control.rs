@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
 use crate::jail::{Jails, Order, Readers, Receipt, Refusal, ReportBatch};
+use crate::report;
 use crate::source;
 use crate::store::{self, Store, Transaction};
 
@@ -180,6 +181,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// What it was told about itself.
     fn settings(&self) -> DaemonSettings;
+
+    /// Where reports learn to whom addresses belong.
+    fn report_settings(&self) -> report::Settings;
 
     /// When the daemon started.
     fn started(&self) -> Timestamp;

@@ -10,6 +10,7 @@ mod bans;
 mod connections;
 mod control;
 mod dns;
+mod figures;
 mod forwarded;
 mod gate;
 mod health;

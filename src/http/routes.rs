@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::audit::{self, Act, Audit};
 use super::problem::Refused;
-use super::{Steered, bans, dns, jails, lookup, reporters, reports, takeover, tokens};
+use super::{Steered, bans, dns, figures, jails, lookup, reporters, reports, takeover, tokens};
 use crate::access::{Permission, Principal};
 
 /// The largest body of a request: an order with a reason is far smaller.
@@ -93,6 +93,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/lookup/{address}", Read, Own, lookup::lookup),
     route!(get "/names/{name}", Read, Own, lookup::name),
     route!(get "/dns", Read, Whole, dns::seen),
+    route!(get "/figures", Read, Own, figures::figures),
     route!(get "/allow", Read, Whole, bans::allowlist),
     route!(post "/allow", Operate, Whole, bans::allow),
     route!(delete "/allow", Operate, Whole, bans::disallow),

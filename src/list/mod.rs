@@ -13,5 +13,5 @@ mod snapshot;
 pub use lists::{Lists, Published};
 pub use published_set::PublishedSet;
 pub use publisher::Publisher;
-pub use rule::{EVERY_OTHER_JAIL, Rule};
+pub use rule::{EVERY_OTHER_JAIL, Rule, rule_of};
 pub use snapshot::{List, Listing, Listings, View};

@@ -26,7 +26,7 @@ pub struct Rule {
 }
 
 /// The index of the rule that publishes `jail`.
-fn rule_of(rules: &[Rule], jail: &str) -> Option<u16> {
+pub fn rule_of(rules: &[Rule], jail: &str) -> Option<u16> {
     let naming = |name: &str| rules.iter().position(|rule| rule.jails.iter().any(|held| &**held == name));
     let rule = naming(jail).or_else(|| naming(EVERY_OTHER_JAIL))?;
     u16::try_from(rule).ok()

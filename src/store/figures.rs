@@ -137,6 +137,16 @@ impl Reader {
         })
     }
 
+    /// Whether there ever was a jail of this name.
+    pub fn knows_jail(&self, name: &str) -> Result<bool, Error> {
+        let mut is_known = false;
+        self.each(JAIL, [name], |_| {
+            is_known = true;
+            Ok(())
+        })?;
+        Ok(is_known)
+    }
+
     /// The jails that have banned exactly `prefix`, in no order.
     pub fn jails_of(&self, prefix: Prefix) -> Result<Vec<Arc<str>>, Error> {
         let (address, length) = prefix.to_bytes();
@@ -184,6 +194,8 @@ const WAITS_OF_BANS: &str = "SELECT wait, bans FROM waits_by_day
 const ANSWERS: &str = "SELECT day, answers FROM answers_by_day WHERE day >= ?1 AND day < ?2 ORDER BY day";
 
 const ASKED: &str = "SELECT address, length, answers FROM asked_by_day WHERE day >= ?1 AND day < ?2";
+
+const JAIL: &str = "SELECT 1 FROM jails WHERE name = ?1";
 
 const JAILS_OF: &str = "SELECT DISTINCT name FROM bans JOIN jails ON jails.id = jail
     WHERE address = ?1 AND length = ?2";

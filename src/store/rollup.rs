@@ -4,7 +4,7 @@
 //! between two calls of [`Store::fold`], which leaves the largest of each day and jail. What has no row is in the sums of
 //! the hour all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use rusqlite::{CachedStatement, Connection, Row, ToSql, Transaction, params};
@@ -69,11 +69,7 @@ impl Writing<'_> {
         let mut hours = Hours::new();
         self.failures(effects, &mut hours)?;
         self.users(effects)?;
-        for change in &effects.changes {
-            if let Change::Banned(ban) = change {
-                self.count_ban(ban, &mut hours)?;
-            }
-        }
+        self.bans(effects, &mut hours)?;
         for ((hour, jail), Hour { failures, bans, again, addresses }) in hours {
             self.execute(ADD_TO_HOUR, params![hour, jail, failures, bans, again, addresses])?;
             self.execute(ADD_TO_JAIL, params![jail, failures, bans])?;
@@ -91,10 +87,10 @@ impl Writing<'_> {
             *sum = (sum.0 + count, sum.1.min(*hour));
         }
         let transaction = self.transaction;
-        let mut add = Adding::new(transaction, ADD_TO_DAY, UPDATE_DAY)?;
+        let mut add = Adding::new(transaction, UPDATE_DAY, INSERT_DAY)?;
         for ((day, jail, (address, length)), (failures, hour)) in by_day {
             self.unfolded.insert(day);
-            if add.run(params![day, jail, address, length, failures], failures, &mut self.room.addresses)? {
+            if add.run(params![day, jail, address, length, failures], &mut self.room.addresses)? {
                 hours.entry((hour, jail)).or_default().addresses += 1;
             }
         }
@@ -107,52 +103,66 @@ impl Writing<'_> {
             *by_day.entry((*day, self.jail(jail)?, user)).or_default() += i64::from(*count);
         }
         let transaction = self.transaction;
-        let mut add = Adding::new(transaction, ADD_USER, UPDATE_USER)?;
+        let mut add = Adding::new(transaction, UPDATE_USER, INSERT_USER)?;
         for ((day, jail, user), failures) in by_day {
             self.unfolded.insert(day);
-            add.run(params![day, jail, user, failures], failures, &mut self.room.users)?;
+            add.run(params![day, jail, user, failures], &mut self.room.users)?;
         }
         Ok(())
     }
 
-    /// Counts a ban that is not in its table yet.
-    fn count_ban(&mut self, ban: &Ban, hours: &mut Hours) -> rusqlite::Result<()> {
-        let jail = self.jail(&ban.jail)?;
-        let hour = hours.entry((ban.since.start_of_hour(), jail)).or_default();
-        hour.bans += 1;
+    /// Counts bans that are not in their table yet.
+    fn bans(&mut self, effects: &Effects, hours: &mut Hours) -> rusqlite::Result<()> {
+        let mut banned = HashSet::new();
+        for change in &effects.changes {
+            let Change::Banned(ban) = change else { continue };
+            let jail = self.jail(&ban.jail)?;
+            let hour = hours.entry((ban.since.start_of_hour(), jail)).or_default();
+            hour.bans += 1;
+            let is_again = !banned.insert((jail, ban.prefix)) || self.was_banned(jail, ban)?;
+            hour.again += i64::from(is_again);
+            self.wait(jail, ban)?;
+        }
+        Ok(())
+    }
+
+    fn was_banned(&self, jail: i64, ban: &Ban) -> rusqlite::Result<bool> {
         let (address, length) = ban.prefix.to_bytes();
         let mut before = self.transaction.prepare_cached(BANNED_BEFORE)?;
-        hour.again += i64::from(before.exists(params![address, length, ban.since, jail])?);
-        let Some(first) = ban.first else { return Ok(()) };
-        let seconds = ban.since.since(first).as_secs();
-        let wait = WAITS.partition_point(|limit| *limit < seconds);
-        self.execute(ADD_WAIT, params![ban.since.start_of_day(), jail, wait])?;
+        before.exists(params![address, length, ban.since, jail])
+    }
+
+    /// Counts how long a ban took since the first failure.
+    fn wait(&self, jail: i64, ban: &Ban) -> rusqlite::Result<()> {
+        if let Some(first) = ban.first {
+            let seconds = ban.since.since(first).as_secs();
+            let wait = WAITS.partition_point(|limit| *limit < seconds);
+            self.execute(ADD_WAIT, params![ban.since.start_of_day(), jail, wait])?;
+        }
         Ok(())
     }
 }
 
 /// Adds to rows, which are made while there is room for new ones.
 struct Adding<'a> {
-    add: CachedStatement<'a>,
     update: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
 }
 
 impl<'a> Adding<'a> {
-    /// `add` returns what its row counts, and `update` takes the same parameters.
-    fn new(transaction: &'a Transaction<'_>, add: &str, update: &str) -> rusqlite::Result<Self> {
-        Ok(Self { add: transaction.prepare_cached(add)?, update: transaction.prepare_cached(update)? })
+    /// Both statements take the same parameters.
+    fn new(transaction: &'a Transaction<'_>, update: &str, insert: &str) -> rusqlite::Result<Self> {
+        Ok(Self { update: transaction.prepare_cached(update)?, insert: transaction.prepare_cached(insert)? })
     }
 
-    /// Adds `count`, which is one of the parameters; whether there is a new row.
-    fn run(&mut self, params: impl rusqlite::Params, count: i64, room: &mut usize) -> rusqlite::Result<bool> {
-        if *room == 0 {
-            self.update.execute(params)?;
+    /// Adds to the row, or makes it; whether it is new.
+    fn run(&mut self, params: &[&dyn ToSql], room: &mut usize) -> rusqlite::Result<bool> {
+        if self.update.execute(params)? > 0 || *room == 0 {
             return Ok(false);
         }
-        let sum: i64 = self.add.query_row(params, |row| row.get(0))?;
-        let is_new = sum == count;
-        *room -= usize::from(is_new);
-        Ok(is_new)
+        self.insert.execute(params)?;
+        *room -= 1;
+        Ok(true)
     }
 }
 
@@ -330,14 +340,12 @@ const ADD_TO_HOUR: &str = "INSERT INTO failures_by_hour (hour, jail, failures, b
     ON CONFLICT DO UPDATE SET failures = failures + excluded.failures, bans = bans + excluded.bans,
         again = again + excluded.again, addresses = addresses + excluded.addresses";
 
-const ADD_TO_DAY: &str = "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)
-    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures RETURNING failures";
+const INSERT_DAY: &str = "INSERT INTO failures_by_day VALUES (?1, ?2, ?3, ?4, ?5)";
 
 const UPDATE_DAY: &str = "UPDATE failures_by_day SET failures = failures + ?5
     WHERE day = ?1 AND jail = ?2 AND address = ?3 AND length = ?4";
 
-const ADD_USER: &str = "INSERT INTO users_by_day VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT DO UPDATE SET failures = failures + excluded.failures RETURNING failures";
+const INSERT_USER: &str = "INSERT INTO users_by_day VALUES (?1, ?2, ?3, ?4)";
 
 const UPDATE_USER: &str =
     "UPDATE users_by_day SET failures = failures + ?4 WHERE day = ?1 AND jail = ?2 AND user = ?3";

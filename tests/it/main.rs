@@ -23,6 +23,7 @@ mod peers;
 mod public;
 mod rbldnsd;
 mod reload;
+mod reports;
 mod seen;
 mod syslog;
 mod tidy;

@@ -1,0 +1,67 @@
+//! The figures of reports.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+
+use super::api::FiguresQuery;
+use super::bans::unknown_jail;
+use super::problem::Refused;
+use super::routes::{By, own_jail_if_any};
+use super::{Control, Daemon};
+use crate::access::Principal;
+use crate::report::{self, Asked, Compared, Figures, Geo, Period, Publishing};
+use crate::zone::Zone;
+
+/// As many rows of each kind as people look at, where nobody says how many.
+const TOP: usize = 10;
+
+/// Nobody reads more rows than this, and days that are over do not have more.
+const MOST: usize = 250;
+
+/// `GET /api/v1/figures`
+pub(super) async fn figures(
+    State(daemon): Daemon,
+    Extension(by): By,
+    query: Result<Query<FiguresQuery>, QueryRejection>,
+) -> Result<Json<Figures>, Refused> {
+    let Query(FiguresQuery { from, until, jail, top }) = query?;
+    own_jail_if_any(&by, jail.as_deref())?;
+    let period = Period::new(from, until)
+        .map_err(|error| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
+    let asked = Asked { period, jail: jail.clone(), top: top.unwrap_or(TOP).min(MOST) };
+    let (zones, settings, now) = (publishing(&*daemon, &by), daemon.report_settings(), daemon.now());
+    let read = move |reader: &crate::store::Reader| {
+        if let Some(jail) = &asked.jail
+            && !reader.knows_jail(jail)?
+        {
+            return Ok(None);
+        }
+        report::gather(reader, &asked, &zones, &Geo::open(&settings), now).map(Some)
+    };
+    let mut figures = daemon.read(read).await?.ok_or_else(|| unknown_jail(&jail.unwrap_or_default()))?;
+    if by.grant().is_confined() {
+        // DNS does not tell of which jail or zone an answer was.
+        figures.totals.answers = Compared::default();
+        figures.listings.clear();
+    }
+    Ok(Json(figures))
+}
+
+/// What the zones publish that whoever asks may see.
+fn publishing(daemon: &dyn Control, by: &Principal) -> Vec<Publishing> {
+    let zone = |zone: &Zone| Publishing {
+        zone: zone.origin().to_string(),
+        rules: zone.rules(),
+        sublists: zone
+            .settings()
+            .publish
+            .iter()
+            .map(|rule| rule.sublist.as_ref().map(ToString::to_string))
+            .collect(),
+    };
+    let zones = daemon.dns().zones();
+    let own = zones.zones().iter().filter(|zone| by.grant().has_zone(&zone.origin().to_string()));
+    own.map(zone).collect()
+}
