@@ -22,6 +22,7 @@ mod reload;
 mod replay;
 mod report;
 mod reporter;
+mod request;
 mod serve;
 mod status;
 mod table;
@@ -84,6 +85,7 @@ commands! {
     Allow => allow,
     Token => token,
     Reporter => reporter,
+    Request => request,
     Audit => audit,
     Reload => reload,
     Import => import,

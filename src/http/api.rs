@@ -24,6 +24,8 @@
 //! | `GET /api/v1/held` | | [`Held`] |
 //! | `POST /api/v1/held/release` | [`HeldQuery`] | [`Ended`] |
 //! | `DELETE /api/v1/held` | [`HeldQuery`] | [`Ended`] |
+//! | `GET /api/v1/requests` | [`RequestsQuery`] | [`RemovalRequests`] |
+//! | `POST /api/v1/requests/{number}` | [`NewDecision`] | [`Decided`] |
 //! | `POST /api/v1/takeover` | [`KnownBans`] | [`TakenOver`] |
 //! | `GET /api/v1/settings` | | [`DaemonSettings`] |
 //! | `POST /api/v1/reload` | | [`Reloaded`], or 422 [`NotReloaded`] |
@@ -41,6 +43,7 @@ mod dns;
 mod figures;
 mod jails;
 mod reports;
+mod requests;
 mod takeover;
 mod tokens;
 
@@ -62,6 +65,7 @@ pub use reports::{
     Held, HeldListing, HeldQuery, HubStatus, NewReporter, ReportQuery, Reported, Reporter, Reporters,
     RowOutcome, RowResult, Vote,
 };
+pub use requests::{Decided, Decision, NewDecision, RemovalRequest, RemovalRequests, RequestsQuery};
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 pub use tokens::{NewToken, Rotation, Token, TokenMade, Tokens};
 

@@ -1,11 +1,15 @@
 //! Whether the process runs, and whether it does all of its work.
 
 use std::iter;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::{Daemon, Health};
+use super::{Control, Daemon, Health};
+
+/// Nobody should wait longer for an answer (RFC 6471, section 2.2.2).
+const ANSWER: Duration = Duration::from_secs(2 * 86_400);
 
 /// `GET /healthz`: the process runs.
 pub(super) async fn alive() -> &'static str {
@@ -15,7 +19,8 @@ pub(super) async fn alive() -> &'static str {
 /// `GET /readyz`: it answers and writes; otherwise 503 and what is wrong, a line each. Lines with `warning: ` follow in any
 /// case for logs that can't be read: a restart would not mend them, and the lists are answered all the same.
 pub(super) async fn ready(State(daemon): Daemon) -> (StatusCode, String) {
-    let Health { problems, warnings } = daemon.health();
+    let Health { problems, mut warnings } = daemon.health();
+    warnings.extend(unanswered(&*daemon).await);
     let (status, outcome) = if problems.is_empty() {
         (StatusCode::OK, "ok".to_owned())
     } else {
@@ -24,4 +29,13 @@ pub(super) async fn ready(State(daemon): Daemon) -> (StatusCode, String) {
     let warnings = warnings.into_iter().map(|warning| format!("warning: {warning}"));
     let lines = iter::once(outcome).chain(warnings).map(|line| line + "\n");
     (status, lines.collect())
+}
+
+/// That somebody has waited too long for an answer to a request. A database that can't be read is told of elsewhere.
+async fn unanswered(daemon: &dyn Control) -> Option<String> {
+    let oldest = daemon.read(|reader| reader.requests(true, 1)).await.ok()?.pop()?;
+    let asked = oldest.request.asked;
+    (asked + ANSWER <= daemon.now()).then(|| {
+        format!("request {} waits since {asked}: `banzone request list` shows those that wait", oldest.number)
+    })
 }

@@ -21,6 +21,7 @@ mod problem;
 mod public;
 mod reporters;
 mod reports;
+mod requests;
 mod routes;
 mod settings;
 mod takeover;

@@ -9,7 +9,7 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::audit::{self, Act, Audit};
 use super::problem::Refused;
-use super::{Steered, bans, dns, figures, jails, lookup, reporters, reports, takeover, tokens};
+use super::{Steered, bans, dns, figures, jails, lookup, reporters, reports, requests, takeover, tokens};
 use crate::access::{Permission, Principal};
 
 /// The largest body of a request: an order with a reason is far smaller.
@@ -105,6 +105,8 @@ pub const ROUTES: &[Route] = &[
     route!(get "/held", Read, Whole, reporters::held),
     route!(post "/held/release", Operate, Whole, reporters::release),
     route!(delete "/held", Operate, Whole, reporters::discard),
+    route!(get "/requests", Operate, Whole, requests::list),
+    route!(post "/requests/{number}", Operate, Whole, requests::decide),
     route!(post "/takeover", Administer, Whole, takeover::take_over).body(MAX_TAKEOVER),
     route!(get "/settings", Administer, Whole, jails::of_daemon),
     route!(post "/reload", Administer, Whole, bans::reload),

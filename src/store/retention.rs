@@ -55,6 +55,8 @@ impl Store {
         more |= drop_old(connection, &ANSWER_ROWS, now - HOURS)?;
         more |= drop_old(connection, &TOKENS, now - ENDED_TOKENS)?;
         more |= drop_old(connection, &REMOVAL_ROWS, now - REMOVALS)?;
+        // Contacts are personal, as lines are.
+        more |= drop_old(connection, &REQUEST_ROWS, evidence)?;
         more |= drop_old(connection, &REPORT_ROWS, now - HOURS)?;
         more |= audit::drop_old(connection, history, STEP)?;
         give_back_pages(connection)?;
@@ -110,6 +112,11 @@ const CHANGE_ROWS: Aging = Aging {
 const REMOVAL_ROWS: Aging = Aging {
     old: "SELECT jail, address, length FROM removals WHERE removed < ?1 ORDER BY removed LIMIT ?2",
     delete: "DELETE FROM removals WHERE jail = ?1 AND address = ?2 AND length = ?3",
+};
+
+const REQUEST_ROWS: Aging = Aging {
+    old: "SELECT number FROM removal_requests WHERE decided IS NOT NULL AND decided < ?1 ORDER BY decided LIMIT ?2",
+    delete: "DELETE FROM removal_requests WHERE number = ?1",
 };
 
 const DAY_ROWS: Aging = Aging {

@@ -315,6 +315,27 @@ CREATE TABLE spool_state (
 ) STRICT;
 INSERT INTO spool_state VALUES (random(), 0, 0);
 ",
+    "
+-- What people ask on the public pages; open while `decided` is null.
+CREATE TABLE removal_requests (
+    number INTEGER PRIMARY KEY,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    contact TEXT NOT NULL,
+    statement TEXT NOT NULL,
+    source BLOB NOT NULL,
+    source_length INTEGER NOT NULL,
+    asked INTEGER NOT NULL,
+    decided INTEGER,
+    granted INTEGER,
+    note TEXT,
+    decided_by TEXT
+) STRICT;
+CREATE UNIQUE INDEX removal_requests_open ON removal_requests (address, length) WHERE decided IS NULL;
+CREATE INDEX removal_requests_by_source ON removal_requests (source, source_length) WHERE decided IS NULL;
+CREATE INDEX removal_requests_by_age ON removal_requests (asked) WHERE decided IS NULL;
+CREATE INDEX removal_requests_by_decision ON removal_requests (decided) WHERE decided IS NOT NULL;
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -42,6 +42,8 @@ const MATRIX: &[(&str, &str)] = &[
     ("get /held", ".voa."),
     ("post /held/release", "..oa."),
     ("delete /held", "..oa."),
+    ("get /requests", "..oa."),
+    ("post /requests/{number}", "..oa."),
     ("post /takeover", "...a."),
     ("get /settings", "...a."),
     ("post /reload", "...a."),

@@ -60,25 +60,36 @@ impl Site {
     /// Head and body of the answer to a client at `client`, behind the proxy that the test is.
     #[track_caller]
     fn get(&self, path: &str, client: &str) -> (String, String) {
-        self.ask("GET", path, client, "")
+        self.ask("GET", path, client, "\r\n")
     }
 
     /// The status of the answer to a form that `client` sends.
     #[track_caller]
     fn post(&self, path: &str, client: &str, header: &str) -> String {
-        let (head, _) = self.ask("POST", path, client, header);
+        let (head, _) = self.ask("POST", path, client, &format!("{header}\r\n"));
         head.split(' ').nth(1).unwrap().to_owned()
     }
 
+    /// Sends a form with these fields, URL-encoded.
     #[track_caller]
-    fn ask(&self, method: &str, path: &str, client: &str, header: &str) -> (String, String) {
+    fn send(&self, path: &str, client: &str, fields: &str) -> (String, String) {
+        let length = fields.len();
+        let kind = "application/x-www-form-urlencoded";
+        self.ask(
+            "POST",
+            path,
+            client,
+            &format!("Content-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{fields}"),
+        )
+    }
+
+    /// `rest`: more headers, the line that ends them, and the body.
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, client: &str, rest: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address()).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.0\r\nHost: bl.example\r\nX-Forwarded-For: {client}\r\n{header}\r\n"
-        )
-        .unwrap();
+        let head = format!("{method} {path} HTTP/1.0\r\nHost: bl.example\r\nX-Forwarded-For: {client}\r\n");
+        write!(stream, "{head}{rest}").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
@@ -173,7 +184,71 @@ fn networks_and_other_jails_take_a_letter() {
         assert_eq!(site.env.ban(ban).status, 200);
     }
     let page = site.page(200, "/ip/198.51.100.7");
-    assert!(page.contains("ask those who run the list") && !page.contains("Take my address off"), "{page}");
+    assert!(page.contains("Ask for removal") && !page.contains("Take my address off"), "{page}");
     assert_eq!(site.post("/ip/198.51.100.7/removal", "198.51.100.7", ""), "409");
     assert!(site.daemon.lists("198.51.100.7"));
+}
+
+#[test]
+fn others_ask_and_an_operator_decides() {
+    let site = Site::start();
+    let ban = r#"{"prefix":"198.51.100.7","jail":"manual"}"#;
+    assert_eq!(site.env.ban(ban).status, 200);
+    let path = "/ip/198.51.100.7/request";
+    let fields =
+        "contact=postmaster%40mail.example&statement=A+user%27s+password+was+guessed.%0AIt+is+changed.";
+    let status = |path: &str, client: &str, fields: &str| {
+        let (head, _) = site.send(path, client, fields);
+        head.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status(path, "203.0.113.5", "contact=me&statement=x"), "422");
+    assert_eq!(status("/ip/198.51.100.8/request", "203.0.113.5", fields), "409");
+    assert_eq!(status(path, "203.0.113.5", fields), "200");
+    assert_eq!(status(path, "203.0.113.5", fields), "409");
+    assert!(site.page(200, "/ip/198.51.100.7").contains("waits for an answer"));
+
+    let waiting = site.env.get("/api/v1/requests").json()["requests"].clone();
+    assert_eq!(waiting.as_array().unwrap().len(), 1, "{waiting}");
+    assert_eq!(waiting[0]["contact"], "postmaster@mail.example");
+    assert_eq!(waiting[0]["statement"], "A user's password was guessed.\nIt is changed.");
+    assert_eq!(waiting[0]["source"], "203.0.113.0/24");
+    let number = waiting[0]["number"].to_string();
+    let decide = |body: &str| site.env.request("POST", &format!("/api/v1/requests/{number}"), body);
+    assert!(site.daemon.lists("198.51.100.7"));
+    let decided = decide(r#"{"granted": true, "note": "they answered"}"#).json();
+    assert_eq!(
+        (&decided["ended"], &decided["request"]["decision"]["note"]),
+        (&1.into(), &"they answered".into())
+    );
+    assert!(!site.daemon.lists("198.51.100.7"));
+    assert_eq!(decide(r#"{"granted": false}"#).status, 409);
+    assert_eq!(site.env.request("POST", "/api/v1/requests/99", r#"{"granted": false}"#).status, 404);
+    assert_eq!(site.env.get("/api/v1/requests").json()["requests"], serde_json::json!([]));
+    assert_eq!(site.env.get("/api/v1/requests?decided=1").json()["requests"][0]["decision"]["granted"], true);
+}
+
+#[test]
+fn one_network_has_room_for_a_few_requests() {
+    let site = Site::start();
+    assert_eq!(site.env.ban(r#"{"prefix":"198.51.100.0/24","jail":"manual"}"#).status, 200);
+    let ask = |address: u8, client: &str| {
+        let path = format!("/ip/198.51.100.{address}/request");
+        let (head, _) = site.send(&path, client, "contact=a%40b.example&statement=x");
+        head.split(' ').nth(1).unwrap().to_owned()
+    };
+    let asked: Vec<_> = (1..=6).map(|address| ask(address, &format!("203.0.113.{address}"))).collect();
+    assert_eq!(asked, ["200", "200", "200", "200", "200", "429"]);
+    assert_eq!(ask(6, "192.0.2.1"), "200");
+}
+
+#[test]
+fn a_request_that_waits_too_long_is_told() {
+    let site = Site::start();
+    assert_eq!(site.env.ban(r#"{"prefix":"198.51.100.7","jail":"manual"}"#).status, 200);
+    site.send("/ip/198.51.100.7/request", "203.0.113.5", "contact=a%40b.example&statement=x");
+    assert_eq!(site.env.get("/readyz").body, "ok\n");
+    let database = site.env.database();
+    assert_eq!(database.execute("UPDATE removal_requests SET asked = asked - 2 * 86400000", []).unwrap(), 1);
+    let ready = site.env.get("/readyz");
+    assert!(ready.status == 200 && ready.body.contains("warning: request 1 waits since"), "{}", ready.body);
 }

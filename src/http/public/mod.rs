@@ -4,6 +4,7 @@
 mod client;
 mod page;
 mod removal;
+mod request;
 mod settings;
 
 use std::future::Future;
@@ -11,12 +12,13 @@ use std::io;
 use std::net::IpAddr;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::rejection::FormRejection;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Router};
+use axum::{Extension, Form, Router};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -26,6 +28,7 @@ use client::{Client, Peer};
 use page::{Address, Finding, Home, Missing, Policy, Site, Told, in_sets, listed_in, paragraphs};
 use removal::May;
 pub use removal::{Removal, Removals};
+use request::Asked;
 pub use settings::{PublicSettings, PublicZone};
 
 /// The look of all pages; it is small, so that it is asked for once in a while only.
@@ -35,6 +38,9 @@ const STYLE: &str = include_str!("../../../templates/public/style.css");
 /// no script runs, whatever found its way into a text.
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The largest form: a page of text, each letter of which may take nine octets.
+const MAX_FORM: usize = 16 * 1024 + 9 * request::LONGEST_STATEMENT;
 
 /// Headers of every response.
 const HEADERS: [(HeaderName, &str); 4] = [
@@ -68,6 +74,8 @@ fn routes(control: Steered) -> Router {
         .route("/", get(home))
         .route("/ip/{address}", get(address))
         .route("/ip/{address}/removal", post(remove))
+        .route("/ip/{address}/request", post(request))
+        .layer(DefaultBodyLimit::max(MAX_FORM))
         .route("/zone/{origin}", get(policy))
         .route("/style.css", get(style))
         .fallback(missing)
@@ -132,6 +140,37 @@ async fn remove(
     }
 }
 
+/// `POST /ip/{address}/request`: anybody may ask for an address that is listed, and an operator decides.
+async fn request(
+    State(public): State<Public>,
+    Client(own): Client,
+    Path(address): Path<IpAddr>,
+    headers: HeaderMap,
+    form: Result<Form<request::Form>, FormRejection>,
+) -> Response {
+    let address = address.to_canonical();
+    let read = form.ok().and_then(|Form(form)| form.read()).filter(|_| is_of_this_site(&headers));
+    let Some(read) = read else {
+        return public.told(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "A request needs a mail address for the answer, and a reason of at most a page.",
+        );
+    };
+    if !public.is_listed(address) {
+        return public.told(StatusCode::CONFLICT, "This address is not listed.");
+    }
+    match public.request(address, own, read).await {
+        Ok(Asked::Waits) => {
+            public.told(StatusCode::OK, "The request has come in. Whoever runs the list answers by mail.")
+        }
+        Ok(Asked::Twice) => public.told(StatusCode::CONFLICT, "A request for this address waits already."),
+        Ok(Asked::TooMany) => {
+            public.told(StatusCode::TOO_MANY_REQUESTS, "Too many requests wait. Please come back later.")
+        }
+        Err(failed) => public.failed(failed),
+    }
+}
+
 /// Whether a form was sent from one of these pages, as far as the browser says: no other page may act in the name of its reader.
 fn is_of_this_site(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
@@ -172,8 +211,17 @@ impl Public {
     }
 
     fn home(&self, own: IpAddr, mistyped: Option<String>) -> Home {
-        let own_zones = listed_in(&self.0.dns().zones(), &self.0.public(), own, self.0.now());
+        let own_zones = self.zones_that_list(own);
         Home { site: self.site(), mistyped, own, own_zones }
+    }
+
+    /// The zones among those that are shown that list `address`.
+    fn zones_that_list(&self, address: IpAddr) -> Vec<String> {
+        listed_in(&self.0.dns().zones(), &self.0.public(), address, self.0.now())
+    }
+
+    fn is_listed(&self, address: IpAddr) -> bool {
+        !self.zones_that_list(address).is_empty()
     }
 
     async fn address(&self, address: IpAddr, own: IpAddr) -> Result<Address, Failed> {
@@ -183,7 +231,8 @@ impl Public {
         let bans = listings.into_iter().map(|(listed, may)| Finding::of_ban(listed, may));
         let findings =
             bans.chain(in_sets(&self.0.dns().zones(), &self.0.public(), address, self.0.now())).collect();
-        Ok(Address { site: self.site(), address, is_own, can_remove, findings })
+        let waits = self.waits(address).await?;
+        Ok(Address { site: self.site(), address, is_own, can_remove, waits, findings })
     }
 
     /// Nothing was done.

@@ -31,6 +31,8 @@ pub(super) struct Address {
     pub(super) is_own: bool,
     /// Whether who asks can take some of it off.
     pub(super) can_remove: bool,
+    /// Whether somebody has asked for it and waits.
+    pub(super) waits: bool,
     pub(super) findings: Vec<Finding>,
 }
 

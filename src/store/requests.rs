@@ -1,0 +1,151 @@
+//! Requests to take an address off a list, and what became of them.
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::row::prefix;
+use super::{Error, Reader, Transaction};
+use crate::clock::Timestamp;
+use crate::ip::Prefix;
+
+/// A request as it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRequest {
+    /// The address to take off.
+    pub prefix: Prefix,
+    /// Where an answer goes.
+    pub contact: String,
+    /// Why it should be taken off.
+    pub statement: String,
+    /// The network that the request came from.
+    pub source: Prefix,
+    /// When.
+    pub asked: Timestamp,
+}
+
+/// A request that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Its number.
+    pub number: u64,
+    /// What was asked.
+    pub request: NewRequest,
+    /// What became of it; `None`: nobody has decided yet.
+    pub decision: Option<Decision>,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Whether the address was taken off.
+    pub granted: bool,
+    /// Why, for the history.
+    pub note: String,
+    /// Who decided.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The columns of [`row`].
+const SELECT: &str = "SELECT number, address, length, contact, statement, source, source_length, asked,
+    decided, granted, note, decided_by FROM removal_requests";
+
+/// Longest waiting first; those that are decided newest first.
+const OPEN: &str = "WHERE decided IS NULL ORDER BY asked LIMIT ?1";
+const DECIDED: &str = "WHERE decided IS NOT NULL ORDER BY decided DESC LIMIT ?1";
+const ONE: &str = "WHERE number = ?1";
+const OF_ADDRESS: &str = "WHERE decided IS NULL AND address = ?1 AND length = ?2";
+
+/// As many are counted as are needed to say that there are too many.
+const COUNT_OPEN: &str = "SELECT count(*) FROM removal_requests WHERE decided IS NULL";
+const COUNT_OF_SOURCE: &str =
+    "SELECT count(*) FROM removal_requests WHERE decided IS NULL AND source = ?1 AND source_length = ?2";
+
+const DECIDE: &str = "UPDATE removal_requests SET decided = ?2, granted = ?3, note = ?4, decided_by = ?5
+    WHERE number = ?1 AND decided IS NULL";
+
+fn row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
+    let request = NewRequest {
+        prefix: prefix(row, 1)?,
+        contact: row.get(3)?,
+        statement: row.get(4)?,
+        source: prefix(row, 5)?,
+        asked: row.get(7)?,
+    };
+    let decided: Option<Timestamp> = row.get(8)?;
+    let decision = decided.map(|at| -> rusqlite::Result<_> {
+        Ok(Decision { granted: row.get(9)?, note: row.get(10)?, by: row.get(11)?, at })
+    });
+    Ok(RequestRow { number: row.get(0)?, request, decision: decision.transpose()? })
+}
+
+impl Reader {
+    /// At most `limit` requests: the open ones, those that wait the longest first; or those that are decided, the newest first.
+    pub fn requests(&self, is_open: bool, limit: u32) -> Result<Vec<RequestRow>, Error> {
+        let sql = format!("{SELECT} {}", if is_open { OPEN } else { DECIDED });
+        self.run(|connection| connection.prepare_cached(&sql)?.query_map([limit], row)?.collect())
+    }
+
+    /// The request of this number.
+    pub fn request(&self, number: u64) -> Result<Option<RequestRow>, Error> {
+        let sql = format!("{SELECT} {ONE}");
+        self.run(|connection| connection.prepare_cached(&sql)?.query_row([number], row).optional())
+    }
+
+    /// The request that waits for `prefix`.
+    pub fn open_request(&self, prefix: Prefix) -> Result<Option<RequestRow>, Error> {
+        let (address, length) = prefix.to_bytes();
+        let sql = format!("{SELECT} {OF_ADDRESS}");
+        let key = params![address, length];
+        self.run(|connection| connection.prepare_cached(&sql)?.query_row(key, row).optional())
+    }
+}
+
+impl Transaction<'_> {
+    /// How many requests are open in all, and from the network `source`.
+    pub fn count_open_requests(&self, source: Prefix) -> Result<(u32, u32), Error> {
+        let (address, length) = source.to_bytes();
+        let all = self.find(COUNT_OPEN, [], |row| row.get(0))?;
+        let of_source = self.find(COUNT_OF_SOURCE, params![address, length], |row| row.get(0))?;
+        Ok((all.unwrap_or_default(), of_source.unwrap_or_default()))
+    }
+
+    /// Keeps a request; `false` if one for the same address waits already.
+    pub fn insert_request(&self, request: &NewRequest) -> Result<bool, Error> {
+        let sql = "INSERT OR IGNORE INTO removal_requests
+            (address, length, contact, statement, source, source_length, asked) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let NewRequest { prefix, contact, statement, source, asked } = request;
+        let ((address, length), (source, source_length)) = (prefix.to_bytes(), source.to_bytes());
+        let values = params![address, length, contact, statement, source, source_length, asked];
+        Ok(self.execute(sql, values)? > 0)
+    }
+
+    /// Keeps what became of the request of this number; `false` if it is not open.
+    pub fn decide_request(&self, number: u64, decision: &Decision) -> Result<bool, Error> {
+        let Decision { granted, note, by, at } = decision;
+        Ok(self.execute(DECIDE, params![number, at, granted, note, by])? > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn no_table_is_read_whole() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        crate::store::schema::migrate(&mut connection, 0, 1).unwrap();
+        let rows = [OPEN, DECIDED, ONE, OF_ADDRESS].map(|which| format!("{SELECT} {which}"));
+        let others = [COUNT_OF_SOURCE, DECIDE].map(str::to_owned);
+        for sql in rows.into_iter().chain(others) {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let none = vec![rusqlite::types::Null; explain.parameter_count()];
+            let steps = explain.query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3));
+            let steps: Vec<_> = steps.unwrap().map(Result::unwrap).collect();
+            let by_index = |step: &String| step.starts_with("SEARCH") || step.contains("USING INDEX");
+            assert!(steps.iter().all(by_index), "{sql}: {steps:?}");
+        }
+    }
+}
