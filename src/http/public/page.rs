@@ -83,10 +83,25 @@ pub(super) struct Finding {
     /// What mail servers get for an answer.
     pub(super) answer: String,
     pub(super) text: String,
-    pub(super) since: Option<String>,
+    pub(super) since: Option<Time>,
     /// When it ends by itself; `None` is not by itself.
-    pub(super) until: Option<String>,
+    pub(super) until: Option<Time>,
     pub(super) removal: Removal,
+}
+
+/// A time for browsers and for people.
+pub(super) struct Time {
+    /// RFC 3339.
+    pub(super) written: String,
+    pub(super) shown: String,
+}
+
+impl Time {
+    fn new(time: Timestamp) -> Self {
+        let written = time.to_string();
+        let shown = format!("{} UTC", written.replace('T', " ").trim_end_matches('Z'));
+        Self { written, shown }
+    }
 }
 
 /// How to get off a list before.
@@ -94,7 +109,7 @@ pub(super) enum Removal {
     /// Who comes from the address can do so at once.
     Now,
     /// From then on.
-    From(String),
+    From(Time),
     /// By writing to those who run it.
     Written,
 }
@@ -145,7 +160,7 @@ impl Finding {
     pub(super) fn of_ban(listed: Listed, may: May) -> Self {
         let removal = match may {
             May::Now(_) => Removal::Now,
-            May::From(time) => Removal::From(time.to_string()),
+            May::From(time) => Removal::From(Time::new(time)),
             May::Not => Removal::Written,
         };
         Self {
@@ -154,8 +169,8 @@ impl Finding {
             by: listed.jail,
             answer: listed.code.to_string(),
             text: listed.text,
-            since: Some(listed.since.to_string()),
-            until: listed.until.map(|until| until.to_string()),
+            since: Some(Time::new(listed.since)),
+            until: listed.until.map(Time::new),
             zone: listed.zone,
         }
     }
