@@ -135,8 +135,13 @@ fn send(env: &Env, spool: u64) {
         let last = (first + BATCH - 1).min(ROWS);
         let mut body = String::new();
         for row in first..=last {
-            let address = std::net::Ipv4Addr::from_bits(0x2d00_0000 + row as u32);
-            writeln!(body, "{{\"ip\":\"{address}\",\"time\":\"{now}\"}}").unwrap();
+            writeln!(
+                body,
+                "{{\"ip\":\"2001:db8:{:x}:{:x}::1\",\"time\":\"{now}\"}}",
+                row >> 16,
+                row & 0xffff
+            )
+            .unwrap();
         }
         let headers =
             format!("Content-Type: application/x-ndjson\r\nBanzone-Sequence: {spool:016x}/{first}\r\n");

@@ -52,6 +52,11 @@ fn spamassassin_finds_clients_and_shows_texts() {
 }
 
 #[test]
+fn postfix_refuses_whom_two_organisations_report() {
+    run("hub");
+}
+
+#[test]
 fn dig_reads_every_answer() {
     run("dig");
 }

@@ -27,6 +27,14 @@ pub(super) struct Listing {
     pub(super) settings: ReportSettings,
 }
 
+/// Whose rows are counted.
+#[derive(Clone, Copy)]
+struct Sender {
+    reporter: ReporterId,
+    /// Whether they have numbers, by which they are known again. Without them it is the time that tells.
+    is_numbered: bool,
+}
+
 /// How a batch is met that may have come before.
 enum Met {
     /// The rows from this one on are new.
@@ -96,11 +104,12 @@ impl Jails {
         let unread = batch.rows as usize - batch.reports.len();
         receipt.tally.refused = if receipt.repeated { 0 } else { unread as u64 };
         let mut sightings = Vec::with_capacity(batch.reports.len());
+        let sender = Sender { reporter, is_numbered: matches!(batch.identity, Identity::Rows { .. }) };
         for report in &batch.reports {
             let outcome = if report.row < from {
                 Outcome::Duplicate
             } else {
-                self.count_report(listing, reporter, report, now, &mut sightings, effects)
+                self.count_report(listing, sender, report, now, &mut sightings, effects)
             };
             match outcome {
                 Outcome::Accepted => receipt.tally.accepted += 1,
@@ -118,7 +127,7 @@ impl Jails {
     fn count_report(
         &mut self,
         listing: &Listing,
-        reporter: ReporterId,
+        Sender { reporter, is_numbered }: Sender,
         report: &Report,
         now: Timestamp,
         sightings: &mut Vec<Sighting>,
@@ -134,8 +143,8 @@ impl Jails {
             let horizon = listing.settings.consensus.horizon();
             match self.reports.votes.cast(prefix, Vote { reporter, time }, horizon) {
                 Cast::Counted => self.weigh(listing, prefix, now, effects),
-                Cast::Older => {}
-                Cast::Same => return Outcome::Duplicate,
+                Cast::Same if !is_numbered => return Outcome::Duplicate,
+                Cast::Older | Cast::Same => {}
                 Cast::Full => return Outcome::Refused(RowRefused::Full),
             }
         }
