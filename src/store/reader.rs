@@ -79,10 +79,12 @@ impl Reader {
 
     /// Bans, the newest first, without their evidence.
     pub fn bans(&self, query: &BanQuery) -> Result<Vec<PastBan>, Error> {
-        let in_force = if query.history { "" } else { "AND ended IS NULL" };
-        let of_jail =
-            if query.jail.is_some() { "jail = (SELECT id FROM jails WHERE name = ?1)" } else { "?1 IS NULL" };
-        let sql = format!("{SELECT} WHERE {of_jail} {in_force} ORDER BY since DESC, bans.id DESC LIMIT ?2");
+        let sql = match (&query.jail, query.history) {
+            (None, true) => format!("{SELECT} WHERE ?1 IS NULL {NEWEST}"),
+            (None, false) => format!("{SELECT} WHERE ?1 IS NULL AND ended IS NULL {NEWEST}"),
+            (Some(_), true) => format!("{SELECT} WHERE {OF_JAIL} {NEWEST}"),
+            (Some(_), false) => format!("{SELECT} WHERE {OF_JAIL} AND ended IS NULL {NEWEST}"),
+        };
         let limit = query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS);
         self.select(&sql, params![query.jail, limit])
     }
@@ -131,6 +133,10 @@ impl Reader {
         read().map_err(|error| Error::new(&self.path, error))
     }
 }
+
+const OF_JAIL: &str = "jail = (SELECT id FROM jails WHERE name = ?1)";
+
+const NEWEST: &str = "ORDER BY since DESC, bans.id DESC LIMIT ?2";
 
 /// An address is rarely banned more often than that, and whoever looks wants the latest.
 const HISTORY_ROWS: u32 = 100;

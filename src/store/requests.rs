@@ -82,7 +82,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
 impl Reader {
     /// At most `limit` requests: the open ones, those that wait the longest first; or those that are decided, the newest first.
     pub fn requests(&self, is_open: bool, limit: u32) -> Result<Vec<RequestRow>, Error> {
-        let sql = format!("{SELECT} {}", if is_open { OPEN } else { DECIDED });
+        let sql = if is_open { format!("{SELECT} {OPEN}") } else { format!("{SELECT} {DECIDED}") };
         self.run(|connection| connection.prepare_cached(&sql)?.query_map([limit], row)?.collect())
     }
 

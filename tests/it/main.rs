@@ -25,5 +25,6 @@ mod rbldnsd;
 mod reload;
 mod reports;
 mod seen;
+mod statements;
 mod syslog;
 mod tidy;
