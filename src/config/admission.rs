@@ -56,6 +56,7 @@ impl Guard {
             nsid: self.nsid.clone(),
             cookies: secrets
                 .map(|(newest, others)| Secrets::Shared { newest: *newest, others: others.to_vec() }),
+            idle_timeout: None,
         }
     }
 }

@@ -85,7 +85,7 @@ pub fn answer_pending(
         return answer_without_question(moment, query, header, peer, out);
     };
     let (told, worth) = match &edns {
-        Some(edns) => moment.zones.server().tell(&edns.asked, peer.address, moment.now),
+        Some(edns) => moment.zones.server().tell(&edns.asked, peer, moment.now),
         None => Default::default(),
     };
     let over_tcp = peer.transport != Transport::Udp;
@@ -117,7 +117,7 @@ fn answer_without_question(
 ) -> Outcome {
     let reply = Reply::bare(query, header, out);
     let told = header.read_without_question(query).map(|edns| {
-        let (told, worth) = moment.zones.server().tell(&edns.asked, peer.address, moment.now);
+        let (told, worth) = moment.zones.server().tell(&edns.asked, peer, moment.now);
         (edns, told, worth)
     });
     match told.filter(|(_, told, _)| told.cookie.is_some()) {

@@ -1,4 +1,5 @@
-//! The options of EDNS (RFC 6891, section 6.1.2) that mean something here: cookies and the server's name.
+//! The options of EDNS (RFC 6891, section 6.1.2) that mean something here: cookies, the server's name, and how long a
+//! connection may stay idle.
 
 use super::cookie::{BOTH, Cookie};
 
@@ -7,6 +8,9 @@ const NSID: u16 = 3;
 
 /// RFC 7873, section 4.
 const COOKIE: u16 = 10;
+
+/// RFC 7828, section 3.
+const TCP_KEEPALIVE: u16 = 11;
 
 /// Code and length of an option.
 const HEAD: usize = 4;
@@ -17,6 +21,8 @@ pub(super) struct Asked<'a> {
     pub(super) cookie: Option<Cookie<'a>>,
     /// Which of the servers behind one address this is (RFC 5001).
     pub(super) nsid: bool,
+    /// How long the connection may stay idle (RFC 7828); an option that names a time is none of a query.
+    pub(super) keepalive: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -25,6 +31,7 @@ impl<'a> Asked<'a> {
         match code {
             COOKIE if self.cookie.is_none() => self.cookie = Some(Cookie::read(data)?),
             NSID => self.nsid = true,
+            TCP_KEEPALIVE => self.keepalive = data.is_empty(),
             _ => {}
         }
         Some(())
@@ -36,12 +43,16 @@ impl<'a> Asked<'a> {
 pub(super) struct Told<'a> {
     pub(super) cookie: Option<[u8; BOTH]>,
     pub(super) nsid: Option<&'a [u8]>,
+    /// In tenths of a second.
+    pub(super) keepalive: Option<u16>,
 }
 
 impl Told<'_> {
     /// How many octets it takes.
     pub(super) fn len(&self) -> usize {
-        self.cookie.map_or(0, |_| HEAD + BOTH) + self.nsid.map_or(0, |nsid| HEAD + nsid.len())
+        let cookie = self.cookie.map_or(0, |_| HEAD + BOTH);
+        let nsid = self.nsid.map_or(0, |nsid| HEAD + nsid.len());
+        cookie + nsid + self.keepalive.map_or(0, |_| HEAD + size_of::<u16>())
     }
 
     /// Appends the options.
@@ -51,6 +62,9 @@ impl Told<'_> {
         }
         if let Some(nsid) = self.nsid {
             write(NSID, nsid, out);
+        }
+        if let Some(tenths) = self.keepalive {
+            write(TCP_KEEPALIVE, &tenths.to_be_bytes(), out);
         }
     }
 }

@@ -62,14 +62,15 @@ impl Zones {
         Self { server, ..self }
     }
 
-    /// The same, going on where `before` was: what was used of keys is kept by zone and name, and cookies of a random
-    /// secret stay good.
+    /// The same, going on where `before` was: what was used of keys is kept by zone and name, cookies of a random
+    /// secret stay good, and connections their time.
     pub fn going_on_from(mut self, before: &Self) -> Self {
         for zone in &mut self.zones {
             if let Some(before) = before.zones.iter().find(|before| before.origin() == zone.origin()) {
                 zone.go_on_from(before);
             }
         }
+        self.server.idle_timeout = before.server.idle_timeout;
         if let (Some(Secrets::Random(secrets)), Some(Secrets::Random(earlier))) =
             (&mut self.server.cookies, &before.server.cookies)
         {

@@ -135,6 +135,7 @@ impl Script {
             "key_refusal" => {
                 self.last_zone().admission.keys.get_or_insert_default().silently = rest == "ignore";
             }
+            "idle_timeout" => self.server.idle_timeout = Some(Duration::from_secs(rest.parse().unwrap())),
             "nsid" => self.server.nsid = Some(rest.parse().unwrap()),
             "cookie_secret" => {
                 let octets: Vec<u8> = octets(rest).collect();

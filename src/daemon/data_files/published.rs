@@ -37,6 +37,7 @@ fn server(config: &Config) -> Server {
     let mut server = config.server.clone();
     let random = || Arc::new(std::array::from_fn(|_| Secret::new(rand::random())));
     server.cookies.get_or_insert_with(|| Secrets::Random(random()));
+    server.idle_timeout = Some(config.dns.limits.idle_timeout);
     server
 }
 

@@ -597,7 +597,7 @@ fn zones() -> Zones {
     let [newest, before] = options::SECRETS.map(Secret::new);
     let cookies = Some(Secrets::Shared { newest, others: vec![before] });
     let nsid = Some(options::NAME.parse().expect("a name"));
-    zones.with_server(Server { clients: None, nsid, cookies })
+    zones.with_server(Server { nsid, cookies, ..Server::default() })
 }
 
 fn keys() -> KeyRules {
