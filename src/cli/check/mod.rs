@@ -175,7 +175,7 @@ fn warnings(config: &Config) -> Vec<String> {
     if config.zones.is_empty() {
         warnings.push("there is no zone, so nothing is published: name zone files in `zones`".to_owned());
     }
-    if config.jails.iter().all(|jail| jail.sources.is_empty()) {
+    if config.jails.iter().all(|jail| jail.sources.is_empty() && jail.reports.is_none()) {
         warnings.push("no jail is enabled, so only bans by hand are published".to_owned());
     }
     for jail in &config.jails {
