@@ -11,6 +11,7 @@
 //! | `POST /api/v1/bans` | [`NewBan`] | [`BanChanged`] |
 //! | `DELETE /api/v1/bans` | [`UnbanQuery`] | [`Ended`] |
 //! | `GET /api/v1/lookup/{address}` | | [`Lookup`] |
+//! | `POST /api/v1/lookup` | [`Addresses`] | [`Checked`] |
 //! | `GET /api/v1/dns` | [`DnsQuery`] | [`DnsSeen`] |
 //! | `GET /api/v1/figures` | [`FiguresQuery`] | [`crate::report::Figures`] |
 //! | `GET /api/v1/allow` | | [`Allowlist`] |
@@ -42,6 +43,7 @@ mod audit;
 mod dns;
 mod figures;
 mod jails;
+mod lookup;
 mod reports;
 mod requests;
 mod takeover;
@@ -61,6 +63,7 @@ pub use figures::FiguresQuery;
 pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };
+pub use lookup::{Addresses, BanInForce, Checked, CheckedAddress, MAX_ADDRESSES};
 pub use reports::{
     Held, HeldListing, HeldQuery, HubStatus, NewReporter, ReportQuery, Reported, Reporter, Reporters,
     RowOutcome, RowResult, Vote,

@@ -1,19 +1,24 @@
-//! Everything that is known of one address, or of a domain name.
+//! Everything that is known of one address, or of a domain name; and what is so of many addresses now.
 
 use std::net::IpAddr;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 
-use super::api::{Allow, Failures, Listing, Lookup, NameLookup, SetListing};
+use super::api::{
+    Addresses, Allow, BanInForce, Checked, CheckedAddress, Failures, Listing, Lookup, MAX_ADDRESSES,
+    NameLookup, SetListing,
+};
 use super::bans::{allowed, seen};
 use super::problem::Refused;
 use super::reporters::votes;
 use super::{By, Control, Daemon, Failed};
 use crate::access::Principal;
+use crate::clock::Timestamp;
 use crate::ip::{Prefix, write_reversed};
-use crate::jail::Jails;
+use crate::jail::{BanTable, Held, Jails};
 use crate::zone::{InSet, Name, ParseNameError};
 
 /// `GET /api/v1/lookup/{address}`
@@ -34,10 +39,53 @@ pub(super) async fn lookup(
     for past in past {
         if past.ended.is_none() { &mut bans } else { &mut history }.push(seen(&*daemon, past));
     }
-    let mut listings = listings(&*daemon, address);
-    listings.retain(|listing| by.grant().has_zone(&listing.zone));
+    let listings = own_listings(&*daemon, &by, address);
     let sets = in_sets(&*daemon, &by, &write_reversed(address));
     Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, votes, history }))
+}
+
+/// `POST /api/v1/lookup`
+pub(super) async fn many(
+    State(daemon): Daemon,
+    Extension(by): By,
+    body: Result<Json<Addresses>, JsonRejection>,
+) -> Result<Json<Checked>, Refused> {
+    let Json(Addresses { addresses }) = body?;
+    if addresses.len() > MAX_ADDRESSES {
+        let detail = format!("{} addresses are too many: send {MAX_ADDRESSES} at most", addresses.len());
+        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let hosts: Vec<Prefix> = addresses.iter().copied().map(Prefix::host).collect();
+    let look = move |jails: &Jails| {
+        let allowed = hosts.iter().map(|host| jails.allowlist().covers(*host));
+        (jails.bans().clone(), allowed.collect::<Vec<bool>>())
+    };
+    let (table, allowed) = daemon.see(look).await?;
+    // Nobody else waits meanwhile.
+    let check = move || {
+        let result = |(address, is_allowed)| CheckedAddress {
+            address,
+            bans: in_force(&table, &by, address, daemon.now()),
+            listings: own_listings(&*daemon, &by, address),
+            sets: in_sets(&*daemon, &by, &write_reversed(address)),
+            is_allowed,
+        };
+        addresses.into_iter().zip(allowed).map(result).collect()
+    };
+    let results = tokio::task::spawn_blocking(check).await.map_err(|_| Failed::Stopping)?;
+    Ok(Json(Checked { results }))
+}
+
+/// The bans that cover `address`, the narrowest first, as far as they are for `by`.
+fn in_force(table: &BanTable, by: &Principal, address: IpAddr, now: Timestamp) -> Vec<BanInForce> {
+    let covering = table.covering(Prefix::host(address)).filter(|(_, held)| held.in_force(now));
+    let shown = |(prefix, held): (Prefix, Held)| BanInForce {
+        prefix,
+        jail: table.jails()[held.jail.index()].name.to_string(),
+        since: held.since,
+        until: held.until,
+    };
+    covering.map(shown).filter(|ban| by.grant().has_jail(&ban.jail)).collect()
 }
 
 /// `GET /api/v1/names/{name}`
@@ -102,12 +150,14 @@ async fn past_bans(
     daemon.read(read).await
 }
 
-fn listings(daemon: &dyn Control, address: IpAddr) -> Vec<Listing> {
+/// What DNS answers for `address`, as far as it is for `by`.
+fn own_listings(daemon: &dyn Control, by: &Principal, address: IpAddr) -> Vec<Listing> {
     let shown = |answer: crate::zone::Listed| Listing {
         zone: answer.zone.to_string(),
         prefix: answer.prefix,
         code: answer.code,
         text: answer.text,
     };
-    daemon.dns().zones().listed(address, daemon.now()).into_iter().map(shown).collect()
+    let listed = daemon.dns().zones().listed(address, daemon.now()).into_iter().map(shown);
+    listed.filter(|listing| by.grant().has_zone(&listing.zone)).collect()
 }

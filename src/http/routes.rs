@@ -18,6 +18,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// The same for bans that are taken over, many at once and with the lines that led to them.
 const MAX_TAKEOVER: usize = 2 << 20;
 
+/// The same for a question about many addresses: as many as may be asked about, each with its quotes and some space.
+const MAX_LOOKUP: usize = super::api::MAX_ADDRESSES * 48;
+
 /// The same for reports, as they are sent; `hub::MAX_DECOMPRESSED` bounds what becomes of them.
 const MAX_REPORTS: usize = 4 << 20;
 
@@ -72,7 +75,7 @@ macro_rules! route {
 
 /// Whatever changes something is; reports come by the thousand, and are kept as such.
 const fn audited(method: &str, needs: Permission) -> Audit {
-    if matches!(method.as_bytes(), b"get") || matches!(needs, Permission::Report) {
+    if matches!(method.as_bytes(), b"get") || matches!(needs, Permission::Read | Permission::Report) {
         Audit::Nothing
     } else {
         Audit::Whole
@@ -91,6 +94,7 @@ pub const ROUTES: &[Route] = &[
     route!(post "/bans", Operate, Own, bans::ban),
     route!(delete "/bans", Operate, Own, bans::unban),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup),
+    route!(post "/lookup", Read, Own, lookup::many).body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name),
     route!(get "/dns", Read, Whole, dns::seen),
     route!(get "/figures", Read, Own, figures::figures),
@@ -204,7 +208,9 @@ mod tests {
     #[test]
     fn whoever_only_reads_changes_nothing() {
         for Route { method, path, needs, .. } in ROUTES {
-            assert!(*method == "get" || *needs != Permission::Read, "{method} {path}");
+            // The addresses that are looked up would not fit into a path.
+            let only_looks = *method == "get" || *path == "/lookup";
+            assert!(only_looks || *needs != Permission::Read, "{method} {path}");
         }
     }
 }

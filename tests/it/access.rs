@@ -28,6 +28,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("post /bans", "..oa."),
     ("delete /bans", "..oa."),
     ("get /lookup/{address}", ".voa."),
+    ("post /lookup", ".voa."),
     ("get /names/{name}", ".voa."),
     ("get /dns", ".voa."),
     ("get /figures", ".voa."),
@@ -205,6 +206,9 @@ fn whoever_is_confined_stays_inside() {
     assert_eq!(ask("get /lookup/198.51.100.2", "").json()["bans"], json!([]));
     assert_eq!(ask("get /lookup/198.51.100.2", "").json()["listings"], json!([]));
     assert_eq!(ask("get /lookup/198.51.100.1", "").json()["bans"][0]["jail"], "postfix-sasl");
+    let many = ask("post /lookup", r#"{"addresses": ["198.51.100.1", "198.51.100.2"]}"#).json();
+    assert_eq!(many["results"][0]["bans"][0]["jail"], "postfix-sasl");
+    assert_eq!((&many["results"][1]["bans"], &many["results"][1]["listings"]), (&json!([]), &json!([])));
 }
 
 #[test]
