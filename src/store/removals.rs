@@ -17,7 +17,7 @@ pub struct Removed {
     pub wait: Duration,
 }
 
-pub(super) const LAST: &str =
+const LAST: &str =
     "SELECT removed, wait FROM removals WHERE jail = ?1 AND address = ?2 AND length = ?3";
 
 fn removed(row: &Row<'_>) -> rusqlite::Result<Removed> {
@@ -41,23 +41,5 @@ impl Transaction<'_> {
         let wait = removed.wait.as_millis() as u64;
         self.execute(sql, params![jail, address, length, removed.at, wait])?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rusqlite::Connection;
-
-    use super::*;
-
-    #[test]
-    fn no_table_is_read_whole() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        crate::store::schema::migrate(&mut connection, 0, 1).unwrap();
-        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {LAST}")).unwrap();
-        let none = vec![rusqlite::types::Null; explain.parameter_count()];
-        let steps = explain.query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3));
-        let steps: Vec<_> = steps.unwrap().map(Result::unwrap).collect();
-        assert!(steps.iter().all(|step| step.starts_with("SEARCH")), "{steps:?}");
     }
 }

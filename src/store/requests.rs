@@ -126,26 +126,3 @@ impl Transaction<'_> {
         Ok(self.execute(DECIDE, params![number, at, granted, note, by])? > 0)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use rusqlite::Connection;
-
-    use super::*;
-
-    #[test]
-    fn no_table_is_read_whole() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        crate::store::schema::migrate(&mut connection, 0, 1).unwrap();
-        let rows = [OPEN, DECIDED, ONE, OF_ADDRESS].map(|which| format!("{SELECT} {which}"));
-        let others = [COUNT_OF_SOURCE, DECIDE].map(str::to_owned);
-        for sql in rows.into_iter().chain(others) {
-            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
-            let none = vec![rusqlite::types::Null; explain.parameter_count()];
-            let steps = explain.query_map(rusqlite::params_from_iter(none), |row| row.get::<_, String>(3));
-            let steps: Vec<_> = steps.unwrap().map(Result::unwrap).collect();
-            let by_index = |step: &String| step.starts_with("SEARCH") || step.contains("USING INDEX");
-            assert!(steps.iter().all(by_index), "{sql}: {steps:?}");
-        }
-    }
-}
