@@ -1,4 +1,4 @@
-//! Why a change of tokens is refused.
+//! Why a change of tokens, users and sessions is refused.
 
 use super::GrantError;
 use crate::store;
@@ -28,6 +28,34 @@ pub enum Error {
         "there are {0} tokens, and no more than that: revoke some; those that have ended go after 90 days"
     )]
     TooManyTokens(u32),
+    /// The name is in use.
+    #[error("there is a user `{0}` already: choose another name")]
+    UserExists(String),
+    /// No such user.
+    #[error("there is no user `{0}`; `banzone user list` shows those that there are")]
+    NoUser(String),
+    /// No more fit.
+    #[error("there are {0} users, and no more than that: remove some")]
+    TooManyUsers(u32),
+    /// Too easy to guess, or too much to read.
+    #[error(
+        "a password has {shortest} characters at least, and {longest} bytes at most: choose another, such as some words"
+    )]
+    Password {
+        /// Characters.
+        shortest: usize,
+        /// Bytes.
+        longest: usize,
+    },
+    /// Of a second factor.
+    #[error("the code is wrong, or was used before: wait for the next one")]
+    WrongCode,
+    /// A second factor that was not begun.
+    #[error("there is no second factor to confirm: begin again")]
+    NothingToConfirm,
+    /// No such session.
+    #[error("no session `{0}` is open")]
+    NoSession(String),
 }
 
 /// Takes `name` if it is one that people can read and type, also in a URL.

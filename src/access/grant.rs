@@ -26,6 +26,10 @@ pub enum Permission {
     Administer,
     /// To send reports to a hub.
     Report,
+    /// To have signed in.
+    Own,
+    /// Nothing.
+    Nothing,
 }
 
 /// What kind of work somebody does.
@@ -53,6 +57,7 @@ impl Role {
             Permission::Operate => matches!(self, Self::Operator | Self::Admin),
             Permission::Administer => self == Self::Admin,
             Permission::Report => matches!(self, Self::Reporter | Self::Admin),
+            Permission::Own | Permission::Nothing => true,
         }
     }
 

@@ -1,15 +1,27 @@
-//! Who may do what: tokens in, principals out.
+//! Who may do what: passwords, codes and tokens in, principals out.
 //!
 //! A [`Principal`] is whoever sent a request, with the [`Grant`] that says what it may. Programs show an API token
-//! ([`token`]); whoever may open the control socket may do everything. Secrets are kept as hashes only.
+//! ([`token`]); people sign in ([`user`], [`session`]) with a password and a second factor, as often as [`Attempts`] lets
+//! them; whoever may open the control socket may do everything. Secrets are kept as hashes only, but for those of second
+//! factors, which must be known to check a code. What was done stands in the [`audit`] log.
 
 pub mod audit;
+pub mod password;
+pub mod second;
+pub mod session;
 pub mod token;
+pub mod user;
 
+mod attempts;
 mod error;
 mod grant;
 mod principal;
 
+pub use attempts::Attempts;
 pub use error::Error;
 pub use grant::{Grant, GrantError, Permission, Role};
 pub use principal::Principal;
+pub use session::{Session, Settings};
+
+#[cfg(test)]
+mod tests;

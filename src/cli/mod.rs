@@ -30,6 +30,7 @@ mod test_filter;
 mod token;
 mod top;
 mod unban;
+mod user;
 
 use std::ffi::OsString;
 use std::io::{self, BufWriter, Write};
@@ -83,6 +84,7 @@ commands! {
     Ban => ban,
     Unban => unban,
     Allow => allow,
+    User => user,
     Token => token,
     Reporter => reporter,
     Request => request,

@@ -16,6 +16,7 @@ use super::hub::Hub;
 use super::public::Public;
 use super::report::ReportFiles;
 use super::reports::{self, Reports};
+use super::sign_in::SignIn;
 use super::store::Store;
 use super::{Level, LogFormat};
 use crate::ip::Prefix;
@@ -27,8 +28,8 @@ use crate::zone::{Name, Sublist, Template};
 pub mod keys {
     /// `banzone.toml` itself.
     pub const MAIN: &[&str] = &[
-        "include", "zones", "filters", "store", "dns", "http", "public", "control", "hub", "daemon", "log",
-        "report", "fail2ban", "defaults", "jail", "zone",
+        "include", "zones", "filters", "store", "dns", "http", "public", "sign_in", "control", "hub",
+        "daemon", "log", "report", "fail2ban", "defaults", "jail", "zone",
     ];
     /// A file of `include`.
     pub const INCLUDED: &[&str] = &["jail"];
@@ -64,6 +65,8 @@ pub mod keys {
     pub const HTTP: &[&str] = &["listen", "certificate", "key", "proxies"];
     /// `[public]`
     pub const PUBLIC: &[&str] = &["listen", "proxies", "contact", "removal"];
+    /// `[sign_in]`
+    pub const SIGN_IN: &[&str] = &["second_factor", "idle_timeout", "lifetime"];
     /// `[control]`
     pub const CONTROL: &[&str] = &["socket"];
     /// `[hub]`
@@ -163,6 +166,7 @@ pub mod keys {
         ("[dns.tls]", TLS),
         ("[http]", HTTP),
         ("[public]", PUBLIC),
+        ("[sign_in]", SIGN_IN),
         ("[control]", CONTROL),
         ("[hub]", HUB),
         ("[daemon]", DAEMON),
@@ -192,6 +196,7 @@ pub(super) struct Main {
     pub store: Store,
     pub dns: Dns,
     pub http: Http,
+    pub sign_in: SignIn,
     pub public: Public,
     pub hub: Option<Hub>,
     pub user: Option<At<String>>,
@@ -212,6 +217,7 @@ impl Main {
             store: Store::read(&section.section("store", keys::STORE)),
             dns: Dns::read(&section.section("dns", keys::DNS)),
             http: Http::read(section),
+            sign_in: SignIn::read(&section.section("sign_in", keys::SIGN_IN)),
             public: Public::read(&section.section("public", keys::PUBLIC)),
             hub: Hub::read(section),
             user: section.section("daemon", keys::DAEMON).get("user"),

@@ -115,6 +115,7 @@ impl<'a> Loader<'a> {
             rate_limit: main.dns.guard.rate_limit.clone(),
             http,
             http_certificate: main.http.certificate_files(),
+            sign_in: main.sign_in.settings(),
             public: public::settings(&main.public, &zones, self.report),
             hub,
             report: main.report.settings(),

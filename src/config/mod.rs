@@ -23,6 +23,7 @@ mod public;
 mod report;
 mod reports;
 mod shipped;
+mod sign_in;
 mod store;
 mod value;
 mod zone;
@@ -67,6 +68,8 @@ pub struct Config {
     pub http: crate::http::Settings,
     /// Its certificate.
     pub http_certificate: Option<CertificateFiles>,
+    /// How users are let in.
+    pub sign_in: crate::access::Settings,
     /// For the pages for everybody.
     pub public: crate::http::PublicSettings,
     /// To whom this server reports, if to anybody.

@@ -11,6 +11,7 @@ use super::document::{Raw, Value};
 use super::duration;
 use super::encoding;
 use super::{Level, LogFormat};
+use crate::access::Role;
 use crate::dataset::ClientText;
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula};
@@ -112,6 +113,7 @@ from_string! {
     ClientText: "a text",
     Nsid: "the name of a server such as \"ns1.example\"",
     KeyLabel: "a key",
+    Role: "a role such as \"admin\"",
     Formula: "a formula such as \"ban.Time * (ban.Count + 1) * banFactor\"",
 }
 

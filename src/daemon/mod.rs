@@ -37,6 +37,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use crate::access::Attempts;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::dns;
@@ -223,6 +224,7 @@ impl Daemon {
             held,
             reporting: Arc::clone(&reporting),
             certificates,
+            attempts: Attempts::default(),
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),

@@ -16,6 +16,7 @@ use super::pipeline::Input;
 use super::reporting::Reporting;
 use super::sources::{Sources, stop_all};
 use super::writer::{self, Trouble};
+use crate::access::{self, Attempts};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
@@ -50,6 +51,7 @@ pub(super) struct Steering {
     pub(super) held: Arc<AtomicUsize>,
     pub(super) reporting: Arc<Reporting>,
     pub(super) certificates: Renewals,
+    pub(super) attempts: Attempts,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
     /// The data sets of the zones in service.
@@ -219,6 +221,14 @@ impl Control for Arc<Steering> {
 
     fn database(&self) -> PathBuf {
         lock(&self.running).store.path.clone()
+    }
+
+    fn sign_in(&self) -> access::Settings {
+        lock(&self.running).sign_in.clone()
+    }
+
+    fn attempts(&self) -> &Attempts {
+        &self.attempts
     }
 
     fn settings(&self) -> DaemonSettings {

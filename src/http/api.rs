@@ -34,6 +34,26 @@
 //! | `POST /api/v1/tokens` | [`NewToken`] | [`TokenMade`] |
 //! | `DELETE /api/v1/tokens/{token}` | | [`Ended`] |
 //! | `POST /api/v1/tokens/{token}/rotate` | [`Rotation`] | [`TokenMade`] |
+//! | `POST /api/v1/session` | [`NewSession`] | [`SignedIn`] |
+//! | `GET /api/v1/session` | | [`SignedIn`] |
+//! | `DELETE /api/v1/session` | | [`Ended`] |
+//! | `POST /api/v1/session/verify` | [`Verification`] | [`SignedIn`] |
+//! | `POST /api/v1/session/password` | [`NewPassword`] | [`SignedIn`] |
+//! | `POST /api/v1/session/totp` | | [`Enrolment`] |
+//! | `POST /api/v1/session/totp/confirm` | [`Confirmation`] | [`RecoveryCodes`] |
+//! | `DELETE /api/v1/session/totp` | | [`Ended`] |
+//! | `GET /api/v1/sessions` | | [`Sessions`] |
+//! | `DELETE /api/v1/sessions/{session}` | | [`Ended`] |
+//! | `GET /api/v1/users` | | [`Users`] |
+//! | `POST /api/v1/users` | [`NewUser`] | [`User`] |
+//! | `PATCH /api/v1/users/{user}` | [`UserChange`] | [`User`] |
+//! | `DELETE /api/v1/users/{user}` | | [`Ended`] |
+//! | `POST /api/v1/users/{user}/totp` | | [`Enrolment`] |
+//! | `POST /api/v1/users/{user}/totp/confirm` | [`Confirmation`] | [`RecoveryCodes`] |
+//! | `DELETE /api/v1/users/{user}/totp` | | [`Ended`] |
+//! | `GET /api/v1/users/{user}/sessions` | | [`Sessions`] |
+//! | `DELETE /api/v1/users/{user}/sessions` | | [`Ended`] |
+//! | `DELETE /api/v1/users/{user}/attempts` | | [`Ended`] |
 //! | `GET /api/v1/audit` | [`AuditQuery`] | [`AuditLog`] |
 //! | `GET /api/v1/audit/verify` | | [`AuditVerified`] |
 //!
@@ -48,6 +68,7 @@ mod reports;
 mod requests;
 mod takeover;
 mod tokens;
+mod users;
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -71,6 +92,10 @@ pub use reports::{
 pub use requests::{Decided, Decision, NewDecision, RemovalRequest, RemovalRequests, RequestsQuery};
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
 pub use tokens::{NewToken, Rotation, Token, TokenMade, Tokens};
+pub use users::{
+    Confirmation, Enrolment, NewPassword, NewSession, NewUser, RecoveryCodes, SessionView, Sessions,
+    SignedIn, User, UserChange, Users, Verification,
+};
 
 /// What every path begins with.
 pub const BASE: &str = "/api/v1";

@@ -30,6 +30,8 @@ pub(super) enum Audit {
     Nothing,
     /// All of it.
     Whole,
+    /// All but the secrets in its body.
+    Masked,
 }
 
 /// Somebody who is about to change something.
@@ -53,12 +55,18 @@ impl Act {
     }
 
     /// Has `request` answered, and writes both down. The body may have `most` bytes.
-    pub(super) async fn carry_out(mut self, request: Request, next: Next, most: usize) -> Response {
+    pub(super) async fn carry_out(
+        mut self,
+        request: Request,
+        next: Next,
+        most: usize,
+        audit: Audit,
+    ) -> Response {
         let (head, body) = request.into_parts();
         let Ok(body) = axum::body::to_bytes(body, most).await else {
             return self.end(too_large(most).into_response()).await;
         };
-        self.event.detail = text(&body);
+        self.event.detail = if audit == Audit::Masked { masked(&body) } else { text(&body) };
         let request = Request::from_parts(head, Body::from(body));
         // A task of its own: whoever breaks off does not keep it from being written down.
         let done = tokio::spawn(async move {
@@ -80,6 +88,19 @@ impl Act {
 fn text(body: &Bytes) -> String {
     // The log cuts it to far less; this bounds the work.
     String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned()
+}
+
+/// Keys of bodies whose values nobody may read.
+const SECRETS: [&str; 3] = ["password", "new_password", "code"];
+
+/// The keys of an object with those of its values that are no secrets; of anything else nothing.
+fn masked(body: &Bytes) -> String {
+    let object: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_slice(body);
+    let Ok(mut object) = object else { return String::new() };
+    for (_, value) in object.iter_mut().filter(|(key, _)| SECRETS.contains(&key.as_str())) {
+        *value = "…".into();
+    }
+    serde_json::Value::Object(object).to_string()
 }
 
 fn too_large(most: usize) -> Refused {

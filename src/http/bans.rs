@@ -187,6 +187,9 @@ pub(super) async fn unban(
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     own_jail_if_any(&by, jail.as_deref())?;
+    if all && !by.is_certain(daemon.now()) {
+        return Err(Refused::uncertain());
+    }
     let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.name().to_owned() };
     let ended = daemon.order(order).await?;
     Ok(Json(Ended { ended: ended as u64 }))

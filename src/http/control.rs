@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::PublicSettings;
 use super::api::DaemonSettings;
+use crate::access::{self, Attempts};
 use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
@@ -178,6 +179,12 @@ pub trait Control: Send + Sync + 'static {
 
     /// Where the database is, for look-ups beside the writer.
     fn database(&self) -> PathBuf;
+
+    /// How users are let in.
+    fn sign_in(&self) -> access::Settings;
+
+    /// How often somebody has tried to be let in.
+    fn attempts(&self) -> &Attempts;
 
     /// What it was told about itself.
     fn settings(&self) -> DaemonSettings;

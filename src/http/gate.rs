@@ -1,11 +1,12 @@
-//! The door of the TCP listener: whoever shows a token becomes a [`Principal`], an extension of the request; whoever shows
-//! nothing stays unknown, and what the table of routes says decides.
+//! The door of the TCP listener: whoever shows a token, or the cookie of a session, becomes a [`Principal`], an extension of the
+//! request; whoever shows nothing stays unknown, and what the table of routes says decides.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -13,9 +14,10 @@ use axum::response::{IntoResponse, Response};
 use super::forwarded::client;
 use super::problem::Refused;
 use super::{Settings, Steered};
-use crate::access::Principal;
 use crate::access::token::{self, Denied};
+use crate::access::{Grant, Principal, session};
 use crate::ip::PrefixSet;
+use crate::store::{self, Reader, Transaction};
 
 /// Where a request comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,27 +62,84 @@ impl Gate {
         &self,
         peer: IpAddr,
         client: IpAddr,
-        headers: &HeaderMap,
+        request: &Parts,
     ) -> Result<Option<Principal>, Refused> {
-        let Some(shown) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-        if !self.is_private && !self.proxies.contains(peer) {
+        let (shown, cookie) = (request.headers.get(header::AUTHORIZATION), cookie(&request.headers));
+        let is_secret = shown.is_some() || cookie.is_some() || !request.method.is_safe();
+        if is_secret && !self.is_private && !self.proxies.contains(peer) {
             return Err(Refused::new(StatusCode::FORBIDDEN, UNENCRYPTED));
         }
-        let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?.to_owned();
+        if let Some(shown) = shown {
+            let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?;
+            return self.program(token.to_owned(), client).await.map(Some);
+        }
+        if !request.method.is_safe() && is_of_other_site(&request.headers) {
+            let detail = "this request was made by a page of another site, and is not carried out";
+            return Err(Refused::forbidden(detail));
+        }
+        match cookie {
+            Some(cookie) => self.person(cookie.to_owned(), client).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn program(&self, token: String, client: IpAddr) -> Result<Principal, Refused> {
         let now = self.daemon.now();
         let found = self.daemon.read(move |reader| Ok(token::authenticate(reader, &token, client, now)));
         let (principal, to_note) = found.await??;
         if let Some(id) = to_note {
-            let daemon = Arc::clone(&self.daemon);
-            let note = async move { daemon.change(move |changes| token::note_use(changes, &id, now)).await };
-            // That it could not be noted must not keep anybody out.
-            tokio::spawn(note);
+            self.note(move |changes| token::note_use(changes, &id, now));
+        }
+        Ok(principal)
+    }
+
+    /// Whose cookie it is; a session that is over is none.
+    async fn person(&self, cookie: String, client: IpAddr) -> Result<Option<Principal>, Refused> {
+        let (now, settings) = (self.daemon.now(), self.daemon.sign_in());
+        let read = move |reader: &Reader| {
+            let is_good_from = |grant: &Grant| grant.is_good_from(client);
+            session::authenticate(reader, &cookie, is_good_from, &settings, now)
+        };
+        let Some((principal, to_note)) = self.daemon.read(read).await? else { return Ok(None) };
+        if let Some(session) = principal.session().filter(|_| to_note) {
+            let id = Arc::clone(&session.id);
+            self.note(move |changes| session::note_use(changes, &id, now));
         }
         Ok(Some(principal))
     }
+
+    /// Notes a use beside the request: that it could not be noted must not keep anybody out.
+    fn note(&self, note: impl FnOnce(&Transaction<'_>) -> Result<(), store::Error> + Send + 'static) {
+        let daemon = Arc::clone(&self.daemon);
+        tokio::spawn(async move { daemon.change(note).await });
+    }
 }
 
-const UNENCRYPTED: &str = "a token was sent over a connection that others can read, and is not taken: rotate it, and give \
+/// The cookie of a session. Browsers take one of this name over HTTPS only, for one host and all its paths (RFC 6265bis,
+/// section 4.1.3.2).
+pub(super) const COOKIE: &str = "__Host-banzone";
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let written = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = written.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
+}
+
+/// Whether a browser says that a page of another site made it send the request. What says nothing is no browser of today, and
+/// still has to show the token of the session.
+fn is_of_other_site(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => !["same-origin", "none"].contains(&site),
+        (None, Some(origin), Some(host)) => {
+            origin.split_once("://").is_none_or(|(_, of)| !of.eq_ignore_ascii_case(host))
+        }
+        (None, Some(_), None) => true,
+        (None, None, _) => false,
+    }
+}
+
+const UNENCRYPTED: &str = "secrets are not taken over a connection that others can read: if a token was sent, rotate it, and give \
     `[http]` a `certificate` and a `key`, or name the proxy that ends TLS in `proxies`";
 
 /// The token in the header (RFC 6750, section 2.1); the scheme is in any case (RFC 9110, section 11.1).
@@ -103,17 +162,18 @@ impl From<Denied> for Refused {
 pub(super) async fn identify(
     State(gate): State<Arc<Gate>>,
     Extension(peer): Extension<SocketAddr>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let client = client(peer.ip(), request.headers(), &gate.proxies);
-    request.extensions_mut().insert(Source::Address(client));
-    match gate.identify(peer.ip(), client, request.headers()).await {
+    let (mut head, body) = request.into_parts();
+    let client = client(peer.ip(), &head.headers, &gate.proxies);
+    head.extensions.insert(Source::Address(client));
+    match gate.identify(peer.ip(), client, &head).await {
         Ok(principal) => {
             if let Some(principal) = principal {
-                request.extensions_mut().insert(principal);
+                head.extensions.insert(principal);
             }
-            next.run(request).await
+            next.run(Request::from_parts(head, body)).await
         }
         Err(refused) => refused.into_response(),
     }

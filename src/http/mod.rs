@@ -23,9 +23,11 @@ mod reporters;
 mod reports;
 mod requests;
 mod routes;
+mod session;
 mod settings;
 mod takeover;
 mod tokens;
+mod users;
 
 use std::future::Future;
 use std::io;

@@ -1,12 +1,14 @@
 //! Every failure becomes a status and a problem document (RFC 9457) here.
 
+use std::time::Duration;
+
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::api::{NotReloaded, PROBLEM_TYPE, Problem};
 use super::{Failed, ReloadFailed};
-use crate::access::token;
+use crate::access::{self, session, token};
 use crate::jail::Refusal;
 
 /// A request that was not carried out.
@@ -16,22 +18,29 @@ pub(super) struct Refused {
     detail: String,
     errors: Vec<String>,
     challenge: Option<&'static str>,
+    /// In seconds.
+    retry_after: Option<u64>,
 }
 
 /// How to be let in (RFC 6750, section 3).
 const CHALLENGE: &str = "Bearer realm=\"banzone\"";
 const BAD_TOKEN: &str = "Bearer realm=\"banzone\", error=\"invalid_token\"";
 const TOO_LITTLE: &str = "Bearer realm=\"banzone\", error=\"insufficient_scope\"";
+const TOO_LONG_AGO: &str =
+    "Session realm=\"banzone\", error=\"insufficient_user_authentication\", max_age=600";
+const WRONG: &str = "Session realm=\"banzone\", error=\"invalid_credentials\"";
+const NO_CODE: &str = "Session realm=\"banzone\", error=\"code_required\"";
 
 impl Refused {
     /// A failure with `status`; `detail` says what to do.
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), challenge: None }
+        Self { status, detail: detail.into(), errors: Vec::new(), challenge: None, retry_after: None }
     }
 
     /// Nobody knows who asks.
     pub(super) fn unknown() -> Self {
-        let detail = "send a token as `Authorization: Bearer bz_…`; `banzone token add` makes one";
+        let detail =
+            "send a token as `Authorization: Bearer bz_…` (`banzone token add` makes one), or sign in";
         Self { challenge: Some(CHALLENGE), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
     }
 
@@ -39,6 +48,35 @@ impl Refused {
     pub(super) fn denied() -> Self {
         let detail = token::Denied::Unknown.to_string();
         Self { challenge: Some(BAD_TOKEN), ..Self::new(StatusCode::UNAUTHORIZED, detail) }
+    }
+
+    /// Whoever wants to sign in is not let in.
+    pub(super) fn no_sign_in(denied: session::Denied) -> Self {
+        let challenge = match denied {
+            session::Denied::Store(failed) => return Failed::Store(failed).into(),
+            session::Denied::Wrong => WRONG,
+            session::Denied::NeedsCode => NO_CODE,
+        };
+        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, denied.to_string()) }
+    }
+
+    /// Whoever asks must show once more who they are (RFC 9470, section 3).
+    pub(super) fn uncertain() -> Self {
+        let detail = "show once more that it is you, with `POST /api/v1/session/verify`, and ask again";
+        Self { challenge: Some(TOO_LONG_AGO), ..Self::new(StatusCode::FORBIDDEN, detail) }
+    }
+
+    /// Whoever asks has tried too often.
+    pub(super) fn too_early(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + 1;
+        let detail =
+            format!("too many attempts: wait {seconds} s, or ask an administrator to unlock the account");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+
+    /// There is no room for the work now.
+    pub(super) fn busy(detail: &str) -> Self {
+        Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
     /// Whoever asks is known, and may not.
@@ -72,6 +110,24 @@ impl From<Failed> for Refused {
     }
 }
 
+impl From<access::Error> for Refused {
+    fn from(error: access::Error) -> Self {
+        use access::Error;
+        let status = match error {
+            Error::Store(failed) => return Failed::Store(failed).into(),
+            Error::NoToken(_) | Error::NoUser(_) | Error::NoSession(_) => StatusCode::NOT_FOUND,
+            Error::TokenExists(_) | Error::UserExists(_) | Error::NothingToConfirm => StatusCode::CONFLICT,
+            Error::Grant(_)
+            | Error::Name(_)
+            | Error::TooManyTokens(_)
+            | Error::TooManyUsers(_)
+            | Error::Password { .. }
+            | Error::WrongCode => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
 impl From<JsonRejection> for Refused {
     fn from(rejection: JsonRejection) -> Self {
         Self::new(rejection.status(), rejection.body_text())
@@ -98,6 +154,9 @@ impl IntoResponse for Refused {
         if let Some(challenge) = self.challenge {
             let challenge = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

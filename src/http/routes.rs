@@ -3,14 +3,20 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, RawPathParams, Request};
+use axum::http::HeaderMap;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
 
 use super::audit::{self, Act, Audit};
 use super::problem::Refused;
-use super::{Steered, bans, dns, figures, jails, lookup, reporters, reports, requests, takeover, tokens};
+use super::{
+    Steered, bans, dns, figures, jails, lookup, reporters, reports, requests, session, takeover, tokens,
+    users,
+};
 use crate::access::{Permission, Principal};
+use crate::clock::Timestamp;
+use subtle::ConstantTimeEq;
 
 /// The largest body of a request: an order with a reason is far smaller.
 const MAX_BODY: usize = 64 * 1024;
@@ -49,10 +55,24 @@ pub struct Route {
     body: usize,
     /// What is written down of it.
     audit: Audit,
+    /// Whether whoever has signed in must have shown a short time ago that it is they.
+    is_grave: bool,
     router: fn() -> MethodRouter<Steered>,
 }
 
 impl Route {
+    /// Its body holds a secret.
+    const fn masked(mut self) -> Self {
+        self.audit = Audit::Masked;
+        self
+    }
+
+    /// It cannot be undone.
+    const fn grave(mut self) -> Self {
+        self.is_grave = true;
+        self
+    }
+
     const fn body(mut self, most: usize) -> Self {
         self.body = most;
         self
@@ -68,14 +88,23 @@ macro_rules! route {
             reach: Reach::$reach,
             body: MAX_BODY,
             audit: audited(stringify!($method), Permission::$needs),
+            is_grave: is_grave(stringify!($method), Permission::$needs),
             router: || $method($handler),
         }
     };
 }
 
-/// Whatever changes something is; reports come by the thousand, and are kept as such.
+/// What only administrators may change is.
+const fn is_grave(method: &str, needs: Permission) -> bool {
+    !matches!(method.as_bytes(), b"get") && matches!(needs, Permission::Administer)
+}
+
+/// Whatever changes something is; reports come by the thousand, and are kept as such, and who signs in is written down
+/// once it is known who it is.
 const fn audited(method: &str, needs: Permission) -> Audit {
-    if matches!(method.as_bytes(), b"get") || matches!(needs, Permission::Read | Permission::Report) {
+    if matches!(method.as_bytes(), b"get")
+        || matches!(needs, Permission::Read | Permission::Report | Permission::Nothing)
+    {
         Audit::Nothing
     } else {
         Audit::Whole
@@ -118,6 +147,26 @@ pub const ROUTES: &[Route] = &[
     route!(post "/tokens", Administer, Whole, tokens::add),
     route!(delete "/tokens/{token}", Administer, Whole, tokens::revoke),
     route!(post "/tokens/{token}/rotate", Administer, Whole, tokens::rotate),
+    route!(post "/session", Nothing, Own, session::open),
+    route!(get "/session", Own, Own, session::show),
+    route!(delete "/session", Own, Own, session::end),
+    route!(post "/session/verify", Own, Own, session::verify).masked(),
+    route!(post "/session/password", Own, Own, session::password).masked(),
+    route!(post "/session/totp", Own, Own, session::begin_totp).grave(),
+    route!(post "/session/totp/confirm", Own, Own, session::confirm_totp).masked(),
+    route!(delete "/session/totp", Own, Own, session::remove_totp).grave(),
+    route!(get "/sessions", Own, Own, session::list),
+    route!(delete "/sessions/{session}", Own, Own, session::revoke),
+    route!(get "/users", Administer, Whole, users::list),
+    route!(post "/users", Administer, Whole, users::add).masked(),
+    route!(patch "/users/{user}", Administer, Whole, users::change).masked(),
+    route!(delete "/users/{user}", Administer, Whole, users::remove),
+    route!(post "/users/{user}/totp", Administer, Whole, users::begin_totp),
+    route!(post "/users/{user}/totp/confirm", Administer, Whole, users::confirm_totp).masked(),
+    route!(delete "/users/{user}/totp", Administer, Whole, users::remove_totp),
+    route!(get "/users/{user}/sessions", Administer, Whole, users::sessions),
+    route!(delete "/users/{user}/sessions", Administer, Whole, users::end_sessions),
+    route!(delete "/users/{user}/attempts", Administer, Whole, users::unlock),
     route!(get "/audit", Administer, Whole, audit::list),
     route!(get "/audit/verify", Administer, Whole, audit::verify),
 ];
@@ -143,23 +192,64 @@ async fn guard(
     next: Next,
 ) -> Response {
     let principal = request.extensions().get::<Principal>();
+    let admitted = admit(route, &params, principal, request.headers(), daemon.now());
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
         .map(|principal| Act::of(daemon, principal, &request));
-    match (admit(route, &params, principal), act) {
+    match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
-        (Ok(()), Some(act)) => act.carry_out(request, next, route.body).await,
+        (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,
         (Err(refused), None) => refused.into_response(),
         (Err(refused), Some(act)) => act.end(refused.into_response()).await,
     }
 }
 
-fn admit(route: &Route, params: &RawPathParams, principal: Option<&Principal>) -> Result<(), Refused> {
-    let principal = principal.ok_or_else(Refused::unknown)?;
-    if !principal.may(route.needs) {
-        let role = principal.grant().role;
-        return Err(Refused::forbidden(format!("the role {role} may not do this; ask an administrator")));
+fn admit(
+    route: &Route,
+    params: &RawPathParams,
+    principal: Option<&Principal>,
+    headers: &HeaderMap,
+    now: Timestamp,
+) -> Result<(), Refused> {
+    if route.needs == Permission::Nothing {
+        return Ok(());
     }
+    let principal = principal.ok_or_else(Refused::unknown)?;
+    check_session(route, principal, headers)?;
+    if !principal.may(route.needs) {
+        return Err(Refused::forbidden(why_not(principal)));
+    }
+    check_reach(route, params, principal)?;
+    if route.is_grave && !principal.is_certain(now) {
+        return Err(Refused::uncertain());
+    }
+    Ok(())
+}
+
+fn why_not(principal: &Principal) -> String {
+    if principal.session().is_some_and(|session| session.must_enrol) {
+        return "set up a second factor first, with `POST /api/v1/session/totp`".to_owned();
+    }
+    format!("the role {} may not do this; ask an administrator", principal.grant().role)
+}
+
+/// Where browsers write the token of the session, which a page of another site cannot read.
+const CSRF: &str = "x-csrf-token";
+
+fn check_session(route: &Route, principal: &Principal, headers: &HeaderMap) -> Result<(), Refused> {
+    let Some(session) = principal.session() else {
+        let is_own = route.needs == Permission::Own;
+        let detail = "this is for users who have signed in, and you have not";
+        return if is_own { Err(Refused::forbidden(detail)) } else { Ok(()) };
+    };
+    let shown = headers.get(CSRF).map_or(&b""[..], |token| token.as_bytes());
+    if route.method == "get" || shown.ct_eq(session.csrf.as_bytes()).into() {
+        return Ok(());
+    }
+    Err(Refused::forbidden("send the `csrf` of `GET /api/v1/session` as `X-CSRF-Token`"))
+}
+
+fn check_reach(route: &Route, params: &RawPathParams, principal: &Principal) -> Result<(), Refused> {
     let jail = params.iter().find(|(name, _)| *name == "jail").map(|(_, jail)| jail);
     match (route.reach, jail) {
         (Reach::Own, _) => Ok(()),

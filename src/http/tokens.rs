@@ -5,30 +5,15 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 
 use super::Daemon;
 use super::api::{Ended, NewToken, Rotation, Token, TokenMade, Tokens};
 use super::bans::check_span;
 use super::problem::Refused;
-use crate::access::{self, Grant, token};
+use crate::access::{Grant, token};
 use crate::clock::Timestamp;
 
 type Answer<T> = Result<Json<T>, Refused>;
-
-impl From<access::Error> for Refused {
-    fn from(error: access::Error) -> Self {
-        let status = match error {
-            access::Error::Store(failed) => return super::Failed::Store(failed).into(),
-            access::Error::NoToken(_) => StatusCode::NOT_FOUND,
-            access::Error::TokenExists(_) => StatusCode::CONFLICT,
-            access::Error::Grant(_) | access::Error::Name(_) | access::Error::TooManyTokens(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
-        };
-        Self::new(status, error.to_string())
-    }
-}
 
 /// `GET /api/v1/tokens`
 pub(super) async fn list(State(daemon): Daemon) -> Answer<Tokens> {

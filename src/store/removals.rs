@@ -17,8 +17,7 @@ pub struct Removed {
     pub wait: Duration,
 }
 
-const LAST: &str =
-    "SELECT removed, wait FROM removals WHERE jail = ?1 AND address = ?2 AND length = ?3";
+const LAST: &str = "SELECT removed, wait FROM removals WHERE jail = ?1 AND address = ?2 AND length = ?3";
 
 fn removed(row: &Row<'_>) -> rusqlite::Result<Removed> {
     Ok(Removed { at: row.get(0)?, wait: Duration::from_millis(row.get(1)?) })

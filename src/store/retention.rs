@@ -26,6 +26,9 @@ const CHANGES: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How long it is kept who took themselves off a list: the longest wait, and as long again.
 const REMOVALS: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
 
+/// No session can be configured to last longer.
+const OLD_SESSIONS: Duration = Duration::from_secs(90 * 24 * 3600);
+
 /// How long a token that has ended is shown.
 const ENDED_TOKENS: Duration = Duration::from_secs(90 * 24 * 3600);
 
@@ -58,6 +61,7 @@ impl Store {
         // Contacts are personal, as lines are.
         more |= drop_old(connection, &REQUEST_ROWS, evidence)?;
         more |= drop_old(connection, &REPORT_ROWS, now - HOURS)?;
+        more |= drop_old(connection, &SESSIONS, now - OLD_SESSIONS)?;
         more |= audit::drop_old(connection, history, STEP)?;
         give_back_pages(connection)?;
         Ok(more)
@@ -152,6 +156,11 @@ const WAIT_ROWS: Aging = Aging {
 const ANSWER_ROWS: Aging = Aging {
     old: "SELECT day FROM answers_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
     delete: "DELETE FROM answers_by_day WHERE day = ?1",
+};
+
+const SESSIONS: Aging = Aging {
+    old: "SELECT id FROM sessions WHERE created < ?1 ORDER BY created LIMIT ?2",
+    delete: "DELETE FROM sessions WHERE id = ?1",
 };
 
 const TOKENS: Aging = Aging {

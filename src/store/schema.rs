@@ -336,6 +336,33 @@ CREATE INDEX removal_requests_by_source ON removal_requests (source, source_leng
 CREATE INDEX removal_requests_by_age ON removal_requests (asked) WHERE decided IS NULL;
 CREATE INDEX removal_requests_by_decision ON removal_requests (decided) WHERE decided IS NOT NULL;
 ",
+    "
+-- People who sign in; `granted` and `recovery` are JSON.
+CREATE TABLE users (
+    name TEXT PRIMARY KEY,
+    granted TEXT NOT NULL,
+    password TEXT NOT NULL,
+    totp BLOB,
+    totp_pending BLOB,
+    totp_step INTEGER NOT NULL,
+    recovery TEXT NOT NULL,
+    disabled INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    seen INTEGER
+) STRICT;
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    user TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    created INTEGER NOT NULL,
+    used INTEGER NOT NULL,
+    verified INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    agent TEXT NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_user ON sessions (user, created);
+CREATE INDEX sessions_by_time ON sessions (created);
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -18,7 +18,7 @@ use super::env::{Daemon, Env, PUBLISH, Response, SASL, exchange, until};
 
 /// Every route, and who may have it answered: `v`iewers, `o`perators, `a`dmins, `r`eporters, and those who are `n`obody. A dot
 /// stands for whoever is refused.
-const MATRIX: &[(&str, &str)] = &[
+pub const MATRIX: &[(&str, &str)] = &[
     ("get /status", ".voa."),
     ("get /jails/{jail}", ".voa."),
     ("get /jails/{jail}/settings", ".voa."),
@@ -52,17 +52,37 @@ const MATRIX: &[(&str, &str)] = &[
     ("post /tokens", "...a."),
     ("delete /tokens/{token}", "...a."),
     ("post /tokens/{token}/rotate", "...a."),
+    ("post /session", "nvoar"),
+    ("get /session", "....."),
+    ("delete /session", "....."),
+    ("post /session/verify", "....."),
+    ("post /session/password", "....."),
+    ("post /session/totp", "....."),
+    ("post /session/totp/confirm", "....."),
+    ("delete /session/totp", "....."),
+    ("get /sessions", "....."),
+    ("delete /sessions/{session}", "....."),
+    ("get /users", "...a."),
+    ("post /users", "...a."),
+    ("patch /users/{user}", "...a."),
+    ("delete /users/{user}", "...a."),
+    ("post /users/{user}/totp", "...a."),
+    ("post /users/{user}/totp/confirm", "...a."),
+    ("delete /users/{user}/totp", "...a."),
+    ("get /users/{user}/sessions", "...a."),
+    ("delete /users/{user}/sessions", "...a."),
+    ("delete /users/{user}/attempts", "...a."),
     ("get /audit", "...a."),
     ("get /audit/verify", "...a."),
 ];
 
 /// Who asks, in the order of the columns.
-const ROLES: [&str; 5] = ["nobody", "viewer", "operator", "admin", "reporter"];
+pub const ROLES: [&str; 5] = ["nobody", "viewer", "operator", "admin", "reporter"];
 
-const LOOPBACK: &str = "[http]\nlisten = '127.0.0.1:0'\n";
+pub const LOOPBACK: &str = "[http]\nlisten = '127.0.0.1:0'\n";
 
 /// A daemon with `http` in its configuration.
-fn daemon(http: &str) -> (Env, Daemon) {
+pub fn daemon(http: &str) -> (Env, Daemon) {
     let env = Env::new("");
     env.configure(&format!(
         "{http}{SASL}[jail.other]\nfilter = 'sshd'\nlogpath = 'log/other.log'\n{PUBLISH}"
@@ -83,7 +103,7 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-fn ask(server: SocketAddr, request: &str, headers: &str, body: &str) -> Response {
+pub fn ask(server: SocketAddr, request: &str, headers: &str, body: &str) -> Response {
     exchange(TcpStream::connect(server).unwrap(), request, headers, body).unwrap()
 }
 
@@ -355,7 +375,7 @@ fn the_command_makes_lists_rotates_and_revokes() {
     assert_eq!((code, said.contains("--organisation")), (1, true), "{said}");
 }
 
-fn audit(env: &Env) -> Vec<Value> {
+pub fn audit(env: &Env) -> Vec<Value> {
     let mut entries = env.get("/api/v1/audit").json()["audit"].as_array().unwrap().clone();
     entries.reverse();
     entries

@@ -234,6 +234,13 @@ fn what_encrypts_has_a_certificate_and_an_address() {
         &["banzone.toml:1:1: http: `certificate` and `key` belong together: write both, or neither"],
     );
     check(
+        "[sign_in]\nsecond_factor = ['root']\nidle_timeout = '10s'",
+        &[
+            "banzone.toml:2:18: sign_in.second_factor: `root` is no",
+            "banzone.toml:3:16: sign_in.idle_timeout: write a duration from \"1m\" to \"90d\"",
+        ],
+    );
+    check(
         "[http]\nproxies = ['somewhere']",
         &["banzone.toml:2:12: http.proxies: `somewhere` is no address or network"],
     );

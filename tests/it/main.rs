@@ -26,6 +26,7 @@ mod rbldnsd;
 mod reload;
 mod reports;
 mod seen;
+mod sign_in;
 mod statements;
 mod syslog;
 mod tidy;

@@ -23,6 +23,7 @@ const SMALL: &[(&str, &str)] = &[
     ("reporters", "the servers that administrators let report"),
     ("spool_state", "one row"),
     ("tokens", "what administrators made, for 90 days after its end"),
+    ("users", "the people whom administrators let in"),
 ];
 
 /// Statements that run through all of a table, by their beginning, and why they may.

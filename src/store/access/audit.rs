@@ -26,10 +26,10 @@ pub struct AuditRow {
     pub hash: [u8; 32],
 }
 
-pub(super) const AFTER: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
+const AFTER: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
     WHERE number > ?1 ORDER BY number LIMIT ?2";
 
-pub(super) const BEFORE: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
+const BEFORE: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
     WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
 
 /// The last entry, and where there is none what the anchor says.
@@ -37,7 +37,7 @@ const LAST: &str = "SELECT number, hash FROM audit_anchor UNION ALL
     SELECT number, hash FROM (SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1)
     ORDER BY number DESC LIMIT 1";
 
-pub(super) const ANCHOR: &str = "SELECT number, hash FROM audit_anchor WHERE id = 1";
+const ANCHOR: &str = "SELECT number, hash FROM audit_anchor WHERE id = 1";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     Ok(AuditRow {
@@ -95,7 +95,7 @@ impl Transaction<'_> {
     }
 }
 
-pub(super) const DROP: &str = "DELETE FROM audit WHERE number <= ?1";
+const DROP: &str = "DELETE FROM audit WHERE number <= ?1";
 
 /// Drops at most `step` entries from the beginning that are all older than `before`; whether there may be more.
 pub(in crate::store) fn drop_old(

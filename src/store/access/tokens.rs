@@ -24,19 +24,18 @@ pub struct TokenRow {
     pub used: Option<Timestamp>,
 }
 
-pub(super) const BY_ID: &str =
-    "SELECT id, name, hash, granted, created, until, used FROM tokens WHERE id = ?1";
+const BY_ID: &str = "SELECT id, name, hash, granted, created, until, used FROM tokens WHERE id = ?1";
 
 /// The table holds few tokens by a rule of `access`.
 const ALL: &str =
     "SELECT id, name, hash, granted, created, until, used FROM tokens ORDER BY name, created DESC LIMIT ?1";
 
-pub(super) const IN_FORCE: &str = "SELECT id, name, hash, granted, created, until, used FROM tokens
+const IN_FORCE: &str = "SELECT id, name, hash, granted, created, until, used FROM tokens
     WHERE (name = ?1 OR id = ?1) AND (until IS NULL OR until > ?2) ORDER BY created DESC, rowid DESC";
 
-pub(super) const END: &str = "UPDATE tokens SET until = ?2 WHERE id = ?1";
+const END: &str = "UPDATE tokens SET until = ?2 WHERE id = ?1";
 
-pub(super) const USE: &str = "UPDATE tokens SET used = ?2 WHERE id = ?1";
+const USE: &str = "UPDATE tokens SET used = ?2 WHERE id = ?1";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
     Ok(TokenRow {

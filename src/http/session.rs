@@ -1,0 +1,283 @@
+//! Signing in and out, and what users do about themselves: password, second factor, sessions.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse};
+use tokio::sync::Semaphore;
+use tracing::warn;
+
+use super::api::{
+    BASE, Confirmation, Ended, Enrolment, NewPassword, NewSession, RecoveryCodes, SessionView, Sessions,
+    SignedIn, Verification,
+};
+use super::audit::write_down;
+use super::gate::{COOKIE, Source};
+use super::problem::Refused;
+use super::{By, Control, Daemon};
+use crate::access::audit::Event;
+use crate::access::password::{self, Hashed};
+use crate::access::session::{self, Denied, Opened, Place};
+use crate::access::{Principal, Session, second, user};
+use crate::clock::Timestamp;
+use crate::store::{SessionRow, Transaction};
+
+type Answer<T> = Result<Json<T>, Refused>;
+
+/// So many passwords are hashed at a time: each takes a core and 19 MiB.
+static HASHING: Semaphore = Semaphore::const_new(2);
+
+/// So many wait for that; others are told to come again.
+static WAITING: Semaphore = Semaphore::const_new(32);
+
+/// Does what hashes a password, on a thread that has the time, when its turn comes.
+pub(super) async fn hashing<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refused> {
+    let busy = || Refused::busy("too many sign in at the moment; try again");
+    let _waiting = WAITING.try_acquire().map_err(|_| busy())?;
+    let _turn = HASHING.acquire().await.map_err(|_| busy())?;
+    tokio::task::spawn_blocking(work).await.map_err(|_| super::Failed::Stopping.into())
+}
+
+/// `POST /api/v1/session`
+pub(super) async fn open(
+    State(daemon): Daemon,
+    Extension(source): Extension<Source>,
+    headers: HeaderMap,
+    body: Result<Json<NewSession>, JsonRejection>,
+) -> Result<impl IntoResponse, Refused> {
+    let Json(wanted) = body?;
+    let Source::Address(address) = source else {
+        let detail = "whoever may open the control socket may do everything, and has no need to sign in";
+        return Err(Refused::new(StatusCode::CONFLICT, detail));
+    };
+    let (name, now) = (wanted.user.clone(), daemon.now());
+    daemon.attempts().begin(address, &name, now).map_err(|wait| {
+        warn!(user = name, source = %address, "too many attempts to sign in");
+        Refused::too_early(wait)
+    })?;
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let place = Place { source: address.to_string(), agent: agent.to_owned() };
+    let opened = sign_in(&*daemon, wanted, place, now).await?.map_err(|denied| {
+        if matches!(denied, Denied::Wrong) {
+            warn!(user = name, source = %address, "sign-in failed");
+        } else if matches!(denied, Denied::NeedsCode) {
+            // The password was right, and the code is yet to come.
+            daemon.attempts().succeeded(address, &name);
+        }
+        Refused::no_sign_in(denied)
+    })?;
+    daemon.attempts().succeeded(address, &name);
+    write_down(&*daemon, signed_in_event(&opened.principal, source)).await;
+    let lifetime = daemon.sign_in().lifetime.as_secs();
+    let cookie = format!("{}; Max-Age={lifetime}", cookie(&opened.cookie));
+    let session = opened.principal.session().ok_or_else(no_session)?;
+    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(signed_in(&opened.principal, session))))
+}
+
+async fn sign_in(
+    daemon: &dyn Control,
+    wanted: NewSession,
+    place: Place,
+    now: Timestamp,
+) -> Result<Result<Opened, Denied>, Refused> {
+    let NewSession { user, password, code } = wanted;
+    let name = user.clone();
+    let kept = daemon.read(move |reader| session::kept_password(reader, &name)).await?;
+    let check = move || password::is_right(&password, kept.as_deref()).then_some(kept).flatten();
+    let Some(kept) = hashing(check).await? else { return Ok(Err(Denied::Wrong)) };
+    let settings = daemon.sign_in();
+    let open = move |changes: &Transaction<'_>| {
+        session::open(changes, (&user, &kept), code.as_deref(), &place, &settings, now)
+    };
+    Ok(daemon.change(open).await?)
+}
+
+fn signed_in_event(principal: &Principal, source: Source) -> Event {
+    Event {
+        who: principal.name().to_owned(),
+        source: source.to_string(),
+        action: format!("POST {BASE}/session"),
+        detail: String::new(),
+        outcome: StatusCode::OK.as_u16(),
+    }
+}
+
+fn cookie(value: &str) -> String {
+    format!("{COOKIE}={value}; Path=/; Secure; HttpOnly; SameSite=Lax")
+}
+
+fn no_session() -> Refused {
+    Refused::forbidden("this is for users who have signed in, and you have not")
+}
+
+fn signed_in(by: &Principal, session: &Session) -> SignedIn {
+    let grant = by.grant();
+    SignedIn {
+        user: session.user.to_string(),
+        role: grant.role,
+        jails: grant.jails.clone(),
+        zones: grant.zones.clone(),
+        csrf: session.csrf.clone(),
+        until: session.until,
+        verified: session.verified,
+        second_factor: session.has_second_factor,
+        must_enrol: session.must_enrol,
+    }
+}
+
+/// `GET /api/v1/session`
+pub(super) async fn show(Extension(by): By) -> Answer<SignedIn> {
+    let session = by.session().ok_or_else(no_session)?;
+    Ok(Json(signed_in(&by, session)))
+}
+
+/// `DELETE /api/v1/session`
+pub(super) async fn end(State(daemon): Daemon, Extension(by): By) -> Result<impl IntoResponse, Refused> {
+    end_one(&*daemon, own(&by)?, None).await?;
+    let cookie = format!("{}; Max-Age=0", cookie(""));
+    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(Ended { ended: 1 })))
+}
+
+/// `GET /api/v1/sessions`
+pub(super) async fn list(State(daemon): Daemon, Extension(by): By) -> Answer<Sessions> {
+    let Session { id, user, .. } = own(&by)?;
+    sessions_of(&*daemon, &user, Some(&id)).await.map(Json)
+}
+
+/// The sessions of `user`, of which one is `current`.
+pub(super) async fn sessions_of(
+    daemon: &dyn Control,
+    user: &str,
+    current: Option<&str>,
+) -> Result<Sessions, Refused> {
+    let (user, settings, now) = (user.to_owned(), daemon.sign_in(), daemon.now());
+    let found = daemon.read(move |reader| session::list(reader, &user, &settings, now)).await?;
+    let shown = |row: SessionRow| SessionView {
+        current: current == Some(&*row.id),
+        id: row.id,
+        created: row.created,
+        used: row.used,
+        source: row.source,
+        agent: row.agent,
+    };
+    Ok(Sessions { sessions: found.into_iter().map(shown).collect() })
+}
+
+/// `DELETE /api/v1/sessions/{session}`
+pub(super) async fn revoke(
+    State(daemon): Daemon,
+    Extension(by): By,
+    Path(id): Path<String>,
+) -> Answer<Ended> {
+    end_one(&*daemon, own(&by)?, Some(id)).await?;
+    Ok(Json(Ended { ended: 1 }))
+}
+
+async fn end_one(daemon: &dyn Control, own: Session, other: Option<String>) -> Result<(), Refused> {
+    let id = other.unwrap_or_else(|| own.id.to_string());
+    daemon.change(move |changes| session::end(changes, &own.user, &id)).await??;
+    Ok(())
+}
+
+fn own(by: &Principal) -> Result<Session, Refused> {
+    by.session().cloned().ok_or_else(no_session)
+}
+
+/// `POST /api/v1/session/verify`
+pub(super) async fn verify(
+    State(daemon): Daemon,
+    Extension(by): By,
+    Extension(source): Extension<Source>,
+    body: Result<Json<Verification>, JsonRejection>,
+) -> Answer<SignedIn> {
+    let Json(Verification { code, password }) = body?;
+    let own = own(&by)?;
+    let address = begin_attempt(&*daemon, source, &own.user)?;
+    if code.is_none() {
+        check_password(&*daemon, &own.user, password.unwrap_or_default()).await?;
+    }
+    let (now, session) = (daemon.now(), own.clone());
+    daemon.change(move |changes| session::verify(changes, &session, code.as_deref(), now)).await??;
+    daemon.attempts().succeeded(address, &own.user);
+    Ok(Json(signed_in(&by, &Session { verified: now, ..own })))
+}
+
+/// Whoever has a session may not guess either.
+fn begin_attempt(daemon: &dyn Control, source: Source, user: &str) -> Result<IpAddr, Refused> {
+    let Source::Address(address) = source else { return Err(no_session()) };
+    daemon.attempts().begin(address, user, daemon.now()).map_err(Refused::too_early)?;
+    Ok(address)
+}
+
+async fn check_password(daemon: &dyn Control, user: &str, typed: String) -> Result<(), Refused> {
+    let name = user.to_owned();
+    let kept = daemon.read(move |reader| session::kept_password(reader, &name)).await?;
+    if hashing(move || password::is_right(&typed, kept.as_deref())).await? {
+        return Ok(());
+    }
+    Err(Refused::no_sign_in(Denied::Wrong))
+}
+
+/// `POST /api/v1/session/password`
+pub(super) async fn password(
+    State(daemon): Daemon,
+    Extension(by): By,
+    Extension(source): Extension<Source>,
+    body: Result<Json<NewPassword>, JsonRejection>,
+) -> Answer<SignedIn> {
+    let Json(NewPassword { password, new_password }) = body?;
+    let own = own(&by)?;
+    let address = begin_attempt(&*daemon, source, &own.user)?;
+    check_password(&*daemon, &own.user, password).await?;
+    daemon.attempts().succeeded(address, &own.user);
+    let password = hashing(move || Hashed::new(&new_password)).await??;
+    let (user, id) = (Arc::clone(&own.user), Arc::clone(&own.id));
+    let change = user::Change { password: Some(password), ..user::Change::default() };
+    daemon.change(move |changes| user::change(changes, &user, change, Some(&id))).await??;
+    Ok(Json(signed_in(&by, &own)))
+}
+
+/// `POST /api/v1/session/totp`
+pub(super) async fn begin_totp(State(daemon): Daemon, Extension(by): By) -> Answer<Enrolment> {
+    enrolment(&*daemon, own(&by)?.user.to_string()).await.map(Json)
+}
+
+/// A second factor of `user` that is yet to be confirmed.
+pub(super) async fn enrolment(daemon: &dyn Control, user: String) -> Result<Enrolment, Refused> {
+    let name = user.clone();
+    let secret = daemon.change(move |changes| user::begin_totp(changes, &name)).await??;
+    let url = secret.url(&user);
+    let (svg, text) = (second::qr_svg(&url), second::qr_text(&url));
+    Ok(Enrolment { secret: secret.in_words(), url, svg, text })
+}
+
+/// `POST /api/v1/session/totp/confirm`
+pub(super) async fn confirm_totp(
+    State(daemon): Daemon,
+    Extension(by): By,
+    Extension(source): Extension<Source>,
+    body: Result<Json<Confirmation>, JsonRejection>,
+) -> Answer<RecoveryCodes> {
+    let Json(Confirmation { code }) = body?;
+    let own = own(&by)?;
+    let address = begin_attempt(&*daemon, source, &own.user)?;
+    let (now, user) = (daemon.now(), Arc::clone(&own.user));
+    let codes = daemon
+        .change(move |changes| user::confirm_totp(changes, &own.user, &code, Some(&own.id), now))
+        .await??;
+    daemon.attempts().succeeded(address, &user);
+    Ok(Json(RecoveryCodes { recovery_codes: codes }))
+}
+
+/// `DELETE /api/v1/session/totp`
+pub(super) async fn remove_totp(State(daemon): Daemon, Extension(by): By) -> Answer<Ended> {
+    let own = own(&by)?;
+    daemon.change(move |changes| user::remove_totp(changes, &own.user, Some(&own.id))).await??;
+    Ok(Json(Ended { ended: 1 }))
+}
