@@ -20,11 +20,11 @@ use crate::jail::{Ban, Effects};
 pub const NETWORK: (u8, u8) = (24, 64);
 
 /// So many new rows by address, and by name, are made between two calls of [`Store::fold`].
-const ROOM: usize = 100_000;
+const ROOM: usize = 50_000;
 
 /// So many rows of a jail and a day that may still come more for are left: the first of them have reports right, and
 /// others the chance to become the first.
-const RUNNING: usize = 10_000;
+const RUNNING: usize = 2_500;
 
 /// So many rows of a jail are left of a day that is over: far more than a page shows, and little enough for a year.
 const KEPT: usize = 250;

@@ -44,6 +44,12 @@ impl Geo {
         geo
     }
 
+    /// What a file with these `bytes` knows of both; or why it is none of those.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let (countries, systems) = (source(bytes.to_vec())?, source(bytes.to_vec())?);
+        Ok(Self { countries: vec![countries], systems: vec![systems], problems: Vec::new() })
+    }
+
     fn read_all(&mut self, paths: &Vec<PathBuf>) -> Vec<Source> {
         let mut sources = Vec::new();
         for path in paths {
@@ -101,7 +107,10 @@ fn read(path: &Path) -> Result<Source, String> {
             "it has {length} bytes; files that say where addresses belong have up to {LARGEST}"
         ));
     }
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    source(std::fs::read(path).map_err(|error| error.to_string())?)
+}
+
+fn source(bytes: Vec<u8>) -> Result<Source, String> {
     if Mmdb::is_one(&bytes) {
         return Mmdb::new(bytes).map(Source::Mmdb).map_err(|error| error.to_string());
     }
