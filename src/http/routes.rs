@@ -3,7 +3,8 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, RawPathParams, Request};
-use axum::http::HeaderMap;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post};
@@ -196,12 +197,17 @@ async fn guard(
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
         .map(|principal| Act::of(daemon, principal, &request));
-    match (admitted, act) {
+    let mut response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
         (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,
         (Err(refused), None) => refused.into_response(),
         (Err(refused), Some(act)) => act.end(refused.into_response()).await,
+    };
+    if route.needs != Permission::Read {
+        // Secrets and names of users are among these.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
+    response
 }
 
 fn admit(

@@ -64,11 +64,9 @@ pub(super) async fn open(
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let place = Place { source: address.to_string(), agent: agent.to_owned() };
     let opened = sign_in(&*daemon, wanted, place, now).await?.map_err(|denied| {
+        // A right password without a code counts as well: who knows it could guess codes for ever otherwise.
         if matches!(denied, Denied::Wrong) {
             warn!(user = name, source = %address, "sign-in failed");
-        } else if matches!(denied, Denied::NeedsCode) {
-            // The password was right, and the code is yet to come.
-            daemon.attempts().succeeded(address, &name);
         }
         Refused::no_sign_in(denied)
     })?;
@@ -233,9 +231,8 @@ pub(super) async fn password(
 ) -> Answer<SignedIn> {
     let Json(NewPassword { password, new_password }) = body?;
     let own = own(&by)?;
-    let address = begin_attempt(&*daemon, source, &own.user)?;
+    begin_attempt(&*daemon, source, &own.user)?;
     check_password(&*daemon, &own.user, password).await?;
-    daemon.attempts().succeeded(address, &own.user);
     let password = hashing(move || Hashed::new(&new_password)).await??;
     let (user, id) = (Arc::clone(&own.user), Arc::clone(&own.id));
     let change = user::Change { password: Some(password), ..user::Change::default() };
@@ -266,12 +263,11 @@ pub(super) async fn confirm_totp(
 ) -> Answer<RecoveryCodes> {
     let Json(Confirmation { code }) = body?;
     let own = own(&by)?;
-    let address = begin_attempt(&*daemon, source, &own.user)?;
-    let (now, user) = (daemon.now(), Arc::clone(&own.user));
+    begin_attempt(&*daemon, source, &own.user)?;
+    let now = daemon.now();
     let codes = daemon
         .change(move |changes| user::confirm_totp(changes, &own.user, &code, Some(&own.id), now))
         .await??;
-    daemon.attempts().succeeded(address, &user);
     Ok(Json(RecoveryCodes { recovery_codes: codes }))
 }
 

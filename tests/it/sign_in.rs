@@ -116,6 +116,7 @@ fn the_cookie_is_for_browsers_over_https_only() {
     let mut parts = cookie.split("; ");
     let (name, value) = parts.next().unwrap().split_once('=').unwrap();
     assert_eq!((name, value.len()), ("__Host-banzone", 43));
+    assert!(answer.head.contains("cache-control: no-store"));
     assert_eq!(parts.collect::<Vec<_>>(), ["Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=43200"]);
     assert!(!answer.body.contains(value));
     let session = answer.json();
@@ -208,6 +209,8 @@ fn a_second_factor_is_set_up_used_and_lost() {
     let recovery = confirm(&first).json()["recovery_codes"].clone();
     assert_eq!(recovery.as_array().unwrap().len(), 10);
     assert_eq!(root.ask("get /status", "").status, 200);
+    // There is more to try than is free.
+    assert_eq!(env.request("DELETE", "/api/v1/users/root/attempts", "").status, 200);
 
     let needs = sign_in(&daemon, "root", PASSWORD, None);
     assert!(needs.status == 401 && needs.head.contains("error=\"code_required\""), "{}", needs.head);
@@ -225,6 +228,21 @@ fn a_second_factor_is_set_up_used_and_lost() {
     assert_eq!(env.request("DELETE", "/api/v1/users/root/totp", "").status, 200);
     assert_eq!(root.ask("get /session", "").status, 401);
     assert_eq!(Browser::sign_in(&daemon, "root", None).ask("get /session", "").json()["must_enrol"], true);
+}
+
+#[test]
+fn whoever_knows_the_password_cannot_guess_codes() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "viewer");
+    let begun = env.request("POST", "/api/v1/users/alice/totp", "{}").json();
+    let confirm = json!({ "code": code(begun["secret"].as_str().unwrap(), 0) }).to_string();
+    env.request("POST", "/api/v1/users/alice/totp/confirm", &confirm).json();
+    // 000000 may be the code of the moment once in a million times.
+    let codes = [Some("000000"), None].into_iter().cycle();
+    let statuses: Vec<_> =
+        codes.take(8).map(|code| sign_in(&daemon, "alice", PASSWORD, code).status).collect();
+    assert_eq!(statuses[..5], [401; 5]);
+    assert!(statuses[5..].contains(&429), "{statuses:?}");
 }
 
 #[test]
