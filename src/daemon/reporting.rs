@@ -64,7 +64,7 @@ impl Reporting {
     pub(super) fn view(&self) -> Option<HubView> {
         let url = lock(&self.settings).as_ref()?.url.clone();
         let State { confirmed, last_sent, problem } = lock(&self.state).clone();
-        let Confirmed { accepted, duplicate, refused } = confirmed;
+        let Confirmed { accepted, duplicate, refused, .. } = confirmed;
         Some(HubView { url, accepted, duplicate, refused, last_sent, problem })
     }
 
@@ -120,7 +120,16 @@ fn send_all(
             }
         };
         let confirmed = client.send(&waiting)?;
-        confirm(daemon, &waiting).map_err(|error| SendError::Local(error.to_string()))?;
+        let local = |error: Failed| SendError::Local(error.to_string());
+        if confirmed.is_ahead_of(&waiting) {
+            warn!(
+                "the hub knows rows of this spool that are not here: is the database from a backup? The spool starts anew"
+            );
+            write(daemon, |transaction| transaction.rename_spool()).map_err(local)?;
+            continue;
+        }
+        let last = waiting.last();
+        write(daemon, move |transaction| transaction.confirm_spooled(last)).map_err(local)?;
         reporting.confirmed(confirmed, daemon.clock.now());
         if waiting.rows.len() < MAX_BATCH {
             return Ok(());
@@ -133,15 +142,16 @@ fn read(daemon: &Steering) -> Result<Option<Waiting>, store::Error> {
     Reader::open(&path)?.spooled(MAX_BATCH)
 }
 
-/// Has the rows deleted that the hub has.
-fn confirm(daemon: &Steering, waiting: &Waiting) -> Result<(), Failed> {
-    let last = waiting.first + waiting.rows.len() as u64 - 1;
+/// Has something changed in the database, by the thread that owns it.
+fn write(
+    daemon: &Steering,
+    change: impl FnOnce(&store::Transaction<'_>) -> Result<(), store::Error> + Send + 'static,
+) -> Result<(), Failed> {
     let writer = lock(&daemon.writer).clone().ok_or(Failed::Stopping)?;
     let (done, written) = oneshot::channel();
     let (tell, told) = oneshot::channel();
     let write = move |store: &mut store::Store| {
-        let confirmed = store.write(|transaction| transaction.confirm_spooled(last));
-        let _ = tell.send(confirmed);
+        let _ = tell.send(store.write(change));
     };
     writer.send(writer::Input::Write(Box::new(write), done)).map_err(|_| Failed::Stopping)?;
     drop(writer);

@@ -148,7 +148,7 @@ fn reported(receipt: Receipt, malformed: Vec<(u32, Malformed)>) -> Reported {
     }
     rows.sort_by_key(|outcome| outcome.row);
     let crate::jail::Tally { accepted, duplicate, refused } = receipt.tally;
-    Reported { accepted, duplicate, refused, repeated: receipt.repeated, rows }
+    Reported { accepted, duplicate, refused, repeated: receipt.repeated, sequence: receipt.reached, rows }
 }
 
 fn shown(row: u32, outcome: Outcome) -> RowOutcome {

@@ -39,6 +39,17 @@ pub struct Confirmed {
     pub duplicate: u64,
     /// Not taken.
     pub refused: u64,
+    /// The last row of the spool that was ever taken.
+    #[serde(default)]
+    pub sequence: Option<u64>,
+}
+
+impl Confirmed {
+    /// Whether the hub has rows of this spool that were never given out: then the database was taken back to an older state,
+    /// and the numbers from there on are of other rows to the hub.
+    pub fn is_ahead_of(&self, waiting: &Waiting) -> bool {
+        self.sequence.is_some_and(|sequence| sequence > waiting.last())
+    }
 }
 
 /// Why rows are not confirmed.

@@ -223,7 +223,7 @@ fn servers_report_over_https_whatever_becomes_of_the_hub() {
     let (hub, port) = hub_over_https();
     let daemon = hub.start();
     let (one, two) = (reporter(&hub, port, "one"), reporter(&hub, port, "two"));
-    let _running = [one.start(), two.start()];
+    let [running, _two] = [one.start(), two.start()];
     attack(&one, "198.51.100.7");
     let votes = |address: &str| {
         let found = hub.get(&format!("/api/v1/lookup/{address}")).json();
@@ -242,7 +242,8 @@ fn servers_report_over_https_whatever_becomes_of_the_hub() {
         // It fails, but is not banned.
         reporter.log("mail.log").append(&failure("198.51.100.10"));
     }
-    until("the bans are spooled", || [&one, &two].iter().all(|env| waiting(env) == 3));
+    // What the hub had when it was killed may not have been confirmed.
+    until("the bans are spooled", || [&one, &two].iter().all(|env| waiting(env) >= 3));
     until("the reporter says that the hub is away", || one.get("/readyz").body.contains("cannot be reached"));
     let daemon = hub.start();
     until("all is reported", || waiting(&one) + waiting(&two) == 0);
@@ -250,6 +251,13 @@ fn servers_report_over_https_whatever_becomes_of_the_hub() {
     assert_eq!((one.counted(), two.counted()), (10, 10));
     assert_eq!(hub.counted(), 20, "each failure counts once");
     assert_eq!(votes("198.51.100.10"), 0, "a failure is no vote");
+
+    // As a backup from before the first report has it.
+    assert!(running.terminate().success());
+    one.database().execute("UPDATE spool_state SET last = 0", []).unwrap();
+    let _one = one.start();
+    attack(&one, "198.51.100.12");
+    until("the spool has another name", || votes("198.51.100.12") == 1);
 
     hub.request("PATCH", "/api/v1/reporters/two", r#"{"cut_off":true}"#).json();
     assert!(!daemon.lists("198.51.100.7") && !daemon.lists("198.51.100.8"), "what it said is taken back");

@@ -28,6 +28,10 @@ pub struct Reported {
     /// Whether all of it was taken before: nothing has changed, and the numbers are those of the first time where they are known.
     #[serde(default)]
     pub repeated: bool,
+    /// The last row of the spool that was ever taken, if the rows have numbers: one beyond those that its sender has given out
+    /// tells it that its spool has gone back in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
     /// The rows that were not accepted, in order.
     #[serde(default)]
     pub rows: Vec<RowOutcome>,

@@ -60,8 +60,11 @@ impl Jails {
             Met::From(row) => row,
             Met::Before(tally) => return Ok(Receipt { tally, repeated: true, ..Receipt::default() }),
         };
-        let (receipt, sightings) = self.count_reports(&listing, reporter, batch, from, now, effects);
+        let (mut receipt, sightings) = self.count_reports(&listing, reporter, batch, from, now, effects);
         let taken = self.taken(reporter, batch, &receipt, sightings, now);
+        if let Identity::Rows { first: last, .. } = taken.identity {
+            receipt.reached = Some(last);
+        }
         effects.reports.push(ReportChange::Taken(Box::new(taken)));
         Ok(receipt)
     }

@@ -167,18 +167,18 @@ fn rows_of_a_spool_count_once() {
     let from = |first| Identity::Rows { spool, first };
     let mut accepted = |first, rows: &[_]| {
         let receipt = hub.send(&batch("one", from(first), rows), at(0)).unwrap();
-        (receipt.tally.accepted, receipt.repeated)
+        (receipt.tally.accepted, receipt.repeated, receipt.reached.unwrap())
     };
-    assert_eq!(accepted(1, &rows[..2]), (2, false));
-    assert_eq!(accepted(1, &rows[..2]), (0, true));
+    assert_eq!(accepted(1, &rows[..2]), (2, false, 2));
+    assert_eq!(accepted(1, &rows[..2]), (0, true, 2));
     assert_eq!(
         accepted(2, &rows[1..]),
-        (1, false),
+        (1, false, 3),
         "the sender has made a new batch of what was not confirmed"
     );
-    assert_eq!(accepted(1, &rows[..1]), (0, true));
-    assert_eq!(accepted(9, &[("192.0.2.9", at(0))]), (1, false), "what the sender has lost is lost");
-    assert_eq!(accepted(4, &[("192.0.2.4", at(0))]), (0, true));
+    assert_eq!(accepted(1, &rows[..1]), (0, true, 3));
+    assert_eq!(accepted(9, &[("192.0.2.9", at(0))]), (1, false, 9), "what the sender has lost is lost");
+    assert_eq!(accepted(4, &[("192.0.2.4", at(0))]), (0, true, 9));
     let reached = hub.effects.reports.iter().filter_map(|change| match change {
         ReportChange::Taken(taken) => Some(taken.identity.clone()),
         _ => None,
