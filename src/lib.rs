@@ -17,13 +17,13 @@
 //! * [`dataset`] reads static lists in rbldnsd's file formats.
 //! * [`list`] holds the published prefixes of each zone in memory, for readers that take no lock.
 //! * [`zone`] answers a DNS query from a list: bytes in, bytes out.
-//! * [`report`] turns the rows by hour and day into figures, tables and charts.
 //! * [`dns`] carries queries and answers over UDP, TCP, TLS, HTTPS and QUIC.
 //!
-//! On the store stands [`access`]: who may do what.
+//! On the store stand [`access`], which says who may do what, and [`report`], which turns the rows by hour and day into
+//! figures, tables and charts.
 //!
 //! The vocabulary every stage may use is [`ip`] (prefixes and reversed names), [`clock`] (the only reader of the
-//! time) and [`sys`] (the only place for system calls). On top sit [`http`] (API, health, metrics),
+//! time) and [`sys`] (the only place for system calls). On top sit [`http`] (API, health, metrics, pages for everybody),
 //! [`config`] (the TOML files, turned into the settings of each stage), [`daemon`] (threads, signals, reload) and
 //! [`cli`] (one file per subcommand).
 
