@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::{Exit, Global, table};
+use super::{Exit, Global};
 use crate::config::duration;
 use crate::http::api::{Allow, AllowChanged, Allowlist, DisallowQuery, Ended, NewAllow};
 use crate::ip::Prefix;
@@ -54,30 +54,19 @@ impl Args {
 
 fn add(order: &NewAllow, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: AllowChanged = global.client()?.post("/allow", order)?;
-    if global.json {
-        global.json(&answer, out)?;
-    }
-    global.note(&format!("{} is allowed; bans ended by that: {}", answer.allow.prefix, answer.ended));
-    Ok(())
+    let done = format!("{} is allowed; bans ended by that: {}", answer.allow.prefix, answer.ended);
+    global.done(&answer, &done, out)
 }
 
 fn remove(prefix: Prefix, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Ended = global.client()?.delete("/allow", &DisallowQuery { prefix })?;
-    if global.json {
-        global.json(&answer, out)?;
-    }
-    global.note(&format!("{prefix} is no longer allowed"));
-    Ok(())
+    global.done(&answer, &format!("{prefix} is no longer allowed"), out)
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Allowlist = global.client()?.get("/allow", &())?;
-    if global.json {
-        return global.json(&answer, out);
-    }
     let rows: Vec<_> = answer.allow.iter().map(row).collect();
-    table::write(["PREFIX", "SINCE", "UNTIL", "NOTE"], &rows, out)?;
-    Ok(())
+    global.rows(&answer, ["PREFIX", "SINCE", "UNTIL", "NOTE"], &rows, out)
 }
 
 fn row(allow: &Allow) -> [String; 4] {

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::str::FromStr;
 
-use super::{Exit, Global, table};
+use super::{Exit, Global};
 use crate::http::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
 
 /// Show who changed what, and check that nobody has tampered with that record
@@ -59,12 +59,8 @@ impl Args {
 
 fn list(query: &AuditQuery, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let log: AuditLog = global.client()?.get("/audit", query)?;
-    if global.json {
-        global.json(&log, out)?;
-        return Ok(Exit::Done);
-    }
     let rows: Vec<_> = log.audit.iter().map(row).collect();
-    table::write(["NUMBER", "AT", "WHO", "FROM", "OUTCOME", "WHAT", "DETAIL"], &rows, out)?;
+    global.rows(&log, ["NUMBER", "AT", "WHO", "FROM", "OUTCOME", "WHAT", "DETAIL"], &rows, out)?;
     Ok(Exit::Done)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{Exit, Global, table};
+use super::{Exit, Global};
 use crate::clock::Timestamp;
 use crate::http::api::{Ban, Bans, BansQuery};
 
@@ -26,12 +26,13 @@ impl Args {
         let history = self.all_history;
         let query = BansQuery { jail: self.jail, history, limit: self.limit };
         let answer: Bans = global.client()?.get("/bans", &query)?;
-        if global.json {
-            global.json(&answer, out)?;
-            return Ok(Exit::Done);
-        }
         let rows: Vec<_> = answer.bans.iter().map(row).collect();
-        table::write(["PREFIX", "JAIL", "SINCE", "UNTIL", "FAILURES", "COUNT", "ENDED"], &rows, out)?;
+        global.rows(
+            &answer,
+            ["PREFIX", "JAIL", "SINCE", "UNTIL", "FAILURES", "COUNT", "ENDED"],
+            &rows,
+            out,
+        )?;
         Ok(Exit::Done)
     }
 }

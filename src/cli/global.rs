@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::client::Client;
+use super::table;
 use crate::config::{self, Glance};
 
 /// The options that may stand before or behind every subcommand.
@@ -44,6 +45,34 @@ impl Global {
     pub fn json(&self, value: &impl Serialize, out: &mut dyn Write) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut *out, value).map_err(std::io::Error::from)?;
         writeln!(out)?;
+        Ok(())
+    }
+
+    /// Writes what was asked for: as JSON, or `rows` of it below `head`.
+    pub(super) fn rows<const N: usize>(
+        &self,
+        answer: &impl Serialize,
+        head: [&str; N],
+        rows: &[[String; N]],
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        if self.json {
+            return self.json(answer, out);
+        }
+        Ok(table::write(head, rows, out)?)
+    }
+
+    /// Says what was done, with the answer to the order where JSON is asked for.
+    pub(super) fn done(
+        &self,
+        answer: &impl Serialize,
+        message: &str,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        if self.json {
+            self.json(answer, out)?;
+        }
+        self.note(message);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ mod client;
 mod completions;
 mod fail2ban_client;
 mod global;
+mod granted;
 mod import;
 mod lookup;
 mod man;

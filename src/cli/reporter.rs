@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::client::segment;
-use super::{Exit, Global, table};
+use super::{Exit, Global};
 use crate::http::api::{Ended, Held, HeldListing, HeldQuery, NewReporter, Reporter, Reporters};
 use crate::ip::Prefix;
 
@@ -114,23 +114,15 @@ fn cut_off(cut_off: bool) -> NewReporter {
 
 fn change(name: &str, change: &NewReporter, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Reporter = global.client()?.patch(&format!("/reporters/{}", segment(name)), change)?;
-    if global.json {
-        global.json(&answer, out)?;
-    }
     let changed = answer.listings_changed.unwrap_or(0);
     let state = answer
         .cut_off
         .map_or_else(|| format!("weighs {}", answer.trust), |since| format!("is cut off since {since}"));
-    global.note(&format!("{name} {state}; listings begun or ended by that: {changed}"));
-    Ok(())
+    global.done(&answer, &format!("{name} {state}; listings begun or ended by that: {changed}"), out)
 }
 
 fn ended(answer: Ended, words: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    if global.json {
-        global.json(&answer, out)?;
-    }
-    global.note(&format!("{words}: {}", answer.ended));
-    Ok(())
+    global.done(&answer, &format!("{words}: {}", answer.ended), out)
 }
 
 fn show<T: Serialize + DeserializeOwned, const N: usize>(
@@ -141,10 +133,7 @@ fn show<T: Serialize + DeserializeOwned, const N: usize>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let answer: T = global.client()?.get(path, &())?;
-    if global.json {
-        return global.json(&answer, out);
-    }
-    Ok(table::write(columns, &rows(&answer), out)?)
+    global.rows(&answer, columns, &rows(&answer), out)
 }
 
 const REPORTER_COLUMNS: [&str; 8] =

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::printable::printable;
-use super::{Exit, Global, table};
+use super::{Exit, Global};
 use crate::http::api::{Decided, NewDecision, RemovalRequest, RemovalRequests, RequestsQuery};
 
 /// Show and decide requests to take an address off the list
@@ -50,12 +50,8 @@ impl Args {
 
 fn list(query: &RequestsQuery, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: RemovalRequests = global.client()?.get("/requests", query)?;
-    if global.json {
-        return global.json(&answer, out);
-    }
     let rows: Vec<_> = answer.requests.iter().map(row).collect();
-    table::write(["NUMBER", "ADDRESS", "ASKED", "CONTACT", "DECISION", "STATEMENT"], &rows, out)?;
-    Ok(())
+    global.rows(&answer, ["NUMBER", "ADDRESS", "ASKED", "CONTACT", "DECISION", "STATEMENT"], &rows, out)
 }
 
 fn decide(chosen: Chosen, granted: bool, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -1,15 +1,13 @@
 //! `token`: API tokens, for programs that use the API over TCP.
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::segment;
-use super::{Exit, Global, table};
-use crate::access::Role;
+use super::granted::{Granted, confinement};
+use super::{Exit, Global};
 use crate::config::duration;
 use crate::http::api::{Ended, NewToken, Rotation, Token, TokenMade, Tokens};
-use crate::ip::Prefix;
 
 /// Make, list and revoke API tokens
 #[derive(clap::Args)]
@@ -43,21 +41,8 @@ enum Action {
 struct New {
     /// What to call it
     name: String,
-    /// What it may do: viewer, operator, admin or reporter
-    #[arg(short, long)]
-    role: Role,
-    /// Only with this jail; may be repeated
-    #[arg(short, long = "jail", value_name = "JAIL")]
-    jails: Vec<Arc<str>>,
-    /// Only with this zone; may be repeated
-    #[arg(short, long = "zone", value_name = "ZONE")]
-    zones: Vec<Arc<str>>,
-    /// Only from this address or network; may be repeated
-    #[arg(short = 'S', long = "source", value_name = "PREFIX")]
-    sources: Vec<Prefix>,
-    /// For whom a reporter reports, such as example.org
-    #[arg(short, long, value_name = "NAME")]
-    organisation: Option<Arc<str>>,
+    #[command(flatten)]
+    grant: Granted,
     /// For how long, such as 90d; without it until it is revoked
     #[arg(short = 'f', long = "for", value_name = "DURATION", value_parser = duration::parse)]
     time: Option<Duration>,
@@ -77,9 +62,9 @@ impl Args {
 }
 
 fn add(new: New, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let New { name, role, jails, zones, sources, organisation, time } = new;
-    let some = |list: Vec<Arc<str>>| Some(list).filter(|list| !list.is_empty());
-    let (jails, zones, seconds) = (some(jails), some(zones), time.map(|time| time.as_secs()));
+    let New { name, grant, time } = new;
+    let (jails, zones, seconds) = (grant.jails(), grant.zones(), time.map(|time| time.as_secs()));
+    let Granted { role, sources, organisation, .. } = grant;
     let order = NewToken { name, role, jails, zones, sources, organisation, seconds };
     let made: TokenMade = global.client()?.post("/tokens", &order)?;
     show_made(&made, global, out)
@@ -96,34 +81,26 @@ fn show_made(made: &TokenMade, global: &Global, out: &mut dyn Write) -> anyhow::
         return global.json(made, out);
     }
     writeln!(out, "{}", made.secret)?;
-    let Token { name, id, role, until, .. } = &made.token;
+    let Token { name, id, grant, until, .. } = &made.token;
     let until = until.map_or_else(|| "until it is revoked".to_owned(), |until| format!("until {until}"));
-    global.note(&format!("token {name} ({id}), {role}, {until}; keep it now, it is not shown again"));
+    global.note(&format!("token {name} ({id}), {}, {until}; keep it now, it is not shown again", grant.role));
     Ok(())
 }
 
 fn revoke(token: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Ended = global.client()?.delete(&format!("/tokens/{}", segment(token)), &())?;
-    if global.json {
-        global.json(&answer, out)?;
-    }
-    global.note(&format!("token {token} is revoked"));
-    Ok(())
+    global.done(&answer, &format!("token {token} is revoked"), out)
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Tokens = global.client()?.get("/tokens", &())?;
-    if global.json {
-        return global.json(&answer, out);
-    }
     let rows: Vec<_> = answer.tokens.iter().map(row).collect();
-    table::write(["NAME", "ID", "ROLE", "FOR", "FROM", "USED", "UNTIL"], &rows, out)?;
-    Ok(())
+    global.rows(&answer, ["NAME", "ID", "ROLE", "FOR", "FROM", "USED", "UNTIL"], &rows, out)
 }
 
 fn row(token: &Token) -> [String; 7] {
-    let Token { id, name, role, jails, zones, sources, organisation, until, used, in_force, .. } = token;
-    let names = [jails, zones].into_iter().flatten().flatten().chain(organisation);
+    let Token { id, name, grant, until, used, in_force, .. } = token;
+    let [good_for, good_from] = confinement(grant);
     let until = match until {
         None => "-".to_owned(),
         Some(until) if *in_force => until.to_string(),
@@ -132,14 +109,10 @@ fn row(token: &Token) -> [String; 7] {
     [
         name.clone(),
         id.clone(),
-        role.to_string(),
-        or_dash(names.map(ToString::to_string).collect()),
-        or_dash(sources.iter().map(ToString::to_string).collect()),
+        grant.role.to_string(),
+        good_for,
+        good_from,
         used.map_or_else(|| "-".to_owned(), |used| used.to_string()),
         until,
     ]
-}
-
-fn or_dash(words: Vec<String>) -> String {
-    if words.is_empty() { "-".to_owned() } else { words.join(",") }
 }

@@ -4,17 +4,15 @@
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
 use super::client::segment;
-use super::{Exit, Global, table};
-use crate::access::Role;
+use super::granted::{Granted, confinement};
+use super::{Exit, Global};
 use crate::http::api::{
     Confirmation, Ended, Enrolment, NewUser, RecoveryCodes, SessionView, Sessions, User, UserChange, Users,
 };
-use crate::ip::Prefix;
 
 /// Add, list and change the people who sign in
 #[derive(clap::Args)]
@@ -87,25 +85,6 @@ enum Action {
     },
 }
 
-#[derive(clap::Args)]
-struct Granted {
-    /// What they may do: viewer, operator, admin or reporter
-    #[arg(short, long)]
-    role: Role,
-    /// Only with this jail; may be repeated
-    #[arg(short, long = "jail", value_name = "JAIL")]
-    jails: Vec<Arc<str>>,
-    /// Only with this zone; may be repeated
-    #[arg(short, long = "zone", value_name = "ZONE")]
-    zones: Vec<Arc<str>>,
-    /// Only from this address or network; may be repeated
-    #[arg(short = 'S', long = "source", value_name = "PREFIX")]
-    sources: Vec<Prefix>,
-    /// For whom a reporter reports, such as example.org
-    #[arg(short, long, value_name = "NAME")]
-    organisation: Option<Arc<str>>,
-}
-
 impl Args {
     /// Does it and reports.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
@@ -157,26 +136,18 @@ fn first_line(what: &str) -> anyhow::Result<String> {
     Ok(line.to_owned())
 }
 
-fn some(list: Vec<Arc<str>>) -> Option<Vec<Arc<str>>> {
-    Some(list).filter(|list| !list.is_empty())
-}
-
 fn add(name: String, grant: Granted, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let Granted { role, jails, zones, sources, organisation } = grant;
-    let (jails, zones, password) = (some(jails), some(zones), new_password()?);
+    let (jails, zones, password) = (grant.jails(), grant.zones(), new_password()?);
+    let Granted { role, sources, organisation, .. } = grant;
     let order = NewUser { name, password, role, jails, zones, sources, organisation };
     let added: User = global.client()?.post("/users", &order)?;
-    if global.json {
-        global.json(&added, out)?;
-    }
     let hint = format!("`banzone user totp {}` sets up a second factor", added.name);
-    global.note(&format!("{} is added as {}; {hint}", added.name, added.role));
-    Ok(())
+    global.done(&added, &format!("{} is added as {}; {hint}", added.name, added.grant.role), out)
 }
 
 fn role(name: &str, grant: Granted, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let Granted { role, jails, zones, sources, organisation } = grant;
-    let (jails, zones, role) = (some(jails), some(zones), Some(role));
+    let (jails, zones, role) = (grant.jails(), grant.zones(), Some(grant.role));
+    let Granted { sources, organisation, .. } = grant;
     let change = UserChange { role, jails, zones, sources, organisation, ..UserChange::default() };
     self::change(name, &change, "may do what was said", global, out)
 }
@@ -194,20 +165,12 @@ fn change(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let changed: User = global.client()?.patch(&user(name), change)?;
-    if global.json {
-        global.json(&changed, out)?;
-    }
-    global.note(&format!("{name} {done}; all their sessions have ended"));
-    Ok(())
+    global.done(&changed, &format!("{name} {done}; all their sessions have ended"), out)
 }
 
 fn delete(path: &str, done: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Ended = global.client()?.delete(path, &())?;
-    if global.json {
-        global.json(&answer, out)?;
-    }
-    global.note(done);
-    Ok(())
+    global.done(&answer, done, out)
 }
 
 fn remove_totp(name: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
@@ -244,45 +207,33 @@ fn sessions(name: &str, end: bool, global: &Global, out: &mut dyn Write) -> anyh
         return delete(&path, &format!("all sessions of {name} have ended"), global, out);
     }
     let answer: Sessions = global.client()?.get(&path, &())?;
-    if global.json {
-        return global.json(&answer, out);
-    }
     let row = |session: &SessionView| {
         let SessionView { id, created, used, source, agent, .. } = session;
         [id.clone(), created.to_string(), used.to_string(), source.clone(), agent.clone()]
     };
     let rows: Vec<_> = answer.sessions.iter().map(row).collect();
-    table::write(["ID", "SINCE", "USED", "FROM", "BROWSER"], &rows, out)?;
-    Ok(())
+    global.rows(&answer, ["ID", "SINCE", "USED", "FROM", "BROWSER"], &rows, out)
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Users = global.client()?.get("/users", &())?;
-    if global.json {
-        return global.json(&answer, out);
-    }
     let rows: Vec<_> = answer.users.iter().map(row).collect();
-    table::write(["NAME", "ROLE", "FOR", "FROM", "SECOND FACTOR", "SEEN", "STATE"], &rows, out)?;
-    Ok(())
+    global.rows(&answer, ["NAME", "ROLE", "FOR", "FROM", "SECOND FACTOR", "SEEN", "STATE"], &rows, out)
 }
 
 fn row(user: &User) -> [String; 7] {
-    let names = [&user.jails, &user.zones].into_iter().flatten().flatten().chain(&user.organisation);
+    let [good_for, good_from] = confinement(&user.grant);
     let second_factor = match user.second_factor {
         true => format!("totp, {} recovery codes", user.recovery_codes),
         false => "-".to_owned(),
     };
     [
         user.name.clone(),
-        user.role.to_string(),
-        or_dash(names.map(ToString::to_string).collect()),
-        or_dash(user.sources.iter().map(ToString::to_string).collect()),
+        user.grant.role.to_string(),
+        good_for,
+        good_from,
         second_factor,
         user.seen.map_or_else(|| "-".to_owned(), |seen| seen.to_string()),
         if user.disabled { "disabled" } else { "-" }.to_owned(),
     ]
-}
-
-fn or_dash(words: Vec<String>) -> String {
-    if words.is_empty() { "-".to_owned() } else { words.join(",") }
 }

@@ -91,7 +91,7 @@ pub use reports::{
 };
 pub use requests::{Decided, Decision, NewDecision, RemovalRequest, RemovalRequests, RequestsQuery};
 pub use takeover::{KnownBan, KnownBans, MAX_BANS, Outcome, TakenOver};
-pub use tokens::{NewToken, Rotation, Token, TokenMade, Tokens};
+pub use tokens::{Granted, NewToken, Rotation, Token, TokenMade, Tokens};
 pub use users::{
     Confirmation, Enrolment, NewPassword, NewSession, NewUser, RecoveryCodes, SessionView, Sessions,
     SignedIn, User, UserChange, Users, Verification,

@@ -63,6 +63,5 @@ fn made_known((token, secret): (token::Token, token::Secret), now: Timestamp) ->
 fn shown(token: token::Token, now: Timestamp) -> Token {
     let in_force = token.is_in_force(now);
     let token::Token { id, name, grant, created, until, used } = token;
-    let Grant { role, jails, zones, sources, organisation } = grant;
-    Token { id, name, role, jails, zones, sources, organisation, created, until, used, in_force }
+    Token { id, name, grant: grant.into(), created, until, used, in_force }
 }

@@ -101,17 +101,11 @@ pub(super) async fn unlock(State(daemon): Daemon, Path(name): Path<String>) -> A
 
 fn shown(user: user::User) -> User {
     let user::User { name, grant, has_second_factor, recovery_codes, disabled, created, seen } = user;
-    let Grant { role, jails, zones, sources, organisation } = grant;
-    let (second_factor, recovery_codes) = (has_second_factor, recovery_codes as u64);
     User {
         name,
-        role,
-        jails,
-        zones,
-        sources,
-        organisation,
-        second_factor,
-        recovery_codes,
+        grant: grant.into(),
+        second_factor: has_second_factor,
+        recovery_codes: recovery_codes as u64,
         disabled,
         created,
         seen,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
-use crate::access::Role;
+use crate::access::{Grant, Role};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -23,7 +23,26 @@ pub struct Token {
     pub id: String,
     /// What people call it.
     pub name: String,
-    /// What it may do.
+    /// What it may do; its keys stand among these.
+    #[serde(flatten)]
+    pub grant: Granted,
+    /// When it was made.
+    #[serde(with = "rfc3339")]
+    pub created: Timestamp,
+    /// When it ends or has ended; null is never.
+    #[serde(with = "rfc3339::option")]
+    pub until: Option<Timestamp>,
+    /// When it was used last, give or take ten minutes; null is never.
+    #[serde(with = "rfc3339::option")]
+    pub used: Option<Timestamp>,
+    /// Whether it is good now.
+    pub in_force: bool,
+}
+
+/// What a token or a user may do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granted {
+    /// The kind of work.
     pub role: Role,
     /// On which jails; absent: on all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,17 +56,12 @@ pub struct Token {
     /// For whom a reporter reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organisation: Option<Arc<str>>,
-    /// When it was made.
-    #[serde(with = "rfc3339")]
-    pub created: Timestamp,
-    /// When it ends or has ended; null is never.
-    #[serde(with = "rfc3339::option")]
-    pub until: Option<Timestamp>,
-    /// When it was used last, give or take ten minutes; null is never.
-    #[serde(with = "rfc3339::option")]
-    pub used: Option<Timestamp>,
-    /// Whether it is good now.
-    pub in_force: bool,
+}
+
+impl From<Grant> for Granted {
+    fn from(Grant { role, jails, zones, sources, organisation }: Grant) -> Self {
+        Self { role, jails, zones, sources, organisation }
+    }
 }
 
 /// An order for a token.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::rfc3339;
+use super::tokens::Granted;
 use crate::access::Role;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -21,20 +22,9 @@ pub struct Users {
 pub struct User {
     /// What they are called.
     pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// On which jails; absent: on all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jails: Option<Vec<Arc<str>>>,
-    /// On which zones; absent: on all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zones: Option<Vec<Arc<str>>>,
-    /// From which networks; absent: from everywhere.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<Prefix>,
-    /// For whom a reporter reports.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organisation: Option<Arc<str>>,
+    /// What they may do; its keys stand among these.
+    #[serde(flatten)]
+    pub grant: Granted,
     /// Whether they have a second factor.
     pub second_factor: bool,
     /// How many recovery codes they have left.
