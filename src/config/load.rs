@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf, absolute};
+use std::sync::Arc;
 
 use super::document::Document;
 use super::error::{At, Errors, Place, Report};
@@ -116,7 +117,7 @@ impl<'a> Loader<'a> {
             http,
             http_certificate: main.http.certificate_files(),
             sign_in: main.sign_in.settings(),
-            public: public::settings(&main.public, &zones, self.report),
+            public: Arc::new(public::settings(&main.public, &zones, self.report)),
             hub,
             report: main.report.settings(),
             daemon: Daemon { user: main.user.map(|user| user.value) },

@@ -29,6 +29,7 @@ mod value;
 mod zone;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use certificate::CertificateFiles;
 pub use error::{At, Error, Errors, Place};
@@ -71,7 +72,7 @@ pub struct Config {
     /// How users are let in.
     pub sign_in: crate::access::Settings,
     /// For the pages for everybody.
-    pub public: crate::http::PublicSettings,
+    pub public: Arc<crate::http::PublicSettings>,
     /// To whom this server reports, if to anybody.
     pub hub: Option<crate::hub::Settings>,
     /// For reports.

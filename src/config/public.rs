@@ -95,5 +95,6 @@ pub(super) fn settings(written: &Public, zones: &[file::Zone], report: &Report) 
 
 fn shown(zone: &file::Zone) -> Option<PublicZone> {
     let (origin, policy) = (zone.origin.as_ref()?, zone.policy.as_ref()?);
-    Some(PublicZone { origin: origin.value.clone(), policy: policy.clone() })
+    let name = origin.value.to_string().trim_end_matches('.').to_owned();
+    Some(PublicZone { name, policy: policy.clone() })
 }

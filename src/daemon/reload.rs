@@ -224,7 +224,7 @@ fn what_stays(before: &Config, after: &Config) -> Vec<String> {
 fn keep_what_stays(running: &Config, config: &mut Config) {
     config.dns = running.dns.clone();
     config.http = running.http.clone();
-    config.public.listen = running.public.listen;
+    Arc::make_mut(&mut config.public).listen = running.public.listen;
     config.store.path = running.store.path.clone();
     config.spool = running.spool.clone();
     config.daemon = running.daemon.clone();

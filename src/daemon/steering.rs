@@ -215,8 +215,8 @@ impl Control for Arc<Steering> {
         self.certificates.dns.until()
     }
 
-    fn public(&self) -> PublicSettings {
-        lock(&self.running).public.clone()
+    fn public(&self) -> Arc<PublicSettings> {
+        Arc::clone(&lock(&self.running).public)
     }
 
     fn database(&self) -> PathBuf {

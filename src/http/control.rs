@@ -175,7 +175,7 @@ pub trait Control: Send + Sync + 'static {
     fn certificate_until(&self) -> Option<Timestamp>;
 
     /// What the pages for everybody are told.
-    fn public(&self) -> PublicSettings;
+    fn public(&self) -> Arc<PublicSettings>;
 
     /// Where the database is, for look-ups beside the writer.
     fn database(&self) -> PathBuf;

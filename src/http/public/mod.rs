@@ -180,7 +180,7 @@ fn is_of_this_site(headers: &HeaderMap) -> bool {
 async fn policy(State(public): State<Public>, Path(origin): Path<String>) -> Response {
     let settings = public.0.public();
     let asked = origin.trim_end_matches('.').to_ascii_lowercase();
-    match settings.zones.iter().find(|zone| zone.shown() == asked) {
+    match settings.zones.iter().find(|zone| zone.name == asked) {
         Some(zone) => {
             let paragraphs = paragraphs(&zone.policy);
             shown(StatusCode::OK, &Policy { site: public.site(), zone: asked, paragraphs })
@@ -229,9 +229,9 @@ impl Public {
         let listings = self.listings(address).await?;
         let can_remove = is_own && listings.iter().any(|(_, may)| matches!(may, May::Now(_)));
         let bans = listings.into_iter().map(|(listed, may)| Finding::of_ban(listed, may));
-        let findings =
+        let findings: Vec<_> =
             bans.chain(in_sets(&self.0.dns().zones(), &self.0.public(), address, self.0.now())).collect();
-        let waits = self.waits(address).await?;
+        let waits = !findings.is_empty() && self.waits(address).await?;
         Ok(Address { site: self.site(), address, is_own, can_remove, waits, findings })
     }
 

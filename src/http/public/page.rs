@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use askama::Template;
 
 use super::removal::May;
-use super::settings::{PublicSettings, PublicZone};
+use super::settings::PublicSettings;
 use crate::clock::Timestamp;
 use crate::ip::write_reversed;
 use crate::zone::{InSet, Listed, Zones};
@@ -117,7 +117,7 @@ pub(super) enum Removal {
 impl Site {
     /// As `settings` say.
     pub(super) fn new(settings: &PublicSettings) -> Self {
-        let zones = settings.zones.iter().map(PublicZone::shown).collect();
+        let zones = settings.zones.iter().map(|zone| zone.name.clone()).collect();
         Self { zones, contact: settings.contact.as_deref().map(Contact::new) }
     }
 }

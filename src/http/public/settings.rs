@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use super::removal::Removals;
 use crate::ip::PrefixSet;
-use crate::zone::Name;
 
 /// Pages for everybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,8 +23,8 @@ pub struct PublicSettings {
 /// A zone that is shown to everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicZone {
-    /// Its name.
-    pub origin: Name,
+    /// Its name, without the last dot.
+    pub name: String,
     /// What is listed there, why, and how it ends; paragraphs stand apart by empty lines.
     pub policy: String,
 }
@@ -33,13 +32,6 @@ pub struct PublicZone {
 impl PublicSettings {
     /// Whether the zone of this name, without the last dot, is shown.
     pub(super) fn shows(&self, zone: &str) -> bool {
-        self.zones.iter().any(|shown| shown.shown() == zone)
-    }
-}
-
-impl PublicZone {
-    /// Its name without the last dot.
-    pub(super) fn shown(&self) -> String {
-        self.origin.to_string().trim_end_matches('.').to_owned()
+        self.zones.iter().any(|shown| shown.name == zone)
     }
 }
