@@ -13,7 +13,7 @@ use crate::ip::Prefix;
 const MOST: usize = 100;
 
 /// No name of a jail, a zone or an organisation is longer (RFC 1035, section 2.3.4, for zones).
-const LONGEST: usize = 255;
+pub const LONGEST_NAME: usize = 255;
 
 /// What a request needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl FromStr for Role {
 pub enum GrantError {
     /// A list that is too long, or a name in it.
     #[error(
-        "more than {MOST} jails, zones or networks, or a name that is empty or longer than {LONGEST} bytes: leave some out"
+        "more than {MOST} jails, zones or networks, or a name that is empty or longer than {LONGEST_NAME} bytes: leave some out"
     )]
     TooMuch,
     /// Nobody could count its reports.
@@ -136,7 +136,7 @@ impl Grant {
 
     /// Takes the grant if it makes sense.
     pub fn checked(self) -> Result<Self, GrantError> {
-        let is_name = |name: &Arc<str>| !name.is_empty() && name.len() <= LONGEST;
+        let is_name = |name: &Arc<str>| !name.is_empty() && name.len() <= LONGEST_NAME;
         let fits = |list: &Option<Vec<Arc<str>>>| {
             list.as_ref().is_none_or(|names| names.len() <= MOST && names.iter().all(is_name))
         };
@@ -217,7 +217,10 @@ mod tests {
             (Grant { role: Role::Viewer, ..reporter.clone() }, GrantError::UselessOrganisation),
             (Grant { organisation: named(""), ..reporter.clone() }, GrantError::TooMuch),
             (Grant { jails: Some(vec!["j".into(); MOST + 1]), ..reporter.clone() }, GrantError::TooMuch),
-            (Grant { zones: Some(vec!["z".repeat(LONGEST + 1).into()]), ..reporter }, GrantError::TooMuch),
+            (
+                Grant { zones: Some(vec!["z".repeat(LONGEST_NAME + 1).into()]), ..reporter },
+                GrantError::TooMuch,
+            ),
         ] {
             assert_eq!(grant.checked(), Err(expected));
         }

@@ -19,7 +19,7 @@ mod principal;
 
 pub use attempts::Attempts;
 pub use error::Error;
-pub use grant::{Grant, GrantError, Permission, Role};
+pub use grant::{Grant, GrantError, LONGEST_NAME, Permission, Role};
 pub use principal::Principal;
 pub use session::{Session, Settings};
 

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::api::{ReportQuery, Reported, RowOutcome, RowResult};
 use super::problem::Refused;
 use super::{By, Daemon, Failed};
-use crate::access::Principal;
+use crate::access::{LONGEST_NAME, Principal};
 use crate::clock::Timestamp;
 use crate::hub::{Body, BodyError, Format, Malformed, Rows, RowsError};
 use crate::jail::{Identity, Outcome, Receipt, ReportBatch, RowRefused};
@@ -28,9 +28,6 @@ const SEQUENCE: &str = "banzone-sequence";
 
 /// Longer keys and names only fill the database.
 const LONGEST_KEY: usize = 255;
-
-/// As long as the organisation of a token may be.
-const LONGEST_NAME: usize = 255;
 
 /// Bodies that are decompressed and read at a time: each may take some dozen megabytes meanwhile.
 static READING: Semaphore = Semaphore::const_new(4);
