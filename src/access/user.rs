@@ -55,11 +55,6 @@ pub fn list(reader: &Reader) -> Result<Vec<User>, store::Error> {
     Ok(reader.all_users(MOST)?.iter().filter_map(user).collect())
 }
 
-/// One user.
-pub fn find(reader: &Reader, name: &str) -> Result<Option<User>, store::Error> {
-    Ok(reader.user(name)?.as_ref().and_then(user))
-}
-
 /// Adds a user.
 pub fn add(
     transaction: &Transaction<'_>,

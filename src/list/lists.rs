@@ -39,16 +39,6 @@ impl Lists {
         Self { current: ArcSwap::from_pointee(published.collect()), rules }
     }
 
-    /// How many zones there are.
-    pub fn len(&self) -> usize {
-        self.rules.len()
-    }
-
-    /// Whether there is no zone at all.
-    pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
-    }
-
     /// What every zone publishes at present. Hold it for one batch of answers, not longer.
     pub fn latest(&self) -> Guard<Arc<Vec<Published>>> {
         self.current.load()
