@@ -53,6 +53,32 @@ pub enum Error {
     /// A second factor that was not begun.
     #[error("there is no second factor to confirm: begin again")]
     NothingToConfirm,
+    /// No passkeys without it.
+    #[error(
+        "there are no passkeys here: `[sign_in] origin` does not say under which name browsers find the pages"
+    )]
+    NoOrigin,
+    /// Something else, or long ago.
+    #[error("nothing waits for this answer: five minutes are over, or it was answered; begin again")]
+    NothingAsked,
+    /// What a browser has made is none, or not for us.
+    #[error("this is no passkey for this service: {0}")]
+    Passkey(String),
+    /// Not kept here, or the signature is wrong.
+    #[error("this passkey is not known here, or did not sign what it was asked")]
+    WrongPasskey,
+    /// It is kept already.
+    #[error("this passkey is known here already: use another device, or remove the passkey first")]
+    PasskeyExists,
+    /// No such passkey of the user.
+    #[error("there is no passkey `{0}`")]
+    NoPasskey(String),
+    /// No more fit.
+    #[error("a user has {0} passkeys at most: remove one first")]
+    TooManyPasskeys(usize),
+    /// What a passkey is called.
+    #[error("a passkey is called something of 1 to {0} characters: write for which device it is")]
+    Label(usize),
     /// No such session.
     #[error("no session `{0}` is open")]
     NoSession(String),

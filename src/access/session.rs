@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 use sha2::{Digest, Sha256};
+use webauthn_rs::prelude::PublicKeyCredential;
 
+use super::passkey::Who;
 use super::user::{self, use_code};
-use super::{Error, Grant, Principal, Role};
+use super::{Error, Grant, Origin, Principal, Role};
 use crate::clock::Timestamp;
-use crate::store::{self, Reader, SessionRow, Transaction};
+use crate::store::{self, Reader, SessionRow, Transaction, UserRow};
 
 /// How exactly the last use is known.
 const LAST_USE: Duration = Duration::from_secs(60);
@@ -33,6 +35,8 @@ pub struct Settings {
     pub lifetime: Duration,
     /// Roles that must have a second factor, and may do nothing but set one up before that.
     pub second_factor: Vec<Role>,
+    /// Where browsers find the pages; absent: there are no passkeys.
+    pub origin: Option<Origin>,
 }
 
 /// A session in use.
@@ -70,8 +74,13 @@ pub enum Denied {
     #[error("the user name, the password or the code is wrong")]
     Wrong,
     /// All is right so far.
-    #[error("a code of the second factor is missing: send it as `code`, with user name and password again")]
+    #[error(
+        "a code of the second factor is missing: send it as `code`, with user name and password again, or sign in with a passkey"
+    )]
     NeedsCode,
+    /// Whose passkey it is may not come in, or it is nobody's.
+    #[error("this passkey is not known here, or did not sign what it was asked in time: begin again")]
+    WrongPasskey,
     /// Nobody can tell.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -103,22 +112,49 @@ pub fn open(
     if row.disabled || row.password != kept {
         return Err(Denied::Wrong);
     }
-    if row.totp.is_some() {
+    if user::has_second_factor(&row) {
         let code = code.ok_or(Denied::NeedsCode)?;
         if !use_code(&mut row, code, now) {
             return Err(Denied::Wrong);
         }
     }
+    let_in(transaction, row, place, settings, now)?.ok_or(Denied::Wrong)
+}
+
+/// Lets in whose passkey has signed what was asked.
+pub fn open_by_passkey(
+    transaction: &Transaction<'_>,
+    (who, origin, shown): (Who, &Origin, &PublicKeyCredential),
+    place: &Place,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Opened, Denied> {
+    let owner = who.owner(transaction, origin, shown, now).map_err(|error| match error {
+        Error::Store(failed) => Denied::Store(failed),
+        _ => Denied::WrongPasskey,
+    })?;
+    let row = transaction.user(&owner)?.filter(|row| !row.disabled).ok_or(Denied::WrongPasskey)?;
+    let_in(transaction, row, place, settings, now)?.ok_or(Denied::WrongPasskey)
+}
+
+/// A new session of who has shown everything; of whom a later version made something that is not understood there is none.
+fn let_in(
+    transaction: &Transaction<'_>,
+    mut row: UserRow,
+    place: &Place,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Option<Opened>, store::Error> {
     row.seen = Some(now);
     transaction.put_user(&row)?;
-    for old in transaction.sessions(name)?.iter().skip(MOST - 1) {
-        transaction.end_session(name, &old.id)?;
+    for old in transaction.sessions(&row.name)?.iter().skip(MOST - 1) {
+        transaction.end_session(&row.name, &old.id)?;
     }
     let cookie = BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>());
-    let session = begin(&cookie, name, place, now);
+    let session = begin(&cookie, &row.name, place, now);
     transaction.insert_session(&session)?;
-    let user = user::user(&row).ok_or(Denied::Wrong)?;
-    Ok(Opened { principal: principal(&cookie, session, user, settings), cookie })
+    let principal = user::user(&row).map(|user| principal(&cookie, session, user, settings));
+    Ok(principal.map(|principal| Opened { cookie, principal }))
 }
 
 fn begin(cookie: &str, user: &str, place: &Place, now: Timestamp) -> SessionRow {
@@ -190,12 +226,26 @@ pub fn verify(
     let mut row = user::existing(transaction, &session.user)?;
     let is_right = match code {
         Some(code) => use_code(&mut row, code, now),
-        None => row.totp.is_none(),
+        None => !user::has_second_factor(&row),
     };
     if !is_right {
         return Err(Error::WrongCode);
     }
     transaction.put_user(&row)?;
+    transaction.verify_session(&session.id, now)?;
+    Ok(())
+}
+
+/// The same by a passkey, which must be one of theirs.
+pub fn verify_by_passkey(
+    transaction: &Transaction<'_>,
+    session: &Session,
+    (who, origin, shown): (Who, &Origin, &PublicKeyCredential),
+    now: Timestamp,
+) -> Result<(), Error> {
+    if who.owner(transaction, origin, shown, now)? != *session.user {
+        return Err(Error::WrongPasskey);
+    }
     transaction.verify_session(&session.id, now)?;
     Ok(())
 }

@@ -17,7 +17,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "correct horse battery";
 
 fn settings() -> Settings {
-    Settings { idle_timeout: MINUTE * 30, lifetime: MINUTE * 600, second_factor: vec![Role::Admin] }
+    Settings {
+        idle_timeout: MINUTE * 30,
+        lifetime: MINUTE * 600,
+        second_factor: vec![Role::Admin],
+        origin: None,
+    }
 }
 
 struct Kept {

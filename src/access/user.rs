@@ -19,6 +19,8 @@ pub struct User {
     pub grant: Grant,
     /// Whether they have a second factor.
     pub has_second_factor: bool,
+    /// How many passkeys they have.
+    pub passkeys: u32,
     /// How many recovery codes they have left.
     pub recovery_codes: usize,
     /// Whether they are kept out.
@@ -34,12 +36,17 @@ pub(super) fn user(row: &UserRow) -> Option<User> {
     Some(User {
         name: row.name.clone(),
         grant: grant(row)?,
-        has_second_factor: row.totp.is_some(),
+        has_second_factor: has_second_factor(row),
+        passkeys: row.passkeys,
         recovery_codes: row.recovery.len(),
         disabled: row.disabled,
         created: row.created,
         seen: row.seen,
     })
+}
+
+pub(super) fn has_second_factor(row: &UserRow) -> bool {
+    row.totp.is_some() || row.passkeys > 0
 }
 
 fn grant(row: &UserRow) -> Option<Grant> {
@@ -79,6 +86,7 @@ pub fn add(
         totp_pending: None,
         totp_step: 0,
         recovery: Vec::new(),
+        passkeys: 0,
         disabled: false,
         created: now,
         seen: None,
@@ -158,10 +166,12 @@ pub fn confirm_totp(
     Ok(codes)
 }
 
-/// Takes the second factor away, for who has lost it; all their sessions but the one with the id `but` end.
+/// Takes the codes of the telephone away, for who has lost it; all their sessions but the one with the id `but` end.
 pub fn remove_totp(transaction: &Transaction<'_>, name: &str, but: Option<&str>) -> Result<(), Error> {
-    let row = existing(transaction, name)?;
-    let row = UserRow { totp: None, totp_pending: None, recovery: Vec::new(), ..row };
+    let mut row = UserRow { totp: None, totp_pending: None, ..existing(transaction, name)? };
+    if !has_second_factor(&row) {
+        row.recovery.clear();
+    }
     transaction.put_user(&row)?;
     transaction.end_sessions(name, but)?;
     Ok(())

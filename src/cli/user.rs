@@ -9,9 +9,11 @@ use anyhow::{Context, bail};
 
 use super::client::segment;
 use super::granted::{Granted, confinement};
+use super::printable::printable;
 use super::{Exit, Global};
 use crate::http::api::{
-    Confirmation, Ended, Enrolment, NewUser, RecoveryCodes, SessionView, Sessions, User, UserChange, Users,
+    Confirmation, Ended, Enrolment, NewUser, PasskeyView, Passkeys, RecoveryCodes, SessionView, Sessions,
+    User, UserChange, Users,
 };
 
 /// Add, list and change the people who sign in
@@ -54,6 +56,14 @@ enum Action {
         /// Write the picture into this file, instead of showing it
         #[arg(long, value_name = "FILE", conflicts_with = "remove")]
         svg: Option<PathBuf>,
+    },
+    /// List the passkeys of a user, or remove one that is lost; a user adds them, signed in
+    Passkeys {
+        /// The user
+        name: String,
+        /// Remove the one with this id
+        #[arg(long, value_name = "ID")]
+        remove: Option<String>,
     },
     /// Keep a user out
     Disable {
@@ -98,6 +108,8 @@ impl Args {
             }
             Action::Totp { name, remove: true, .. } => remove_totp(&name, global, out)?,
             Action::Totp { name, svg, .. } => totp(&name, svg, global, out)?,
+            Action::Passkeys { name, remove: Some(id) } => remove_passkey(&name, &id, global, out)?,
+            Action::Passkeys { name, remove: None } => passkeys(&name, global, out)?,
             Action::Disable { name } => disable(&name, true, global, out)?,
             Action::Enable { name } => disable(&name, false, global, out)?,
             Action::Remove { name } => delete(&user(&name), &format!("{name} is removed"), global, out)?,
@@ -201,6 +213,22 @@ fn totp(name: &str, svg: Option<PathBuf>, global: &Global, out: &mut dyn Write) 
     Ok(())
 }
 
+fn remove_passkey(name: &str, id: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    let done = format!("the passkey is removed; all sessions of {name} have ended");
+    delete(&format!("{}/passkeys/{}", user(name), segment(id)), &done, global, out)
+}
+
+fn passkeys(name: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    let answer: Passkeys = global.client()?.get(&format!("{}/passkeys", user(name)), &())?;
+    let row = |passkey: &PasskeyView| {
+        let PasskeyView { id, label, created, used } = passkey;
+        let used = used.map_or_else(|| "-".to_owned(), |used| used.to_string());
+        [id.clone(), printable(label).into_owned(), created.to_string(), used]
+    };
+    let rows: Vec<_> = answer.passkeys.iter().map(row).collect();
+    global.rows(&answer, ["ID", "FOR", "SINCE", "USED"], &rows, out)
+}
+
 fn sessions(name: &str, end: bool, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let path = format!("{}/sessions", user(name));
     if end {
@@ -223,9 +251,10 @@ fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
 
 fn row(user: &User) -> [String; 7] {
     let [good_for, good_from] = confinement(&user.grant);
-    let second_factor = match user.second_factor {
-        true => format!("totp, {} recovery codes", user.recovery_codes),
-        false => "-".to_owned(),
+    let second_factor = match (user.second_factor, user.passkeys) {
+        (false, _) => "-".to_owned(),
+        (true, 0) => format!("totp, {} recovery codes", user.recovery_codes),
+        (true, passkeys) => format!("{passkeys} passkeys, {} recovery codes", user.recovery_codes),
     };
     [
         user.name.clone(),

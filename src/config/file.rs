@@ -66,7 +66,7 @@ pub mod keys {
     /// `[public]`
     pub const PUBLIC: &[&str] = &["listen", "proxies", "contact", "removal"];
     /// `[sign_in]`
-    pub const SIGN_IN: &[&str] = &["second_factor", "idle_timeout", "lifetime"];
+    pub const SIGN_IN: &[&str] = &["second_factor", "idle_timeout", "lifetime", "origin"];
     /// `[control]`
     pub const CONTROL: &[&str] = &["socket"];
     /// `[hub]`

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::document::Section;
-use crate::access::{Role, Settings};
+use crate::access::{Origin, Role, Settings};
 
 /// A working day, with a rest.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -17,6 +17,7 @@ pub(super) struct SignIn {
     pub second_factor: Option<Vec<Role>>,
     pub idle_timeout: Option<Duration>,
     pub lifetime: Option<Duration>,
+    pub origin: Option<Origin>,
 }
 
 impl SignIn {
@@ -26,6 +27,7 @@ impl SignIn {
             second_factor: section.get("second_factor"),
             idle_timeout: span("idle_timeout"),
             lifetime: span("lifetime"),
+            origin: section.get("origin"),
         }
     }
 
@@ -35,6 +37,7 @@ impl SignIn {
             idle_timeout: self.idle_timeout.unwrap_or(IDLE_TIMEOUT),
             lifetime: self.lifetime.unwrap_or(LIFETIME),
             second_factor: self.second_factor.clone().unwrap_or_else(|| vec![Role::Admin]),
+            origin: self.origin.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::document::{Raw, Value};
 use super::duration;
 use super::encoding;
 use super::{Level, LogFormat};
-use crate::access::Role;
+use crate::access::{Origin, Role};
 use crate::dataset::ClientText;
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Formula};
@@ -21,6 +21,16 @@ use crate::zone::{KeyLabel, Name, Nsid, Sublist, Template};
 impl Value for String {
     fn read(raw: &Raw<'_>) -> Option<Self> {
         raw.string("a string").map(str::to_owned)
+    }
+}
+
+impl Value for Origin {
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        let written = raw.string("a URL without a path, such as \"https://bl.example\"")?;
+        match Self::parse(written) {
+            Ok(origin) => Some(origin),
+            Err(wrong) => raw.error(wrong.to_string()),
+        }
     }
 }
 

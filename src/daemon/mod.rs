@@ -38,6 +38,7 @@ use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use crate::access::Attempts;
+use crate::access::passkey::Asked;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::dns;
@@ -225,6 +226,7 @@ impl Daemon {
             reporting: Arc::clone(&reporting),
             certificates,
             attempts: Attempts::default(),
+            passkeys: Asked::default(),
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),

@@ -16,6 +16,7 @@ use super::pipeline::Input;
 use super::reporting::Reporting;
 use super::sources::{Sources, stop_all};
 use super::writer::{self, Trouble};
+use crate::access::passkey::Asked;
 use crate::access::{self, Attempts};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -52,6 +53,7 @@ pub(super) struct Steering {
     pub(super) reporting: Arc<Reporting>,
     pub(super) certificates: Renewals,
     pub(super) attempts: Attempts,
+    pub(super) passkeys: Asked,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
     /// The data sets of the zones in service.
@@ -229,6 +231,10 @@ impl Control for Arc<Steering> {
 
     fn attempts(&self) -> &Attempts {
         &self.attempts
+    }
+
+    fn passkeys(&self) -> &Asked {
+        &self.passkeys
     }
 
     fn settings(&self) -> DaemonSettings {

@@ -64,6 +64,7 @@ mod dns;
 mod figures;
 mod jails;
 mod lookup;
+mod passkeys;
 mod reports;
 mod requests;
 mod takeover;
@@ -85,6 +86,7 @@ pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };
 pub use lookup::{Addresses, BanInForce, Checked, CheckedAddress, MAX_ADDRESSES};
+pub use passkeys::{NewPasskey, PasskeyAdded, PasskeyAnswer, PasskeyChallenge, PasskeyView, Passkeys};
 pub use reports::{
     Held, HeldListing, HeldQuery, HubStatus, NewReporter, ReportQuery, Reported, Reporter, Reporters,
     RowOutcome, RowResult, Vote,

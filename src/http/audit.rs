@@ -91,7 +91,7 @@ fn text(body: &Bytes) -> String {
 }
 
 /// Keys of bodies whose values nobody may read.
-const SECRETS: [&str; 3] = ["password", "new_password", "code"];
+const SECRETS: [&str; 5] = ["password", "new_password", "code", "ticket", "credential"];
 
 /// The keys of an object with those of its values that are no secrets; of anything else nothing.
 fn masked(body: &Bytes) -> String {

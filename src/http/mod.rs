@@ -17,6 +17,7 @@ mod health;
 mod jails;
 mod lookup;
 mod metrics;
+mod passkeys;
 mod problem;
 mod public;
 mod reporters;

@@ -54,7 +54,7 @@ impl Refused {
     pub(super) fn no_sign_in(denied: session::Denied) -> Self {
         let challenge = match denied {
             session::Denied::Store(failed) => return Failed::Store(failed).into(),
-            session::Denied::Wrong => WRONG,
+            session::Denied::Wrong | session::Denied::WrongPasskey => WRONG,
             session::Denied::NeedsCode => NO_CODE,
         };
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, denied.to_string()) }
@@ -115,12 +115,23 @@ impl From<access::Error> for Refused {
         use access::Error;
         let status = match error {
             Error::Store(failed) => return Failed::Store(failed).into(),
-            Error::NoToken(_) | Error::NoUser(_) | Error::NoSession(_) => StatusCode::NOT_FOUND,
-            Error::TokenExists(_) | Error::UserExists(_) | Error::NothingToConfirm => StatusCode::CONFLICT,
+            Error::NoToken(_) | Error::NoUser(_) | Error::NoSession(_) | Error::NoPasskey(_) => {
+                StatusCode::NOT_FOUND
+            }
+            Error::TokenExists(_)
+            | Error::UserExists(_)
+            | Error::PasskeyExists
+            | Error::NoOrigin
+            | Error::NothingAsked
+            | Error::NothingToConfirm => StatusCode::CONFLICT,
             Error::Grant(_)
             | Error::Name(_)
             | Error::TooManyTokens(_)
             | Error::TooManyUsers(_)
+            | Error::TooManyPasskeys(_)
+            | Error::Label(_)
+            | Error::Passkey(_)
+            | Error::WrongPasskey
             | Error::Password { .. }
             | Error::WrongCode => StatusCode::UNPROCESSABLE_ENTITY,
         };

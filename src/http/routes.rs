@@ -12,8 +12,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 use super::audit::{self, Act, Audit};
 use super::problem::Refused;
 use super::{
-    Steered, bans, dns, figures, jails, lookup, reporters, reports, requests, session, takeover, tokens,
-    users,
+    Steered, bans, dns, figures, jails, lookup, passkeys, reporters, reports, requests, session, takeover,
+    tokens, users,
 };
 use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
@@ -156,6 +156,13 @@ pub const ROUTES: &[Route] = &[
     route!(post "/session/totp", Own, Own, session::begin_totp).grave(),
     route!(post "/session/totp/confirm", Own, Own, session::confirm_totp).masked(),
     route!(delete "/session/totp", Own, Own, session::remove_totp).grave(),
+    route!(post "/session/passkey/challenge", Nothing, Own, passkeys::ask),
+    route!(post "/session/passkey", Nothing, Own, passkeys::open),
+    route!(post "/session/passkey/verify", Own, Own, passkeys::verify).masked(),
+    route!(get "/session/passkeys", Own, Own, passkeys::list),
+    route!(post "/session/passkeys/challenge", Own, Own, passkeys::begin).grave(),
+    route!(post "/session/passkeys", Own, Own, passkeys::add).grave().masked(),
+    route!(delete "/session/passkeys/{passkey}", Own, Own, passkeys::remove).grave(),
     route!(get "/sessions", Own, Own, session::list),
     route!(delete "/sessions/{session}", Own, Own, session::revoke),
     route!(get "/users", Administer, Whole, users::list),
@@ -165,6 +172,8 @@ pub const ROUTES: &[Route] = &[
     route!(post "/users/{user}/totp", Administer, Whole, users::begin_totp),
     route!(post "/users/{user}/totp/confirm", Administer, Whole, users::confirm_totp).masked(),
     route!(delete "/users/{user}/totp", Administer, Whole, users::remove_totp),
+    route!(get "/users/{user}/passkeys", Administer, Whole, passkeys::list_of),
+    route!(delete "/users/{user}/passkeys/{passkey}", Administer, Whole, passkeys::remove_of),
     route!(get "/users/{user}/sessions", Administer, Whole, users::sessions),
     route!(delete "/users/{user}/sessions", Administer, Whole, users::end_sessions),
     route!(delete "/users/{user}/attempts", Administer, Whole, users::unlock),

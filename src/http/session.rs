@@ -26,7 +26,7 @@ use crate::access::{Principal, Session, second, user};
 use crate::clock::Timestamp;
 use crate::store::{SessionRow, Transaction};
 
-type Answer<T> = Result<Json<T>, Refused>;
+pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 /// So many passwords are hashed at a time: each takes a core and 19 MiB.
 static HASHING: Semaphore = Semaphore::const_new(2);
@@ -61,8 +61,7 @@ pub(super) async fn open(
         warn!(user = name, source = %address, "too many attempts to sign in");
         Refused::too_early(wait)
     })?;
-    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    let place = Place { source: address.to_string(), agent: agent.to_owned() };
+    let place = place(address, &headers);
     let opened = sign_in(&*daemon, wanted, place, now).await?.map_err(|denied| {
         // A right password without a code counts as well: who knows it could guess codes for ever otherwise.
         if matches!(denied, Denied::Wrong) {
@@ -71,7 +70,22 @@ pub(super) async fn open(
         Refused::no_sign_in(denied)
     })?;
     daemon.attempts().succeeded(address, &name);
-    write_down(&*daemon, signed_in_event(&opened.principal, source)).await;
+    let_in(&*daemon, opened, source).await
+}
+
+/// Where a browser with these headers is.
+pub(super) fn place(address: IpAddr, headers: &HeaderMap) -> Place {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    Place { source: address.to_string(), agent: agent.to_owned() }
+}
+
+/// Writes down who has signed in, and gives them their cookie.
+pub(super) async fn let_in(
+    daemon: &dyn Control,
+    opened: Opened,
+    source: Source,
+) -> Result<impl IntoResponse + use<>, Refused> {
+    write_down(daemon, signed_in_event(&opened.principal, source)).await;
     let lifetime = daemon.sign_in().lifetime.as_secs();
     let cookie = format!("{}; Max-Age={lifetime}", cookie(&opened.cookie));
     let session = opened.principal.session().ok_or_else(no_session)?;
@@ -114,7 +128,7 @@ fn no_session() -> Refused {
     Refused::forbidden("this is for users who have signed in, and you have not")
 }
 
-fn signed_in(by: &Principal, session: &Session) -> SignedIn {
+pub(super) fn signed_in(by: &Principal, session: &Session) -> SignedIn {
     let grant = by.grant();
     SignedIn {
         user: session.user.to_string(),
@@ -183,7 +197,7 @@ async fn end_one(daemon: &dyn Control, own: Session, other: Option<String>) -> R
     Ok(())
 }
 
-fn own(by: &Principal) -> Result<Session, Refused> {
+pub(super) fn own(by: &Principal) -> Result<Session, Refused> {
     by.session().cloned().ok_or_else(no_session)
 }
 
@@ -207,7 +221,7 @@ pub(super) async fn verify(
 }
 
 /// Whoever has a session may not guess either.
-fn begin_attempt(daemon: &dyn Control, source: Source, user: &str) -> Result<IpAddr, Refused> {
+pub(super) fn begin_attempt(daemon: &dyn Control, source: Source, user: &str) -> Result<IpAddr, Refused> {
     let Source::Address(address) = source else { return Err(no_session()) };
     daemon.attempts().begin(address, user, daemon.now()).map_err(Refused::too_early)?;
     Ok(address)

@@ -100,11 +100,13 @@ pub(super) async fn unlock(State(daemon): Daemon, Path(name): Path<String>) -> A
 }
 
 fn shown(user: user::User) -> User {
-    let user::User { name, grant, has_second_factor, recovery_codes, disabled, created, seen } = user;
+    let user::User { name, grant, has_second_factor, passkeys, recovery_codes, disabled, created, seen } =
+        user;
     User {
         name,
         grant: grant.into(),
         second_factor: has_second_factor,
+        passkeys,
         recovery_codes: recovery_codes as u64,
         disabled,
         created,

@@ -24,7 +24,7 @@ mod writer;
 mod writing;
 
 pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
-pub use access::{AuditRow, SessionRow, TokenRow, UserRow};
+pub use access::{AuditRow, PasskeyRow, SessionRow, TokenRow, UserRow};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};
 pub use figures::{FailuresOf, HourOfJail, Span};

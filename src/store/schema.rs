@@ -363,6 +363,20 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_by_user ON sessions (user, created);
 CREATE INDEX sessions_by_time ON sessions (created);
 ",
+    // Passkeys of users: the handle is what the authenticator knows the user by, the key is JSON.
+    "
+CREATE TABLE passkeys (
+    id TEXT PRIMARY KEY NOT NULL,
+    credential BLOB NOT NULL UNIQUE,
+    user TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    handle BLOB NOT NULL,
+    label TEXT NOT NULL,
+    key TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    used INTEGER
+) STRICT;
+CREATE INDEX passkeys_by_user ON passkeys (user, created);
+",
 ];
 
 /// The version of the tables that this program writes.

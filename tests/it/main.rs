@@ -20,6 +20,7 @@ mod model;
 mod operation;
 mod oracle;
 mod outside;
+mod passkeys;
 mod peers;
 mod public;
 mod rbldnsd;

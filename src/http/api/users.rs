@@ -27,6 +27,9 @@ pub struct User {
     pub grant: Granted,
     /// Whether they have a second factor.
     pub second_factor: bool,
+    /// How many passkeys they have.
+    #[serde(default)]
+    pub passkeys: u32,
     /// How many recovery codes they have left.
     pub recovery_codes: u64,
     /// Whether they are kept out.

@@ -23,6 +23,8 @@ pub struct UserRow {
     pub totp_step: u64,
     /// The hashes of the recovery codes that are left.
     pub recovery: Vec<String>,
+    /// How many passkeys they have, which are rows of their own.
+    pub passkeys: u32,
     /// They are not let in.
     pub disabled: bool,
     /// When they came.
@@ -32,12 +34,12 @@ pub struct UserRow {
 }
 
 const BY_NAME: &str = "SELECT name, granted, password, totp, totp_pending, totp_step, recovery, disabled,
-    created, seen FROM users WHERE name = ?1";
+    created, seen, (SELECT count(*) FROM passkeys WHERE user = name) FROM users WHERE name = ?1";
 
 /// The table holds few users by a rule of `access`.
 const ALL: &str =
-    "SELECT name, granted, password, totp, totp_pending, totp_step, recovery, disabled, created, seen
-    FROM users ORDER BY name LIMIT ?1";
+    "SELECT name, granted, password, totp, totp_pending, totp_step, recovery, disabled, created, seen,
+        (SELECT count(*) FROM passkeys WHERE user = name) FROM users ORDER BY name LIMIT ?1";
 
 const PUT: &str =
     "INSERT INTO users (name, granted, password, totp, totp_pending, totp_step, recovery, disabled,
@@ -62,6 +64,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<UserRow> {
         disabled: row.get(7)?,
         created: row.get(8)?,
         seen: row.get(9)?,
+        passkeys: row.get(10)?,
     })
 }
 
