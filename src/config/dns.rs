@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::admission::Guard;
-use super::certificate::CertificateFiles;
+use super::certificate;
 use super::document::{Raw, Section, Value};
 use super::error::{At, Place, Report};
 use super::file::{keys, narrow};
@@ -84,8 +84,7 @@ fn patience(section: &Section<'_>, time: Duration) -> Option<Duration> {
 
 /// `[dns.tls]`
 pub(super) struct TypedTls {
-    pub certificate: Option<At<PathBuf>>,
-    pub key: Option<At<PathBuf>>,
+    pub certificate: certificate::Written,
     pub dot: Vec<At<SocketAddr>>,
     pub doh: Vec<At<SocketAddr>>,
     pub doh_path: Option<String>,
@@ -95,14 +94,19 @@ pub(super) struct TypedTls {
 impl TypedTls {
     fn read(section: &Section<'_>) -> Self {
         let tls = Self {
-            certificate: section.require("certificate", "\"/etc/banzone/fullchain.pem\""),
-            key: section.require("key", "\"/etc/banzone/privkey.pem\""),
+            certificate: certificate::Written::read("dns.tls", section),
             dot: section.get("dot").unwrap_or_default(),
             doh: section.get("doh").unwrap_or_default(),
             doh_path: section.get("doh_path").and_then(|path| url_path(section, path)),
             doq: section.get("doq").unwrap_or_default(),
         };
         let listens = [&tls.dot, &tls.doh, &tls.doq].into_iter().any(|addresses| !addresses.is_empty());
+        if section.is_right() && !tls.certificate.is_some() {
+            section.error(
+                "there is no certificate: write certificate = \"/etc/banzone/fullchain.pem\" and \
+                 key = \"/etc/banzone/privkey.pem\", or acme = true",
+            );
+        }
         if section.is_right() && !listens {
             section.error(
                 "nothing is served: write an address such as dot = \"0.0.0.0:853\", or for doh or doq",
@@ -121,12 +125,6 @@ fn url_path(section: &Section<'_>, path: String) -> Option<String> {
     section
         .raw("doh_path")?
         .error(format!("`{path}` is not the path of a URL: write one such as \"/dns-query\""))
-}
-
-/// The files that `[dns.tls]` names.
-pub(super) fn certificate_files(written: &Dns) -> Option<CertificateFiles> {
-    let tls = written.tls.as_ref()?;
-    CertificateFiles::of("dns.tls", tls.certificate.as_ref(), tls.key.as_ref())
 }
 
 /// The settings of the servers, as `file` has them, none of whose addresses is that of HTTP.

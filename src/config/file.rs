@@ -7,6 +7,7 @@ use std::time::Duration;
 use encoding_rs::Encoding;
 use toml::de::DeValue;
 
+use super::acme;
 use super::admission::Askers;
 use super::dns::Dns;
 use super::document::{ANY, Raw, Section, Value};
@@ -28,7 +29,7 @@ use crate::zone::{Name, Sublist, Template};
 pub mod keys {
     /// `banzone.toml` itself.
     pub const MAIN: &[&str] = &[
-        "include", "zones", "filters", "store", "dns", "http", "public", "sign_in", "control", "hub",
+        "include", "zones", "filters", "store", "dns", "http", "acme", "public", "sign_in", "control", "hub",
         "daemon", "log", "report", "fail2ban", "defaults", "jail", "zone",
     ];
     /// A file of `include`.
@@ -60,9 +61,11 @@ pub mod keys {
     /// `[[access]]` of a zone, `[[dns.access]]`
     pub const ACCESS: &[&str] = &["clients", "action", "code", "text"];
     /// `[dns.tls]`
-    pub const TLS: &[&str] = &["certificate", "key", "dot", "doh", "doh_path", "doq"];
+    pub const TLS: &[&str] = &["certificate", "key", "acme", "dot", "doh", "doh_path", "doq"];
     /// `[http]`
-    pub const HTTP: &[&str] = &["listen", "certificate", "key", "proxies"];
+    pub const HTTP: &[&str] = &["listen", "certificate", "key", "acme", "proxies"];
+    /// `[acme]`
+    pub const ACME: &[&str] = &["names", "directory", "contact", "ca", "folder"];
     /// `[public]`
     pub const PUBLIC: &[&str] = &["listen", "proxies", "contact", "removal"];
     /// `[sign_in]`
@@ -165,6 +168,7 @@ pub mod keys {
         ("[[access]]", ACCESS),
         ("[dns.tls]", TLS),
         ("[http]", HTTP),
+        ("[acme]", ACME),
         ("[public]", PUBLIC),
         ("[sign_in]", SIGN_IN),
         ("[control]", CONTROL),
@@ -196,6 +200,7 @@ pub(super) struct Main {
     pub store: Store,
     pub dns: Dns,
     pub http: Http,
+    pub acme: Option<acme::Written>,
     pub sign_in: SignIn,
     pub public: Public,
     pub hub: Option<Hub>,
@@ -217,6 +222,7 @@ impl Main {
             store: Store::read(&section.section("store", keys::STORE)),
             dns: Dns::read(&section.section("dns", keys::DNS)),
             http: Http::read(section),
+            acme: acme::Written::read(section),
             sign_in: SignIn::read(&section.section("sign_in", keys::SIGN_IN)),
             public: Public::read(&section.section("public", keys::PUBLIC)),
             hub: Hub::read(section),

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::DEFAULT_SOCKET;
-use super::certificate::CertificateFiles;
+use super::certificate;
 use super::document::Section;
 use super::error::{At, Report};
 use super::file::keys;
@@ -18,8 +18,7 @@ const LONGEST_SOCKET: usize = 107;
 /// `[http]` and `[control]`
 pub(super) struct Http {
     pub listen: Option<At<SocketAddr>>,
-    pub certificate: Option<At<PathBuf>>,
-    pub key: Option<At<PathBuf>>,
+    pub certificate: certificate::Written,
     pub proxies: Vec<Prefix>,
     pub socket: Option<At<PathBuf>>,
 }
@@ -28,13 +27,9 @@ impl Http {
     /// Reads them as sections of `main`.
     pub(super) fn read(main: &Section<'_>) -> Self {
         let http = main.section("http", keys::HTTP);
-        if let [Some(_), None] | [None, Some(_)] = [http.raw("certificate"), http.raw("key")] {
-            http.error("`certificate` and `key` belong together: write both, or neither");
-        }
         Self {
             listen: http.get("listen"),
-            certificate: http.get("certificate"),
-            key: http.get("key"),
+            certificate: certificate::Written::read("http", &http),
             proxies: http.get("proxies").unwrap_or_default(),
             socket: main.section("control", keys::CONTROL).get("socket"),
         }
@@ -49,11 +44,6 @@ impl Http {
             proxies: self.proxies.clone(),
             control: resolve_absolute(file, socket),
         }
-    }
-
-    /// The certificate of the listener.
-    pub(super) fn certificate_files(&self) -> Option<CertificateFiles> {
-        CertificateFiles::of("http", self.certificate.as_ref(), self.key.as_ref())
     }
 
     /// Checks what a system has no room for.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
+use super::certificate;
 use super::document::Document;
 use super::error::{At, Errors, Place, Report};
 use super::fail2ban::Directory;
@@ -101,6 +102,10 @@ impl<'a> Loader<'a> {
         let mut jails: Vec<_> = own.chain(fail2ban.enabled).collect();
         jails.sort_by(|a, b| a.name.cmp(&b.name));
         let hub = main.hub.as_ref().and_then(|hub| hub.settings(&jails, self.report));
+        let acme = main.acme.as_ref().map(|acme| acme.settings(&store.path, &zones, self.report));
+        let files_of = |written: &certificate::Written| written.files(acme.as_ref(), self.report);
+        let certificate = main.dns.tls.as_ref().and_then(|tls| files_of(&tls.certificate));
+        let http_certificate = files_of(&main.http.certificate);
         let mut files = self.files.take();
         files.extend(filters.files());
         let seeing = dns::seeing(path, &main.dns);
@@ -109,13 +114,14 @@ impl<'a> Loader<'a> {
         Some(Config {
             spool: main.store.spool(path),
             store,
-            certificate: dns::certificate_files(&main.dns),
+            certificate,
             dns: dns::settings(path, &main.dns, web(&main), self.report),
             seeing,
             server: main.dns.guard.server(),
             rate_limit: main.dns.guard.rate_limit.clone(),
             http,
-            http_certificate: main.http.certificate_files(),
+            http_certificate,
+            acme,
             sign_in: main.sign_in.settings(),
             public: Arc::new(public::settings(&main.public, &zones, self.report)),
             hub,

@@ -4,6 +4,7 @@
 //! stages) are two types: between them stand the defaults, the other files and all checks. A configuration that
 //! loads can be run.
 
+mod acme;
 mod admission;
 mod certificate;
 mod dataset;
@@ -31,6 +32,7 @@ mod zone;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use acme::Acme;
 pub use certificate::CertificateFiles;
 pub use error::{At, Error, Errors, Place};
 pub use file::keys;
@@ -69,6 +71,8 @@ pub struct Config {
     pub http: crate::http::Settings,
     /// Its certificate.
     pub http_certificate: Option<CertificateFiles>,
+    /// Who issues certificates, if anybody is asked to.
+    pub acme: Option<Acme>,
     /// How users are let in.
     pub sign_in: crate::access::Settings,
     /// For the pages for everybody.

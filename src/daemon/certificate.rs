@@ -110,7 +110,9 @@ impl Renewal {
         let files = lock(&self.files);
         let Some(files) = files.as_ref() else { return };
         match files.read() {
-            Ok(certificate) => self.renew(files, certificate, now),
+            Ok(Some(certificate)) => self.renew(files, certificate, now),
+            // It is yet to be issued.
+            Ok(None) => {}
             Err(error) => self.complain(error.to_string()),
         }
     }
@@ -157,7 +159,7 @@ impl Renewal {
 
 /// The certificate of `files`, if there are any. Blocks.
 fn read(files: Option<&CertificateFiles>) -> Result<Option<Certificate>, Errors> {
-    Ok(files.map(CertificateFiles::read).transpose()?)
+    Ok(files.map(CertificateFiles::read).transpose()?.flatten())
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 //! Every channel is bounded: when the database waits, the pipeline waits, and then the sources do; answers go on from
 //! what is published. A thread that ends unexpectedly ends the process with an error.
 
+mod acme;
 mod certificate;
 mod costly;
 pub mod data_files;
@@ -138,7 +139,8 @@ fn become_unprivileged(config: &Config) -> Result<()> {
     }
     let mut paths = config.jails.iter().flat_map(|jail| &jail.sources).map(|source| &*source.path);
     let spool = paths.any(source::needs_spool).then_some(config.spool.as_path());
-    let folders = [config.store.path.parent(), config.http.control.parent(), spool];
+    let acme = config.acme.as_ref().map(|acme| acme.folder.as_path());
+    let folders = [config.store.path.parent(), config.http.control.parent(), spool, acme];
     for folder in folders.into_iter().flatten() {
         privileges::prepare_directory(folder, user)?;
     }
@@ -225,6 +227,7 @@ impl Daemon {
             held,
             reporting: Arc::clone(&reporting),
             certificates,
+            issuing: Arc::default(),
             attempts: Attempts::default(),
             passkeys: Asked::default(),
             running: Mutex::new(config),
@@ -258,6 +261,7 @@ impl Daemon {
         tell("status", notify::status(&format!("answering on {:?}", reached.dns)));
         info!(dns = ?reached.dns, http = ?reached.http, public = ?reached.public, encrypted = ?reached.encrypted, "answering");
         ready(&reached, Arc::new(Arc::clone(&self.steering)));
+        tokio::spawn(acme::issue_in_time(Arc::clone(&self.steering.issuing), Arc::downgrade(&self.steering)));
         tokio::spawn(follow_data_files(Arc::clone(&self.steering)));
         let outcome = self.wait(signals).await;
         tell("stopping", notify::stopping());

@@ -126,6 +126,8 @@ impl Prepared {
         keep_what_stays(&running, &mut config);
         info!("the configuration was read again: {} jails, {} zones", config.jails.len(), config.zones.len());
         *running = config;
+        drop(running);
+        daemon.issuing.wake();
         if failed.is_empty() { Ok(stays) } else { Err(ReloadFailed::Incomplete(failed)) }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::oneshot;
 
+use super::acme::Issuing;
 use super::certificate::Renewals;
 use super::data_files::{self, Data, Shrinking};
 use super::outside::Outside;
@@ -52,6 +53,8 @@ pub(super) struct Steering {
     pub(super) held: Arc<AtomicUsize>,
     pub(super) reporting: Arc<Reporting>,
     pub(super) certificates: Renewals,
+    /// How it goes with the certificate that somebody issues.
+    pub(super) issuing: Arc<Issuing>,
     pub(super) attempts: Attempts,
     pub(super) passkeys: Asked,
     /// The configuration in force.
@@ -120,7 +123,7 @@ impl Steering {
         let of_certificates = self.certificates.problems(self.clock.now());
         let of_reports = held_back(self.held.load(Ordering::Relaxed));
         let all = lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificates);
-        all.chain(of_reports).chain(self.reporting.problem()).collect()
+        all.chain(of_reports).chain(self.reporting.problem()).chain(self.issuing.problem()).collect()
     }
 
     /// Where the control socket is.

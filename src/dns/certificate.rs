@@ -64,6 +64,11 @@ impl Certificate {
         self.until
     }
 
+    /// When it is time for the next one: when a third of its time is left.
+    pub fn renewal(&self) -> Timestamp {
+        self.from + self.until.since(self.from) * 2 / 3
+    }
+
     /// Why clients refuse it at `now`, as what is said of the certificate, and the remedy.
     pub fn problem(&self, now: Timestamp) -> Option<String> {
         let Self { from, until, .. } = self;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::admission::{Refusal, Refused, by_client};
 use super::chaos;
 use super::cookie::Worth;
-use super::lookup::{Found, Lookup, TYPE_TXT};
+use super::lookup::{Found, Lookup, TYPE_SOA, TYPE_TXT};
 use super::outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
 use super::pending::{Pending, below_with_quota};
 use super::query::{Edns, Header, Malformed, OPCODE_QUERY, Question};
@@ -17,6 +17,9 @@ const TYPE_IXFR: u16 = 251;
 const TYPE_AXFR: u16 = 252;
 
 const CLASS_ANY: u16 = 255;
+
+/// The text of a challenge is another one the next time.
+const CHALLENGE_TTL: u32 = 1;
 
 const OPCODE_NOTIFY: u8 = 4;
 
@@ -176,6 +179,31 @@ fn chaos(zones: &Zones, question: &Question, reply: &mut Reply<'_>) -> Verdict {
     Verdict { authoritative: true, ..Verdict::refusal(Rcode::NoError) }
 }
 
+/// Adds what a certificate authority looks for. It may ask from anywhere.
+#[cold]
+fn challenge(
+    moment: &Moment<'_>,
+    index: usize,
+    origin: usize,
+    question: &Question,
+    texts: &[String],
+    reply: &mut Reply<'_>,
+) -> Verdict {
+    if question.kind == TYPE_TXT {
+        for text in texts {
+            reply.answer(TYPE_TXT, CHALLENGE_TTL, |out| {
+                write_text(out, |out| out.extend_from_slice(text.as_bytes()));
+            });
+        }
+    } else {
+        let zone = &moment.zones.zones()[index];
+        reply.authority(question.offset(origin), TYPE_SOA, zone.negative_ttl(), |out| {
+            zone.write_soa(moment.published[index].list.serial(), out);
+        });
+    }
+    Verdict { authoritative: true, zone: Some(index), ..Verdict::refusal(Rcode::NoError) }
+}
+
 /// Adds the answer, unless the client gets silence.
 fn look_up(
     moment: &Moment<'_>,
@@ -187,6 +215,9 @@ fn look_up(
     let (zones, now) = (moment.zones, moment.now);
     let index = pending.zone.map(|(index, _)| index);
     let zone = index.map(|index| &zones.zones()[index]);
+    if let (Some((index, origin)), Some(texts)) = (pending.zone, zones.challenges().of(question)) {
+        return Ok(challenge(moment, index, origin, question, &texts, reply));
+    }
     let refused = |refused: Refused| {
         if refused.silently { Err(refused.why) } else { Ok(Verdict::refused(refused.why, index)) }
     };

@@ -5,6 +5,7 @@
 
 mod admission;
 mod answer;
+mod challenges;
 mod chaos;
 mod cookie;
 mod error;
@@ -27,6 +28,7 @@ mod zones;
 
 pub use admission::{AccessLists, Refusal};
 pub use answer::{answer, answer_pending};
+pub use challenges::Challenges;
 pub use cookie::{RANDOM_SECRETS, Secret, Secrets};
 pub use error::{Error, Problem};
 pub use keys::{HIGHEST_QUOTA, KeyCount, KeyLabel, KeyRules, KeySettings, ParseKeyError};

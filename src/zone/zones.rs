@@ -7,7 +7,7 @@ use arc_swap::Guard;
 use foldhash::{HashMap, HashMapExt};
 
 use super::query::Question;
-use super::{AccessLists, Error, Name, Problem, Secrets, Server, Zone};
+use super::{AccessLists, Challenges, Error, Name, Problem, Secrets, Server, Zone};
 use crate::clock::Timestamp;
 use crate::dataset::Acl;
 use crate::ip::read_reversed;
@@ -24,6 +24,7 @@ pub struct Zones {
     /// Names between a zone and one nested in it: they exist (RFC 4592, section 2.2.2).
     between: HashSet<Box<[u8]>>,
     server: Server,
+    challenges: Arc<Challenges>,
 }
 
 impl Zones {
@@ -42,6 +43,7 @@ impl Zones {
             by_origin,
             between,
             server: Server::default(),
+            challenges: Arc::default(),
             zones,
         })
     }
@@ -63,7 +65,7 @@ impl Zones {
     }
 
     /// The same, going on where `before` was: what was used of keys is kept by zone and name, cookies of a random
-    /// secret stay good, and connections their time.
+    /// secret stay good, connections their time, and what a certificate authority asks for its answer.
     pub fn going_on_from(mut self, before: &Self) -> Self {
         for zone in &mut self.zones {
             if let Some(before) = before.zones.iter().find(|before| before.origin() == zone.origin()) {
@@ -71,6 +73,7 @@ impl Zones {
             }
         }
         self.server.idle_timeout = before.server.idle_timeout;
+        self.challenges = Arc::clone(&before.challenges);
         if let (Some(Secrets::Random(secrets)), Some(Secrets::Random(earlier))) =
             (&mut self.server.cookies, &before.server.cookies)
         {
@@ -97,6 +100,16 @@ impl Zones {
     /// Their lists, for whoever publishes.
     pub fn lists(&self) -> &Arc<Lists> {
         &self.lists
+    }
+
+    /// What a certificate authority finds in them.
+    pub fn challenges(&self) -> &Challenges {
+        &self.challenges
+    }
+
+    /// Whether `name` is that of a zone, or stands below one.
+    pub fn have(&self, name: &Name) -> bool {
+        self.zones.iter().any(|zone| name == zone.origin() || name.labels_below(zone.origin()).is_some())
     }
 
     /// The index of the zone a question belongs to, and how many labels the question has before its origin.

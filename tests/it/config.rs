@@ -246,11 +246,28 @@ fn what_encrypts_has_a_certificate_and_an_address() {
     );
     check(
         "[dns.tls]\ndot = '127.0.0.1:853'",
+        &["banzone.toml:1:1: dns.tls: there is no certificate: write certificate = "],
+    );
+    check(
+        "[dns.tls]\ndot = '127.0.0.1:853'\nacme = true",
+        &["banzone.toml:3:8: dns.tls.acme: `[acme]` is missing: write it, with its `names`"],
+    );
+    check(
+        "[http]\ncertificate = 'c.pem'\nkey = 'k.pem'\nacme = true",
         &[
-            "banzone.toml:1:1: dns.tls: `certificate` is missing: write certificate = ",
-            "banzone.toml:1:1: dns.tls: `key` is missing: write key = ",
+            "banzone.toml:1:1: http: `acme` stands for `certificate` and `key`: write it, or those two",
+            "banzone.toml:4:8: http.acme: `[acme]` is missing: write it, with its `names`",
         ],
     );
+    check(
+        "[acme]\nnames = ['hub.example']\ndirectory = 'http://ca.example'\ncontact = 'me@hub.example'",
+        &[
+            "banzone.toml:2:10: acme.names: `hub.example.` is in none of the zones, so that nobody",
+            "banzone.toml:3:13: acme.directory: `http://ca.example` does not begin with https://",
+            "banzone.toml:4:11: acme.contact: write \"mailto:me@hub.example\"",
+        ],
+    );
+    check("[acme]\nnames = []", &["banzone.toml:2:9: acme.names: the list is empty: write names = "]);
     check(
         "[dns.tls]\ncertificate = 'c.pem'\nkey = 'k.pem'",
         &["banzone.toml:1:1: dns.tls: nothing is served: write an address such as dot = "],

@@ -1,4 +1,4 @@
-//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, dig and kdig, by the scripts in `tests/peers`.
+//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, Pebble, dig and kdig, by the scripts in `tests/peers`.
 //!
 //! Each script runs in namespaces of its own and reports one line per check; `tests/peers/run` says how to run one by
 //! hand. Where a script cannot run (no root, a program is missing) its test says so and passes, unless the variable
@@ -54,6 +54,11 @@ fn spamassassin_finds_clients_and_shows_texts() {
 #[test]
 fn postfix_refuses_whom_two_organisations_report() {
     run("hub");
+}
+
+#[test]
+fn an_authority_issues_the_certificate() {
+    run("acme");
 }
 
 #[test]

@@ -67,6 +67,7 @@ fn machine(config: &Config) -> Result<Certificates, Errors> {
         })
     };
     let (dns, http) = (or_error(read(&config.certificate)), or_error(read(&config.http_certificate)));
+    let (dns, http) = (dns.flatten(), http.flatten());
     if errors.is_empty() { Ok(Certificates { dns, http }) } else { Err(Errors(errors)) }
 }
 
