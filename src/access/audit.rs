@@ -3,9 +3,11 @@
 //! chain holds from there on.
 
 use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::token;
 use crate::clock::Timestamp;
 use crate::store::{self, AuditRow, Reader, Transaction};
 
@@ -16,7 +18,7 @@ const LONGEST: usize = 1000;
 const PAGE: u32 = 1000;
 
 /// Something that was done or tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
     /// Who.
     pub who: String,
@@ -52,7 +54,9 @@ pub fn record(
     Ok(row)
 }
 
+/// As it is kept: cut, and without the secrets of tokens that were typed into the wrong place.
 fn shortened(text: &str) -> String {
+    let text = &*token::without_secrets(text);
     let mut shown = text[..text.floor_char_boundary(LONGEST)].to_owned();
     if shown.len() < text.len() {
         shown.push('…');
@@ -96,9 +100,42 @@ pub struct Verified {
     pub broken: Option<u64>,
 }
 
-/// Reads all of the chain.
-pub fn verify(reader: &Reader) -> Result<Verified, store::Error> {
+/// The entry that this process wrote last: what a database whose end was cut off does not know any more.
+#[derive(Debug, Default)]
+pub struct Witness(Mutex<(u64, [u8; 32])>);
+
+impl Witness {
+    /// Notes an entry that was written; whether it stands behind all that were noted before, as it does unless several are
+    /// noted at a time, or some are gone.
+    pub fn note(&self, row: &AuditRow) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_next = row.number > last.0;
+        if is_next {
+            *last = (row.number, row.hash);
+        }
+        is_next
+    }
+
+    /// The number of what was noted last and is not in the log any more, nor has gone for its age.
+    pub fn missed(&self, reader: &Reader) -> Result<Option<u64>, store::Error> {
+        let (number, hash) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_there = number <= reader.audit_anchor()?.0 || reader.audit_hash(number)? == Some(hash);
+        Ok((!is_there).then_some(number))
+    }
+}
+
+/// Reads all of the chain, which must hold what the `witness` saw.
+pub fn verify(reader: &Reader, witness: &Witness) -> Result<Verified, store::Error> {
+    let found = verify_chain(reader)?;
+    let missed = witness.missed(reader)?;
+    Ok(Verified { broken: found.broken.or(missed), ..found })
+}
+
+fn verify_chain(reader: &Reader) -> Result<Verified, store::Error> {
     let (mut last, mut entries) = (reader.audit_anchor()?, 0);
+    if let Some(broken) = reader.audit_not_behind(last.0)? {
+        return Ok(Verified { entries, last, broken: Some(broken) });
+    }
     loop {
         let page = reader.audit_after(last.0, PAGE)?;
         if page.is_empty() {
@@ -148,7 +185,7 @@ mod tests {
     }
 
     fn verified(store: &Store) -> Verified {
-        verify(&Reader::open(store.path()).unwrap()).unwrap()
+        verify(&Reader::open(store.path()).unwrap(), &Witness::default()).unwrap()
     }
 
     #[test]
@@ -173,6 +210,11 @@ mod tests {
             ("DELETE FROM audit WHERE number = 2", 3),
             ("DELETE FROM audit WHERE number = 1", 2),
             ("DELETE FROM audit WHERE number <= 3; UPDATE audit_anchor SET number = 3", 4),
+            ("UPDATE audit_anchor SET number = 2, hash = (SELECT hash FROM audit WHERE number = 2)", 1),
+            (
+                "INSERT OR IGNORE INTO audit SELECT -7, at, 'forged', source, action, detail, outcome, hash FROM audit LIMIT 1",
+                0,
+            ),
         ] {
             let (_folder, store) = written(5);
             let other = Connection::open(store.path()).unwrap();
@@ -185,6 +227,24 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_was_cut_off_is_missed_by_who_wrote_it() {
+        let (_folder, mut store) = written(5);
+        let (witness, event) = (Witness::default(), Event { who: "root".into(), ..Event::default() });
+        let row = store.write(|transaction| record(transaction, &event, at(5))).unwrap();
+        assert!(witness.note(&row));
+        let broken = |store: &Store| verify(&Reader::open(store.path()).unwrap(), &witness).unwrap().broken;
+        assert_eq!(broken(&store), None);
+        let other = Connection::open(store.path()).unwrap();
+        other.execute_batch("DELETE FROM audit WHERE number > 4").unwrap();
+        assert_eq!(broken(&store), Some(6));
+        for _ in 0..2 {
+            let row = store.write(|transaction| record(transaction, &event, at(6))).unwrap();
+            assert!(!witness.note(&row), "the number was given before");
+        }
+        assert_eq!(broken(&store), Some(6), "the one that has its number now is another");
+    }
+
+    #[test]
     fn the_chain_holds_when_old_entries_go() {
         let (_folder, mut store) = written(5);
         let before = verified(&store).last;
@@ -193,13 +253,7 @@ mod tests {
         assert_eq!((entries, last, broken), (2, before, None));
         store.retain(at(10)).unwrap();
         assert_eq!(verified(&store), Verified { entries: 0, last: before, broken: None });
-        let event = Event {
-            who: String::new(),
-            source: String::new(),
-            action: String::new(),
-            detail: String::new(),
-            outcome: 0,
-        };
+        let event = Event::default();
         let row = store.write(|transaction| record(transaction, &event, at(10))).unwrap();
         assert_eq!(row.number, 6);
         assert_eq!(verified(&store).broken, None);

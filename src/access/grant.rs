@@ -136,6 +136,11 @@ impl Grant {
 
     /// Takes the grant if it makes sense.
     pub fn checked(self) -> Result<Self, GrantError> {
+        let organisation = self.organisation.map(|name| organisation(&name).into());
+        Self { organisation, ..self }.in_bounds()
+    }
+
+    fn in_bounds(self) -> Result<Self, GrantError> {
         let is_name = |name: &Arc<str>| !name.is_empty() && name.len() <= LONGEST_NAME;
         let fits = |list: &Option<Vec<Arc<str>>>| {
             list.as_ref().is_none_or(|names| names.len() <= MOST && names.iter().all(is_name))
@@ -169,6 +174,11 @@ impl Grant {
     pub fn is_good_from(&self, address: IpAddr) -> bool {
         self.sources.is_empty() || self.sources.iter().any(|source| source.contains(address))
     }
+}
+
+/// The name of an organisation in the one form that is kept, however it was typed: they are mostly those of domains.
+pub fn organisation(typed: &str) -> String {
+    typed.trim().trim_end_matches('.').to_lowercase()
 }
 
 #[cfg(test)]
@@ -212,6 +222,8 @@ mod tests {
         let named = |name: &str| Some(Arc::from(name));
         let reporter = Grant { organisation: named("example.org"), ..Grant::of(Role::Reporter) };
         assert!(reporter.clone().checked().is_ok());
+        let typed = Grant { organisation: named(" Example.ORG. "), ..reporter.clone() };
+        assert_eq!(typed.checked(), Ok(reporter.clone()));
         for (grant, expected) in [
             (Grant::of(Role::Reporter), GrantError::NoOrganisation),
             (Grant { role: Role::Viewer, ..reporter.clone() }, GrantError::UselessOrganisation),

@@ -21,7 +21,7 @@ mod principal;
 
 pub use attempts::Attempts;
 pub use error::Error;
-pub use grant::{Grant, GrantError, LONGEST_NAME, Permission, Role};
+pub use grant::{Grant, GrantError, LONGEST_NAME, Permission, Role, organisation};
 pub use origin::{NoOrigin, Origin};
 pub use principal::Principal;
 pub use session::{Session, Settings};

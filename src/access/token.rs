@@ -4,6 +4,7 @@
 //! The last characters are a checksum, so that whoever looks for leaked secrets can tell a token from other words, and a
 //! typing error is found before the database is asked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -79,6 +80,34 @@ pub fn id(written: &str) -> Option<&str> {
     let octets = BASE32_NOPAD_NOCASE.decode(rest.as_bytes()).ok().filter(|_| is_lower(written))?;
     let (secret, check) = octets.split_at_checked(SECRET)?;
     (BASE32_NOPAD_NOCASE.decode_len(id.len()) == Ok(ID) && *check == checksum(id, secret)).then_some(id)
+}
+
+/// What `written` calls a token by: whoever hands in a whole one means that one.
+fn called(written: &str) -> &str {
+    let id = written.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
+    id.filter(|id| is_id(id)).unwrap_or(written)
+}
+
+fn is_id(text: &str) -> bool {
+    BASE32_NOPAD_NOCASE.decode_len(text.len()) == Ok(ID)
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// `text` with the ids of the tokens in it, and without their secrets.
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    let mut parts = text.split(PREFIX);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(PREFIX);
+        match part.split_once('_').filter(|(id, _)| is_id(id)) {
+            Some((id, secret)) => {
+                let rest = secret.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+                shown.extend([id, "_…", rest]);
+            }
+            None => shown.push_str(part),
+        }
+    }
+    if shown == text { Cow::Borrowed(text) } else { Cow::Owned(shown) }
 }
 
 /// A token as administrators see it.
@@ -199,6 +228,7 @@ fn insert(
 
 /// Ends at `now` every token in force that has `name`, or the one with that id. How many there were.
 pub fn revoke(transaction: &Transaction<'_>, name: &str, now: Timestamp) -> Result<usize, Error> {
+    let name = called(name);
     let found = transaction.tokens_in_force(name, now)?;
     for token in &found {
         transaction.end_token(&token.id, now)?;
@@ -213,6 +243,7 @@ pub fn rotate(
     overlap: Duration,
     now: Timestamp,
 ) -> Result<(Token, Secret), Error> {
+    let name = called(name);
     let unknown = || Error::NoToken(name.to_owned());
     let before = transaction.tokens_in_force(name, now)?;
     let (newest, _) = before.first().cloned().and_then(token).ok_or_else(unknown)?;
@@ -338,6 +369,39 @@ mod tests {
         assert_eq!(kept.store.write(|transaction| revoke(transaction, &id, NOW)).unwrap(), 1);
         assert!(kept.who(second.reveal(), "::1", NOW).is_err());
         assert!(kept.who(first.reveal(), "::1", NOW).is_ok());
+    }
+
+    #[test]
+    fn a_whole_token_is_one_by_its_id() {
+        let mut kept = kept();
+        let secret = kept.add("ci", Grant::of(Role::Viewer), None).unwrap();
+        let written = secret.reveal().to_owned();
+        let rotate = |transaction: &Transaction<'_>| rotate(transaction, &written, Duration::ZERO, NOW);
+        let (_, second) = kept.store.write(rotate).unwrap();
+        assert!(kept.who(&written, "::1", NOW).is_err());
+        let revoke = |transaction: &Transaction<'_>| revoke(transaction, second.reveal(), NOW);
+        assert_eq!(kept.store.write(revoke).unwrap(), 1);
+        assert!(kept.who(second.reveal(), "::1", NOW).is_err());
+        // What names none is refused without its secret.
+        let refused = kept.store.write(revoke).unwrap_err().to_string();
+        assert!(!refused.contains(&second.reveal()[12..]), "{refused}");
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_texts() {
+        let (id, secret) = Secret::new();
+        let written = secret.reveal();
+        for (text, expected) in [
+            (format!("DELETE /tokens/{written}"), format!("DELETE /tokens/bz_{id}_…")),
+            (
+                format!("{{\"a\":\"{written}\",\"b\":\"{written}\"}}"),
+                format!("{{\"a\":\"bz_{id}_…\",\"b\":\"bz_{id}_…\"}}"),
+            ),
+            (written[..40].to_owned(), format!("bz_{id}_…")),
+            ("bz_ and bz_x_y and bz_é_z".to_owned(), "bz_ and bz_x_y and bz_é_z".to_owned()),
+        ] {
+            assert_eq!(without_secrets(&text), expected);
+        }
     }
 
     #[test]

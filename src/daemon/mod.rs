@@ -230,6 +230,7 @@ impl Daemon {
             issuing: Arc::default(),
             attempts: Attempts::default(),
             passkeys: Asked::default(),
+            witness: Arc::default(),
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),

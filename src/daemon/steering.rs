@@ -17,6 +17,7 @@ use super::pipeline::Input;
 use super::reporting::Reporting;
 use super::sources::{Sources, stop_all};
 use super::writer::{self, Trouble};
+use crate::access::audit::Witness;
 use crate::access::passkey::Asked;
 use crate::access::{self, Attempts};
 use crate::clock::{Clock, Timestamp};
@@ -57,6 +58,7 @@ pub(super) struct Steering {
     pub(super) issuing: Arc<Issuing>,
     pub(super) attempts: Attempts,
     pub(super) passkeys: Asked,
+    pub(super) witness: Arc<Witness>,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
     /// The data sets of the zones in service.
@@ -234,6 +236,10 @@ impl Control for Arc<Steering> {
 
     fn attempts(&self) -> &Attempts {
         &self.attempts
+    }
+
+    fn witness(&self) -> &Arc<Witness> {
+        &self.witness
     }
 
     fn passkeys(&self) -> &Asked {

@@ -1,5 +1,7 @@
 //! The audit log: every request that changes something is written down with what became of it, and can be looked up.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
@@ -13,8 +15,8 @@ use super::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified, BASE};
 use super::gate::Source;
 use super::problem::Refused;
 use super::{Control, Daemon, Steered};
-use crate::access::Principal;
 use crate::access::audit::{self, Event, Verified};
+use crate::access::{Principal, token};
 use crate::store::AuditRow;
 
 /// As many entries as people look at, where nobody says how many.
@@ -111,14 +113,28 @@ fn too_large(most: usize) -> Refused {
 /// audit log cannot be written does not undo what was done.
 pub(super) async fn write_down(daemon: &dyn Control, event: Event) {
     let now = daemon.now();
-    let Event { who, source, action, outcome, .. } = event.clone();
+    let Event { who, source, outcome, .. } = event.clone();
+    let action = token::without_secrets(&event.action).into_owned();
     match daemon.change(move |changes| audit::record(changes, &event, now)).await {
-        Ok(Ok(AuditRow { number, hash, .. })) => {
+        Ok(Ok(row)) => {
+            let is_next = daemon.witness().note(&row);
+            let AuditRow { number, hash, .. } = row;
+            if !is_next {
+                miss(daemon).await;
+            }
             let hash = audit::hex(&hash);
             info!(number, who, source, outcome, hash, "audit: {action}");
         }
         Ok(Err(failed)) => error!(who, source, outcome, "not in the audit log: {action}: {failed}"),
         Err(failed) => error!(who, source, outcome, "not in the audit log: {action}: {failed}"),
+    }
+}
+
+/// Says so if entries that were written are gone.
+async fn miss(daemon: &dyn Control) {
+    let witness = Arc::clone(daemon.witness());
+    if let Ok(Some(number)) = daemon.read(move |reader| witness.missed(reader)).await {
+        error!(number, "an entry of the audit log that was written is gone; look at `banzone audit verify`");
     }
 }
 
@@ -140,6 +156,8 @@ fn shown(row: AuditRow) -> AuditEntry {
 
 /// `GET /api/v1/audit/verify`
 pub(super) async fn verify(State(daemon): Daemon) -> Result<Json<AuditVerified>, Refused> {
-    let Verified { entries, last: (number, hash), broken } = daemon.read(audit::verify).await?;
+    let witness = Arc::clone(daemon.witness());
+    let found = daemon.read(move |reader| audit::verify(reader, &witness)).await?;
+    let Verified { entries, last: (number, hash), broken } = found;
     Ok(Json(AuditVerified { entries, number, hash: audit::hex(&hash), broken }))
 }

@@ -190,7 +190,7 @@ pub(super) async fn unban(
     if all && !by.is_certain(daemon.now()) {
         return Err(Refused::uncertain());
     }
-    let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.name().to_owned() };
+    let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.name().to_owned(), forgive: true };
     let ended = daemon.order(order).await?;
     Ok(Json(Ended { ended: ended as u64 }))
 }

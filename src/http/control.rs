@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::PublicSettings;
 use super::api::DaemonSettings;
+use crate::access::audit::Witness;
 use crate::access::passkey::Asked;
 use crate::access::{self, Attempts};
 use crate::clock::Timestamp;
@@ -186,6 +187,9 @@ pub trait Control: Send + Sync + 'static {
 
     /// How often somebody has tried to be let in.
     fn attempts(&self) -> &Attempts;
+
+    /// What the audit log must hold.
+    fn witness(&self) -> &Arc<Witness>;
 
     /// What browsers were asked for, and have yet to show.
     fn passkeys(&self) -> &Asked;

@@ -1,6 +1,6 @@
 //! Where a request comes from that proxies have handed on.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 
@@ -9,18 +9,30 @@ use crate::ip::PrefixSet;
 /// The name of the header in which proxies add whom they were asked by, each at its end.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// A proxy that we believe says for whom it asks, and it is no address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the proxy says in `X-Forwarded-For` for whom this is, and it is no address: mend its configuration")]
+pub(super) struct Unreadable;
+
 /// The first one on the way back from `peer` who is no proxy: what stands before may be made up.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &PrefixSet) -> IpAddr {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &PrefixSet) -> Result<IpAddr, Unreadable> {
     let named = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
     let mut named: Vec<&str> = named.flat_map(|value| value.split(',')).collect();
     let mut client = peer.to_canonical();
     while proxies.contains(client) {
-        match named.pop().map(|name| name.trim().parse::<IpAddr>()) {
-            Some(Ok(before)) => client = before.to_canonical(),
-            _ => break,
+        match named.pop() {
+            Some(name) => client = read(name.trim()).ok_or(Unreadable)?.to_canonical(),
+            None => break,
         }
     }
-    client
+    Ok(client)
+}
+
+/// Some proxies add the port.
+fn read(name: &str) -> Option<IpAddr> {
+    let bracketed = || name.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || name.parse::<SocketAddr>().ok().map(|address| address.ip());
+    name.parse().ok().or_else(with_port).or_else(bracketed)
 }
 
 #[cfg(test)]
@@ -39,7 +51,13 @@ mod tests {
             ("192.0.2.1", &["203.0.113.9, 203.0.113.1"], "203.0.113.1"),
             ("192.0.2.1", &["203.0.113.9", "203.0.113.1 , 192.0.2.7"], "203.0.113.1"),
             ("2001:db8:1::1", &["2001:db8:2::1"], "2001:db8:2::1"),
-            ("192.0.2.1", &["203.0.113.1, nonsense"], "192.0.2.1"),
+            ("192.0.2.1", &["203.0.113.1:4711"], "203.0.113.1"),
+            ("192.0.2.1", &["[2001:db8:2::1]:4711"], "2001:db8:2::1"),
+            ("192.0.2.1", &["[2001:db8:2::1]"], "2001:db8:2::1"),
+            ("192.0.2.1", &["nonsense, 203.0.113.1"], "203.0.113.1"),
+            ("192.0.2.1", &["203.0.113.1, nonsense"], "-"),
+            ("192.0.2.1", &["unknown"], "-"),
+            ("192.0.2.1", &[""], "-"),
             ("192.0.2.1", &[], "192.0.2.1"),
         ] {
             let mut headers = HeaderMap::new();
@@ -47,7 +65,7 @@ mod tests {
                 headers.append(FORWARDED_FOR, value.parse().unwrap());
             }
             let found = client(peer.parse().unwrap(), &headers, &proxies);
-            assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+            assert_eq!(found.ok(), expected.parse::<IpAddr>().ok(), "{peer} {forwarded:?}");
         }
     }
 }

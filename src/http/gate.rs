@@ -127,7 +127,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 
 /// Whether a browser says that a page of another site made it send the request. What says nothing is no browser of today, and
 /// still has to show the token of the session.
-fn is_of_other_site(headers: &HeaderMap) -> bool {
+pub(super) fn is_of_other_site(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     match (text("sec-fetch-site"), text("origin"), text("host")) {
         (Some(site), _, _) => !["same-origin", "none"].contains(&site),
@@ -166,7 +166,10 @@ pub(super) async fn identify(
     next: Next,
 ) -> Response {
     let (mut head, body) = request.into_parts();
-    let client = client(peer.ip(), &head.headers, &gate.proxies);
+    let client = match client(peer.ip(), &head.headers, &gate.proxies) {
+        Ok(client) => client,
+        Err(wrong) => return Refused::new(StatusCode::BAD_REQUEST, wrong.to_string()).into_response(),
+    };
     head.extensions.insert(Source::Address(client));
     match gate.identify(peer.ip(), client, &head).await {
         Ok(principal) => {

@@ -9,8 +9,9 @@ use axum::http::StatusCode;
 
 use super::api::{Ended, Held, HeldListing, HeldQuery, NewReporter, Reporter, Reporters, Vote};
 use super::problem::Refused;
-use super::reports::check_name;
+use super::reports::read_name;
 use super::{Control, Daemon};
+use crate::access::{token, user};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{self, Jails, MAX_TRUST, Order, Refusal, ReporterOrder};
@@ -29,7 +30,7 @@ pub(super) async fn list(State(daemon): Daemon) -> Answer<Reporters> {
 
 /// `GET /api/v1/reporters/{reporter}`
 pub(super) async fn one(State(daemon): Daemon, Path(name): Path<String>) -> Answer<Reporter> {
-    Ok(Json(find(&*daemon, &name).await?))
+    Ok(Json(find(&*daemon, &read_name(&name)?).await?))
 }
 
 /// `PATCH /api/v1/reporters/{reporter}`
@@ -39,7 +40,10 @@ pub(super) async fn change(
     body: Result<Json<NewReporter>, JsonRejection>,
 ) -> Answer<Reporter> {
     let Json(NewReporter { trust, cut_off }) = body?;
-    check_name(&name)?;
+    let name = read_name(&name)?;
+    if !is_known(&*daemon, &name).await? {
+        return Err(super::Failed::from(Refusal::UnknownReporter(name)).into());
+    }
     if trust.is_some_and(|trust| !(0.0..=MAX_TRUST).contains(&trust)) {
         let detail = format!("`trust` is between 0 and {MAX_TRUST}");
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
@@ -47,7 +51,7 @@ pub(super) async fn change(
     let cut_off = cut_off.map(|cut_off| if cut_off { ReporterOrder::CutOff } else { ReporterOrder::Admit });
     let mut changed = 0;
     for order in trust.map(ReporterOrder::Trust).into_iter().chain(cut_off) {
-        let order = Order::Reporter { name: name.as_str().into(), order };
+        let order = Order::Reporter { name: Arc::clone(&name), order };
         changed += daemon.order(order).await? as u64;
     }
     let reporter = find(&*daemon, &name).await?;
@@ -56,7 +60,7 @@ pub(super) async fn change(
 
 /// `DELETE /api/v1/reporters/{reporter}/votes`
 pub(super) async fn withdraw(State(daemon): Daemon, Path(name): Path<String>) -> Answer<Ended> {
-    let order = Order::Reporter { name: name.into(), order: ReporterOrder::Withdraw };
+    let order = Order::Reporter { name: read_name(&name)?, order: ReporterOrder::Withdraw };
     Ok(Json(Ended { ended: daemon.order(order).await? as u64 }))
 }
 
@@ -105,6 +109,20 @@ fn chosen(HeldQuery { prefix, all }: HeldQuery) -> Result<Option<Prefix>, Refuse
 async fn find(daemon: &dyn Control, name: &str) -> Result<Reporter, Refused> {
     let found = daemon.see(all).await?.into_iter().find(|reporter| reporter.name == name);
     found.ok_or_else(|| super::Failed::from(Refusal::UnknownReporter(Arc::from(name))).into())
+}
+
+/// Whether an organisation has reported, or has a token or a user that may. One that nobody knows is a mistyped one.
+async fn is_known(daemon: &dyn Control, name: &Arc<str>) -> Result<bool, Refused> {
+    let searched = Arc::clone(name);
+    let has_reported = move |jails: &Jails| jails.reporters().any(|(known, _, _)| *known == searched);
+    if daemon.see(has_reported).await? {
+        return Ok(true);
+    }
+    let grants = daemon.read(|reader| {
+        let tokens = token::list(reader)?.into_iter().map(|token| token.grant);
+        Ok(tokens.chain(user::list(reader)?.into_iter().map(|user| user.grant)).collect::<Vec<_>>())
+    });
+    Ok(grants.await?.iter().any(|grant| grant.organisation.as_ref() == Some(name)))
 }
 
 fn all(jails: &Jails) -> Vec<Reporter> {

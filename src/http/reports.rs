@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::api::{ReportQuery, Reported, RowOutcome, RowResult};
 use super::problem::Refused;
 use super::{By, Daemon, Failed};
-use crate::access::{LONGEST_NAME, Principal};
+use crate::access::{self, LONGEST_NAME, Principal};
 use crate::clock::Timestamp;
 use crate::hub::{Body, BodyError, Format, Malformed, Rows, RowsError};
 use crate::jail::{Identity, Outcome, Receipt, ReportBatch, RowRefused};
@@ -66,12 +66,13 @@ fn read(
 
 /// For whom the sender reports: whoever has a token of a reporter, for its organisation alone.
 fn organisation(by: &Principal, named: Option<String>) -> Result<Arc<str>, Refused> {
+    let named = named.as_deref().map(read_name).transpose()?;
     match (by.organisation(), named) {
-        (Some(own), Some(named)) if **own != *named => Err(Refused::forbidden(format!(
+        (Some(own), Some(named)) if *own != named => Err(Refused::forbidden(format!(
             "you report for `{own}`, and for nobody else: leave ?reporter= out"
         ))),
         (Some(own), _) => Ok(Arc::clone(own)),
-        (None, Some(named)) => check_name(&named).map(|()| named.into()),
+        (None, Some(named)) => Ok(named),
         (None, None) => {
             let detail = "say for which organisation this is: add ?reporter=NAME";
             Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
@@ -79,10 +80,11 @@ fn organisation(by: &Principal, named: Option<String>) -> Result<Arc<str>, Refus
     }
 }
 
-/// Names of organisations stand in tables.
-pub(super) fn check_name(name: &str) -> Result<(), Refused> {
+/// The name of an organisation, as it stands in tables.
+pub(super) fn read_name(typed: &str) -> Result<Arc<str>, Refused> {
+    let name = access::organisation(typed);
     if !name.is_empty() && name.len() <= LONGEST_NAME && !name.contains(char::is_control) {
-        return Ok(());
+        return Ok(name.into());
     }
     let detail = format!("the name of a reporter has 1 to {LONGEST_NAME} bytes and no control characters");
     Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail))

@@ -40,7 +40,7 @@ pub(super) async fn decide(
     let request = find(&*daemon, &number).await?;
     let (number, prefix) = (request.number, request.request.prefix);
     let by = by.name().to_owned();
-    let unban = Order::Unban { prefix: Some(prefix), jail: None, by: by.clone() };
+    let unban = Order::Unban { prefix: Some(prefix), jail: None, by: by.clone(), forgive: true };
     let ended = if granted { daemon.order(unban).await? } else { 0 };
     let decision = store::Decision { granted, note, by, at: daemon.now() };
     let kept = decision.clone();

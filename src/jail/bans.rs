@@ -159,19 +159,16 @@ impl Bans {
     }
 
     /// Ends the bans of `jail`, or of all, inside `prefix`, or everywhere; which those were, in order.
-    pub fn free(&mut self, jail: Option<JailId>, prefix: Option<Prefix>) -> Vec<(JailId, Prefix)> {
-        let chosen = |(prefix, held): (Prefix, Held)| {
-            jail.is_none_or(|jail| jail == held.jail).then_some((held.jail, prefix))
+    pub fn free(&mut self, jail: Option<JailId>, prefix: Option<Prefix>) -> Vec<(Prefix, Held)> {
+        let is_chosen = |(_, held): &(Prefix, Held)| jail.is_none_or(|jail| jail == held.jail);
+        let mut freed: Vec<(Prefix, Held)> = match prefix {
+            Some(prefix) => self.table.within(prefix).filter(is_chosen).collect(),
+            None => self.table.iter().filter(is_chosen).collect(),
         };
-        let mut freed: Vec<(JailId, Prefix)> = match prefix {
-            Some(prefix) => self.table.within(prefix).filter_map(chosen).collect(),
-            None => self.table.iter().filter_map(chosen).collect(),
-        };
-        freed.sort();
-        for (jail, prefix) in &freed {
-            if let Some(held) = self.table.remove(*prefix, *jail) {
-                self.gone(*prefix, held);
-            }
+        freed.sort_by_key(|(prefix, held)| (held.jail, *prefix));
+        for (prefix, held) in &freed {
+            self.table.remove(*prefix, held.jail);
+            self.gone(*prefix, *held);
         }
         freed
     }
@@ -430,7 +427,7 @@ mod tests {
             let freed = bans.free(Some(jail), network.map(prefix));
             assert_eq!(bans.of(jail).len(), bans.count(jail));
             assert_eq!(bans.count(jail), all.len() - freed.len());
-            freed.iter().map(|(_, prefix)| prefix.to_string()).collect()
+            freed.iter().map(|(prefix, _)| prefix.to_string()).collect()
         };
         assert_eq!(freed(Some("192.0.2.0/24")), ["192.0.2.0/24", "192.0.2.7"]);
         let ipv4 = ["192.0.0.0/12", "192.0.0.0/16", "192.0.2.0/24", "192.0.2.7", "192.0.3.1"];

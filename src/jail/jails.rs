@@ -250,15 +250,16 @@ impl Jails {
                 self.count_bans(before, now, effects);
                 Ok(changed)
             }
-            Order::Unban { prefix, jail, by } => {
-                self.order_unban(*prefix, jail.as_ref(), &EndCause::Order(by.clone()), now, effects)
+            Order::Unban { prefix, jail, by, forgive } => {
+                let cause = EndCause::Order(by.clone());
+                self.order_unban(*prefix, jail.as_ref(), (&cause, *forgive), now, effects)
             }
             Order::Allow { prefix, note, until } => {
                 let allow = Allow { prefix: *prefix, note: note.clone(), since: now, until: *until };
                 check_width(*prefix)?;
                 self.allowlist.insert(allow.clone())?;
                 effects.changes.push(Change::Allowed(allow));
-                Ok(1 + self.order_unban(Some(*prefix), None, &EndCause::Allowed, now, effects)?)
+                Ok(1 + self.order_unban(Some(*prefix), None, (&EndCause::Allowed, true), now, effects)?)
             }
             Order::Disallow { prefix } => {
                 self.allowlist.remove(*prefix)?;
@@ -290,7 +291,7 @@ impl Jails {
         }
         self.bans.forget_quiet(now);
         let ended = self.bans.take_ended(now);
-        self.note_ended(ended.iter().map(|(prefix, held)| (held.jail, *prefix)));
+        self.note_ended(&ended);
         self.expire_votes(now, effects);
         for (prefix, held) in ended {
             let (jail, at) = (self.name_of(held.jail), held.until.unwrap_or(now));

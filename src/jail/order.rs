@@ -16,7 +16,7 @@ pub const MANUAL: &str = "manual";
 pub enum Order {
     /// Ban a prefix; one that is banned already is only ever banned longer.
     Ban(BanOrder),
-    /// End the bans inside a prefix, and forget its failures and earlier bans.
+    /// End the bans inside a prefix, and forget its failures.
     Unban {
         /// What to free; absent: everything.
         prefix: Option<Prefix>,
@@ -24,6 +24,8 @@ pub enum Order {
         jail: Option<Arc<str>>,
         /// Who asks.
         by: String,
+        /// Whether earlier bans are forgotten as well, so that the next one is as short as a first one.
+        forgive: bool,
     },
     /// Put a prefix on the allowlist. Bans inside it end.
     Allow {

@@ -163,6 +163,8 @@ fn who_is_listed_can_come_off_once_in_a_while() {
     assert!(!elsewhere.contains("Take my address off"), "{elsewhere}");
     assert_eq!(site.post(path, "203.0.113.5", ""), "403");
     assert_eq!(site.post(path, "198.51.100.7", "Sec-Fetch-Site: cross-site\r\n"), "403");
+    assert_eq!(site.post(path, "198.51.100.7", "Origin: http://evil.example\r\n"), "403");
+    assert_eq!(site.post(path, "nonsense", ""), "400");
     assert!(site.daemon.lists("198.51.100.7"));
     assert_eq!(site.post(path, "198.51.100.7", "Sec-Fetch-Site: same-origin\r\n"), "303");
     assert!(!site.daemon.lists("198.51.100.7"));

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 
 use super::Public;
@@ -17,10 +18,11 @@ pub(super) struct Peer(pub(super) IpAddr);
 pub(super) struct Client(pub(super) IpAddr);
 
 impl FromRequestParts<Public> for Client {
-    type Rejection = std::convert::Infallible;
+    type Rejection = (StatusCode, String);
 
     async fn from_request_parts(parts: &mut Parts, public: &Public) -> Result<Self, Self::Rejection> {
         let Peer(peer) = parts.extensions.get().expect("every connection says where it comes from");
-        Ok(Self(client(*peer, &parts.headers, &public.0.public().proxies)))
+        let found = client(*peer, &parts.headers, &public.0.public().proxies);
+        found.map(Self).map_err(|wrong| (StatusCode::BAD_REQUEST, wrong.to_string()))
     }
 }

@@ -23,6 +23,7 @@ use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::connections::Tcp;
+use super::gate::is_of_other_site;
 use super::{Failed, Steered, connections, limit_time};
 use client::{Client, Peer};
 use page::{Address, Finding, Home, Missing, Policy, Site, Told, in_sets, listed_in, paragraphs};
@@ -129,7 +130,10 @@ async fn remove(
     headers: HeaderMap,
 ) -> Response {
     let address = address.to_canonical();
-    if address != own || !is_of_this_site(&headers) {
+    if is_of_other_site(&headers) {
+        return public.told(StatusCode::FORBIDDEN, OTHER_SITE);
+    }
+    if address != own {
         return public
             .told(StatusCode::FORBIDDEN, "Only who comes from the address itself can take it off here.");
     }
@@ -149,8 +153,10 @@ async fn request(
     form: Result<Form<request::Form>, FormRejection>,
 ) -> Response {
     let address = address.to_canonical();
-    let read = form.ok().and_then(|Form(form)| form.read()).filter(|_| is_of_this_site(&headers));
-    let Some(read) = read else {
+    if is_of_other_site(&headers) {
+        return public.told(StatusCode::FORBIDDEN, OTHER_SITE);
+    }
+    let Some(read) = form.ok().and_then(|Form(form)| form.read()) else {
         return public.told(
             StatusCode::UNPROCESSABLE_ENTITY,
             "A request needs a mail address for the answer, and a reason of at most a page.",
@@ -171,10 +177,8 @@ async fn request(
     }
 }
 
-/// Whether a form was sent from one of these pages, as far as the browser says: no other page may act in the name of its reader.
-fn is_of_this_site(headers: &HeaderMap) -> bool {
-    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
-}
+/// No other page may act in the name of its reader.
+const OTHER_SITE: &str = "This form was sent by a page of another site, and is not carried out.";
 
 /// `GET /zone/{origin}`
 async fn policy(State(public): State<Public>, Path(origin): Path<String>) -> Response {

@@ -115,7 +115,9 @@ impl Public {
         }
         for (prefix, jail) in removed.keys() {
             let jail = Some(Arc::from(jail.as_str()));
-            self.0.order(Order::Unban { prefix: Some(*prefix), jail, by: BY.to_owned() }).await?;
+            self.0
+                .order(Order::Unban { prefix: Some(*prefix), jail, by: BY.to_owned(), forgive: false })
+                .await?;
         }
         let (count, at) = (removed.len(), self.0.now());
         let note = move |changes: &store::Transaction<'_>| {

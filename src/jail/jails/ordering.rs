@@ -6,7 +6,7 @@ use super::{Jails, Wanted, check_width, shorten};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::bans::Active;
-use crate::jail::table::JailId;
+use crate::jail::table::Held;
 use crate::jail::{BanOrder, Change, Effects, EndCause, Origin, Refusal, Settings};
 
 impl Jails {
@@ -51,7 +51,7 @@ impl Jails {
         &mut self,
         prefix: Option<Prefix>,
         jail: Option<&Arc<str>>,
-        cause: &EndCause,
+        (cause, forgive): (&EndCause, bool),
         now: Timestamp,
         effects: &mut Effects,
     ) -> Result<usize, Refusal> {
@@ -59,15 +59,16 @@ impl Jails {
             Some(name) => Some(self.place(name).ok_or_else(|| self.unknown_jail(name))?),
             None => None,
         };
-        Ok(self.free(chosen, prefix, cause, now, effects))
+        Ok(self.free(chosen, prefix, (cause, forgive), now, effects))
     }
 
-    /// Ends the bans inside `prefix`, or all, of the jail at `place`, or of all, and forgets what led to them; how many.
+    /// Ends the bans inside `prefix`, or all, of the jail at `place`, or of all, and forgets what led to them, and those before
+    /// them if it is to `forgive`; how many.
     fn free(
         &mut self,
         place: Option<usize>,
         prefix: Option<Prefix>,
-        cause: &EndCause,
+        (cause, forgive): (&EndCause, bool),
         now: Timestamp,
         effects: &mut Effects,
     ) -> usize {
@@ -77,7 +78,8 @@ impl Jails {
         if self.lists_by_reports(place) {
             self.forget_votes(prefix, effects);
         }
-        for (jail, prefix) in self.bans.forgive_within(jail, prefix) {
+        let forgiven = if forgive { self.bans.forgive_within(jail, prefix) } else { Vec::new() };
+        for (jail, prefix) in forgiven {
             effects.forgiven.push((self.name_of(jail), prefix));
         }
         for jail in self.jails.iter_mut().filter(|held| jail.is_none_or(|jail| jail == held.id)) {
@@ -89,14 +91,14 @@ impl Jails {
     /// Says that these bans were ended.
     pub(super) fn tell_freed(
         &mut self,
-        freed: &[(JailId, Prefix)],
+        freed: &[(Prefix, Held)],
         cause: &EndCause,
         now: Timestamp,
         effects: &mut Effects,
     ) {
-        self.note_ended(freed.iter().copied());
-        for (jail, prefix) in freed {
-            let (prefix, jail) = (*prefix, self.name_of(*jail));
+        self.note_ended(freed);
+        for (prefix, held) in freed {
+            let (prefix, jail) = (*prefix, self.name_of(held.jail));
             effects.changes.push(Change::Unbanned { prefix, jail, at: now, cause: cause.clone() });
         }
     }

@@ -91,8 +91,11 @@ impl Jails {
         for prefix in held {
             self.let_go(prefix, effects);
             let sum = self.reports.sum(prefix, &listing.settings, now);
-            if let Some(until) = listing.settings.consensus.end(sum, now) {
-                self.list(&listing, prefix, until, now, effects);
+            if let Some(until) = listing.settings.consensus.end(sum, now)
+                && self.list(&listing, prefix, until, now, effects)
+            {
+                // Somebody has looked at it.
+                self.reports.guard.released(prefix);
             }
         }
         Ok(effects.changes.len() - before)

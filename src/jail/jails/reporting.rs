@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Jail, JailId, Jails, Wanted};
+use super::{Jail, Jails, Wanted};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::bans::Active;
@@ -11,6 +11,7 @@ use crate::jail::reports::{
     Answered, Cast, HeldListing, HoldReason, Identity, Outcome, Receipt, Report, ReportBatch, ReportChange,
     ReportKind, ReportSettings, ReporterId, RowRefused, Sighting, TakenReports, Tally, Vote,
 };
+use crate::jail::table::Held;
 use crate::jail::{Change, Effects, EndCause, Evidence, Origin, Refusal, Settings};
 
 /// The clocks of other servers may be ahead by so much.
@@ -261,7 +262,10 @@ impl Jails {
         let held = self.reports.guard.held(prefix);
         let reason = held.map(|held| held.reason).or_else(|| self.objection(listing, prefix, now));
         let Some(reason) = reason else {
-            return self.list(listing, prefix, until, now, effects);
+            if self.list(listing, prefix, until, now, effects) {
+                self.reports.guard.begun(prefix, now, &listing.settings.guard);
+            }
+            return;
         };
         let since = held.map_or(now, |held| held.since);
         if held.is_none_or(|held| listing.settings.consensus.moves(held.until, until)) {
@@ -281,6 +285,7 @@ impl Jails {
         (!admitted).then_some(HoldReason::Growth)
     }
 
+    /// Whether the listing began.
     pub(super) fn list(
         &mut self,
         listing: &Listing,
@@ -288,15 +293,13 @@ impl Jails {
         until: Timestamp,
         now: Timestamp,
         effects: &mut Effects,
-    ) {
+    ) -> bool {
         let evidence = self.votes_in_words(listing, prefix, now);
         let active = Active { since: now, until: Some(until) };
         let origin = Origin::Reports;
         let wanted =
             Wanted { place: listing.place, prefix, active, origin, failures: 0, first: None, evidence };
-        if self.ban(wanted, now, effects) {
-            self.reports.guard.begun(prefix, now, &listing.settings.guard);
-        }
+        self.ban(wanted, now, effects)
     }
 
     /// The votes that weigh the most, as evidence.
@@ -353,11 +356,11 @@ impl Jails {
     }
 
     /// Counts bans of the jail of reports that ended.
-    pub(super) fn note_ended(&mut self, ended: impl Iterator<Item = (JailId, Prefix)>) {
+    pub(super) fn note_ended(&mut self, ended: &[(Prefix, Held)]) {
         let Ok(listing) = self.listing() else { return };
         let jail = self.jails[listing.place].id;
-        for (_, prefix) in ended.filter(|(of, _)| *of == jail) {
-            self.reports.guard.ended(prefix);
+        for (prefix, held) in ended.iter().filter(|(_, held)| held.jail == jail) {
+            self.reports.guard.ended(*prefix, held.since, &listing.settings.guard);
         }
     }
 

@@ -217,12 +217,17 @@ fn orders_are_carried_out_or_refused_with_the_reason() {
     }
     let everything = Order::Allow { prefix: "::/0".parse().unwrap(), note: String::new(), until: None };
     assert!(order(&mut jails, everything, 7).unwrap_err().contains("too wide"));
-    let elsewhere = Order::Unban { prefix: None, jail: Some("ftp".into()), by: "test".into() };
+    let elsewhere = Order::Unban { prefix: None, jail: Some("ftp".into()), by: "test".into(), forgive: true };
     assert_eq!(
         order(&mut jails, elsewhere, 7).unwrap_err(),
         "there is no jail `ftp`; there are: manual, sasl"
     );
-    let wide = Order::Unban { prefix: Some("192.0.2.0/24".parse().unwrap()), jail: None, by: "test".into() };
+    let wide = Order::Unban {
+        prefix: Some("192.0.2.0/24".parse().unwrap()),
+        jail: None,
+        by: "test".into(),
+        forgive: true,
+    };
     assert_eq!(order(&mut jails, wide.clone(), 8).unwrap(), ["192.0.2.0/25 free at 8 Order(\"test\")"]);
     assert_eq!(order(&mut jails, wide, 8).unwrap(), [""; 0]);
     // Forgiven: the next ban is a first one.
@@ -302,10 +307,27 @@ fn pardoning_everybody_forgets_everything() {
     let mut jails = jails(vec![settings("sasl")]);
     let address = "192.0.2.1";
     run(&mut jails, &[(0, address), (0, address), (0, address), (3600, "192.0.2.2"), (3600, "192.0.2.2")]);
-    let all = Order::Unban { prefix: None, jail: None, by: "test".into() };
+    let all = Order::Unban { prefix: None, jail: None, by: "test".into(), forgive: true };
     assert_eq!(order(&mut jails, all, 3601).unwrap(), [""; 0], "the ban was over already");
     let changes = run(&mut jails, &[(3602, "192.0.2.2"), (3602, address), (3602, address), (3602, address)]);
     assert_eq!(changes, ["sasl bans 192.0.2.1 at 3602 until 7202 #1"]);
+}
+
+#[test]
+fn who_is_freed_without_pardon_is_banned_for_longer_the_next_time() {
+    let mut jails = jails(vec![Settings { increment: doubling(), ..settings("sasl") }]);
+    let (address, free) = ("192.0.2.1", |forgive| Order::Unban {
+        prefix: Some("192.0.2.1".parse().unwrap()),
+        jail: Some("sasl".into()),
+        by: "test".into(),
+        forgive,
+    });
+    run(&mut jails, &[(0, address); 3]);
+    assert_eq!(order(&mut jails, free(false), 10).unwrap(), ["192.0.2.1 free at 10 Order(\"test\")"]);
+    assert_eq!(run(&mut jails, &[(11, address)]), [""; 0], "failures begin anew");
+    assert_eq!(run(&mut jails, &[(12, address)]), ["sasl bans 192.0.2.1 at 12 until 7212 #2"]);
+    order(&mut jails, free(true), 20).unwrap();
+    assert_eq!(run(&mut jails, &[(21, address); 3]), ["sasl bans 192.0.2.1 at 21 until 3621 #1"]);
 }
 
 #[test]

@@ -77,10 +77,19 @@ impl Guard {
         grown[family] = grown[family].saturating_add(size);
     }
 
-    /// Counts a listing that ended.
-    pub fn ended(&mut self, prefix: Prefix) {
+    /// Counts a listing that begins and is no growth to be guarded against.
+    pub fn released(&mut self, prefix: Prefix) {
+        let (family, size) = size_of(prefix);
+        self.listed[family] = self.listed[family].saturating_add(size);
+    }
+
+    /// Counts a listing that began at `since` and has ended: what has come and gone is no growth.
+    pub fn ended(&mut self, prefix: Prefix, since: Timestamp, settings: &GuardSettings) {
         let (family, size) = size_of(prefix);
         self.listed[family] = self.listed[family].saturating_sub(size);
+        if let Some(grown) = self.grown.get_mut(&step(since, settings)) {
+            grown[family] = grown[family].saturating_sub(size);
+        }
     }
 
     /// Counts from nothing.
@@ -178,8 +187,20 @@ mod tests {
         assert!(guard.admits(new, &settings, at(8000)));
         guard.begun(new, at(8000), &settings);
         assert!(!guard.admits("203.0.113.1".parse().unwrap(), &settings, at(8001)));
-        guard.ended(old);
-        assert!(!guard.admits("203.0.113.1".parse().unwrap(), &settings, at(8001)));
+        guard.ended(new, at(8000), &settings);
+        assert!(guard.admits("203.0.113.1".parse().unwrap(), &settings, at(8001)), "it has come and gone");
+        guard.begun(new, at(8002), &settings);
+        guard.ended(old, at(0), &settings);
+        assert!(!guard.admits("203.0.113.1".parse().unwrap(), &settings, at(8003)));
+    }
+
+    #[test]
+    fn what_somebody_has_looked_at_is_no_growth() {
+        let settings = GuardSettings { share: 0.25, window: HOUR, least: 4 };
+        let mut guard = Guard::default();
+        guard.released("198.51.100.0/26".parse().unwrap());
+        assert!(guard.admits("203.0.113.0/28".parse().unwrap(), &settings, at(1)), "a quarter of 64");
+        assert!(!guard.admits("203.0.113.0/27".parse().unwrap(), &settings, at(1)));
     }
 
     #[test]

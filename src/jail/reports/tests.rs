@@ -305,7 +305,8 @@ fn an_unban_forgets_the_votes() {
     let mut hub = Hub::new(NO_GUARD);
     hub.report("one", &["192.0.2.1"], at(0));
     hub.report("two", &["192.0.2.1"], at(0));
-    let unban = Order::Unban { prefix: Some(prefix("192.0.2.0/24")), jail: None, by: "root".into() };
+    let unban =
+        Order::Unban { prefix: Some(prefix("192.0.2.0/24")), jail: None, by: "root".into(), forgive: true };
     assert_eq!(hub.order(&unban, at(1)), Ok(1));
     hub.report("three", &["192.0.2.1"], at(2));
     assert_eq!(hub.listed(), [""; 0]);

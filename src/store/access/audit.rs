@@ -37,11 +37,14 @@ const LAST: &str = "SELECT number, hash FROM audit_anchor UNION ALL
     SELECT number, hash FROM (SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1)
     ORDER BY number DESC LIMIT 1";
 
+/// None has a number that has gone: whoever wrote one did not go by us.
+const NOT_BEHIND: &str = "SELECT number FROM audit WHERE number <= ?1 ORDER BY number LIMIT 1";
+
 const ANCHOR: &str = "SELECT number, hash FROM audit_anchor WHERE id = 1";
 
 fn row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
     Ok(AuditRow {
-        number: row.get(0)?,
+        number: number(row)?,
         at: row.get(1)?,
         who: row.get(2)?,
         source: row.get(3)?,
@@ -53,13 +56,31 @@ fn row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
 }
 
 fn link(row: &Row<'_>) -> rusqlite::Result<(u64, [u8; 32])> {
-    Ok((row.get(0)?, row.get(1)?))
+    Ok((number(row)?, row.get(1)?))
+}
+
+/// We write none below 1; what others wrote must not keep the rest from being read.
+fn number(row: &Row<'_>) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default())
 }
 
 impl Reader {
     /// The number and the hash of the last entry that has gone; of none, and zeros, at first.
     pub fn audit_anchor(&self) -> Result<(u64, [u8; 32]), Error> {
         self.run(|connection| connection.query_row(ANCHOR, [], link))
+    }
+
+    /// The first entry that does not stand behind `number`, where all should.
+    pub fn audit_not_behind(&self, limit: u64) -> Result<Option<u64>, Error> {
+        self.run(|connection| connection.prepare_cached(NOT_BEHIND)?.query_row([limit], number).optional())
+    }
+
+    /// The hash of the entry `number`.
+    pub fn audit_hash(&self, number: u64) -> Result<Option<[u8; 32]>, Error> {
+        let sql = "SELECT hash FROM audit WHERE number = ?1";
+        self.run(|connection| {
+            connection.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional()
+        })
     }
 
     /// At most `limit` entries behind `number`, in order.
