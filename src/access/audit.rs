@@ -193,7 +193,7 @@ mod tests {
         let (_folder, store) = written(5);
         let Verified { entries, last, broken } = verified(&store);
         assert_eq!((entries, last.0, broken), (5, 5, None));
-        let rows = Reader::open(store.path()).unwrap().audit_before(None, 2).unwrap();
+        let rows = Reader::open(store.path()).unwrap().audit_before(None, None, 2).unwrap().rows;
         assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 4]);
         assert_eq!(rows[0].detail.chars().count(), LONGEST / 2 + 1, "cut between two characters");
         assert_eq!(hex(&rows[0].hash), hex(&last.1));

@@ -64,7 +64,7 @@ fn remove(prefix: Prefix, global: &Global, out: &mut dyn Write) -> anyhow::Resul
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let answer: Allowlist = global.client()?.get("/allow", &())?;
+    let answer: Allowlist = global.client()?.pages("/allow", &(), None, usize::MAX)?;
     let rows: Vec<_> = answer.allow.iter().map(row).collect();
     global.rows(&answer, ["PREFIX", "SINCE", "UNTIL", "NOTE"], &rows, out)
 }

@@ -11,10 +11,13 @@ use crate::http::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
 pub struct Args {
     /// How many entries, the newest first
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
-    limit: u32,
+    limit: usize,
     /// Entries before this number
     #[arg(long, value_name = "NUMBER")]
     before: Option<u64>,
+    /// Only what this one did
+    #[arg(long, value_name = "NAME")]
+    who: Option<String>,
     #[command(subcommand)]
     action: Option<Action>,
 }
@@ -51,14 +54,22 @@ impl Args {
     /// Shows or checks it.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
         match self.action {
-            None => list(&AuditQuery { before: self.before, limit: Some(self.limit) }, global, out),
+            None => list(self.who, self.before, self.limit, global, out),
             Some(Action::Verify { expect }) => verify(expect, global, out),
         }
     }
 }
 
-fn list(query: &AuditQuery, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let log: AuditLog = global.client()?.get("/audit", query)?;
+fn list(
+    who: Option<String>,
+    before: Option<u64>,
+    limit: usize,
+    global: &Global,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    let after = before.map(|number| number.to_string());
+    let query = AuditQuery { who, ..AuditQuery::default() };
+    let log: AuditLog = global.client()?.pages("/audit", &query, after, limit)?;
     let rows: Vec<_> = log.audit.iter().map(row).collect();
     global.rows(&log, ["NUMBER", "AT", "WHO", "FROM", "OUTCOME", "WHAT", "DETAIL"], &rows, out)?;
     Ok(Exit::Done)
@@ -99,7 +110,8 @@ fn verify(expect: Option<Expected>, global: &Global, out: &mut dyn Write) -> any
 
 /// The chain holds; what was known of it must be a part of it.
 fn check(expected: &Expected, global: &Global) -> anyhow::Result<()> {
-    let query = AuditQuery { before: expected.number.checked_add(1), limit: Some(1) };
+    let after = expected.number.checked_add(1).map(|number| number.to_string());
+    let query = AuditQuery { after, ..AuditQuery::default() };
     let log: AuditLog = global.client()?.get("/audit", &query)?;
     let is_there = |entry: &AuditEntry| entry.number == expected.number && entry.hash == expected.hash;
     if log.audit.first().is_some_and(is_there) {

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use super::{Exit, Global};
 use crate::clock::Timestamp;
-use crate::http::api::{Ban, Bans, BansQuery};
+use crate::http::api::{Ban, BanState, Bans, BansQuery};
+use crate::ip::Prefix;
 
 /// List bans, the newest first
 #[derive(clap::Args)]
@@ -15,17 +16,20 @@ pub struct Args {
     /// Those that ended too
     #[arg(long)]
     all_history: bool,
+    /// Only this address or network and what is in it, in the order of addresses
+    #[arg(long, value_name = "PREFIX")]
+    within: Option<Prefix>,
     /// At most so many; without it all
     #[arg(short = 'n', long, value_name = "N")]
-    limit: Option<u32>,
+    limit: Option<usize>,
 }
 
 impl Args {
     /// Asks and lists.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
-        let history = self.all_history;
-        let query = BansQuery { jail: self.jail, history, limit: self.limit };
-        let answer: Bans = global.client()?.get("/bans", &query)?;
+        let state = self.all_history.then_some(BanState::All);
+        let query = BansQuery { jail: self.jail, state, prefix: self.within, ..BansQuery::default() };
+        let answer: Bans = global.client()?.pages("/bans", &query, None, self.limit.unwrap_or(usize::MAX))?;
         let rows: Vec<_> = answer.bans.iter().map(row).collect();
         global.rows(
             &answer,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use crate::http::api::{BASE, NotReloaded, Problem};
+use crate::http::api::{BASE, Limit, NotReloaded, Paged, Problem};
 
 /// A daemon that has not answered for so long is stuck; a reload compiles every filter and takes a moment.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,6 +37,32 @@ impl Client {
     /// `GET`: `query` is what stands behind the question mark.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> anyhow::Result<T> {
         self.ask(Method::GET, &with_query(path, query)?, Bytes::new())
+    }
+
+    /// The first `most` rows of a list, or of what is behind `after`: its pages put together.
+    pub(super) fn pages<T: DeserializeOwned + Paged>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+        after: Option<String>,
+        most: usize,
+    ) -> anyhow::Result<T> {
+        let path = with_query(path, query)?;
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let page = |after: Option<&str>| {
+            let after = after.map(|after| format!("&after={}", segment(after))).unwrap_or_default();
+            let limit = most.clamp(1, Limit::MOST.rows());
+            self.ask(Method::GET, &format!("{path}{mark}limit={limit}{after}"), Bytes::new())
+        };
+        let mut list: T = page(after.as_deref())?;
+        while list.rows() < most
+            && let Some(next) = list.next()
+        {
+            let more = page(Some(next))?;
+            list.append(more);
+        }
+        list.truncate(most);
+        Ok(list)
     }
 
     /// `POST` with a body.

@@ -72,8 +72,9 @@ impl Args {
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
         match self.action {
             Action::List => {
-                let rows = |answer: &Reporters| answer.reporters.iter().map(reporter_row).collect();
-                show("/reporters", REPORTER_COLUMNS, rows, global, out)?;
+                let rows = |answer: &Reporters| answer.reporters.iter().map(reporter_row).collect::<Vec<_>>();
+                let answer: Reporters = global.client()?.pages("/reporters", &(), None, usize::MAX)?;
+                global.rows(&answer, REPORTER_COLUMNS, &rows(&answer), out)?;
             }
             Action::Trust { name, weight } => {
                 change(&name, &NewReporter { trust: Some(weight), cut_off: None }, global, out)?;

@@ -3,6 +3,11 @@
 //! | request | query or body | answer |
 //! |---|---|---|
 //! | `GET /api/v1/status` | | [`Status`] |
+//! | `GET /api/v1/jails` | [`ListQuery`] | [`JailSummaries`] |
+//! | `GET /api/v1/failures` | [`CountsQuery`] | [`Counts`] |
+//! | `GET /api/v1/zones` | | [`Zones`] |
+//! | `GET /api/v1/listings` | [`ListingsQuery`] | [`Listings`] |
+//! | `GET /api/v1/datasets` | | [`DataSets`] |
 //! | `GET /api/v1/jails/{jail}` | | [`JailStatus`] |
 //! | `GET /api/v1/jails/{jail}/settings` | | [`JailSettings`] |
 //! | `PATCH /api/v1/jails/{jail}/settings` | [`JailChange`] | [`JailSettings`] |
@@ -14,11 +19,11 @@
 //! | `POST /api/v1/lookup` | [`Addresses`] | [`Checked`] |
 //! | `GET /api/v1/dns` | [`DnsQuery`] | [`DnsSeen`] |
 //! | `GET /api/v1/figures` | [`FiguresQuery`] | [`crate::report::Figures`] |
-//! | `GET /api/v1/allow` | | [`Allowlist`] |
+//! | `GET /api/v1/allow` | [`ListQuery`] | [`Allowlist`] |
 //! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
 //! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
 //! | `POST /api/v1/reports` | [`ReportQuery`], rows | [`Reported`] |
-//! | `GET /api/v1/reporters` | | [`Reporters`] |
+//! | `GET /api/v1/reporters` | [`ListQuery`] | [`Reporters`] |
 //! | `GET /api/v1/reporters/{reporter}` | | [`Reporter`] |
 //! | `PATCH /api/v1/reporters/{reporter}` | [`NewReporter`] | [`Reporter`] |
 //! | `DELETE /api/v1/reporters/{reporter}/votes` | | [`Ended`] |
@@ -59,10 +64,13 @@
 //!
 //! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
 
+mod allow;
 mod audit;
+mod bans;
 mod dns;
 mod figures;
 mod jails;
+mod lists;
 mod lookup;
 mod passkeys;
 mod reports;
@@ -71,21 +79,27 @@ mod takeover;
 mod tokens;
 mod users;
 
-use std::net::{IpAddr, Ipv4Addr};
-
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{EndCause, Origin};
 
+pub use allow::{Allow, AllowChanged, Allowlist, DisallowQuery, NewAllow};
 pub use audit::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
+pub use bans::{Ban, BanChanged, BanSort, BanState, Bans, BansQuery, MadeBy, NewBan, UnbanQuery};
 pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
 pub use figures::FiguresQuery;
 pub use jails::{
     Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
 };
-pub use lookup::{Addresses, BanInForce, Checked, CheckedAddress, MAX_ADDRESSES};
+pub use lists::{
+    Counting, Counts, CountsQuery, DataSet, DataSets, JailSummaries, JailSummary, Limit, ListQuery, Listings,
+    ListingsQuery, Paged, PublishRule, PublishedPrefix, Zone, Zones,
+};
+pub use lookup::{
+    Addresses, BanInForce, Checked, CheckedAddress, Failures, Listing, Lookup, MAX_ADDRESSES, NameLookup,
+    SetListing,
+};
 pub use passkeys::{NewPasskey, PasskeyAdded, PasskeyAnswer, PasskeyChallenge, PasskeyView, Passkeys};
 pub use reports::{
     Held, HeldListing, HeldQuery, HubStatus, NewReporter, ReportQuery, Reported, Reporter, Reporters,
@@ -191,266 +205,11 @@ pub struct JailStatus {
     pub banned: Vec<Prefix>,
 }
 
-/// Which bans are asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BansQuery {
-    /// Only those of this jail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jail: Option<String>,
-    /// Those that ended too.
-    #[serde(default, with = "flag", skip_serializing_if = "std::ops::Not::not")]
-    pub history: bool,
-    /// At most so many, the newest first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
-}
-
-/// The bans asked for, the newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bans {
-    /// The bans.
-    pub bans: Vec<Ban>,
-}
-
-/// One ban.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ban {
-    /// What is banned.
-    pub prefix: Prefix,
-    /// By which jail.
-    pub jail: String,
-    /// The time of the last failure, or of the order.
-    #[serde(with = "rfc3339")]
-    pub since: Timestamp,
-    /// When it ends by itself; null is never.
-    #[serde(with = "rfc3339::option")]
-    pub until: Option<Timestamp>,
-    /// The first of the failures that counted towards it, if it is known.
-    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
-    pub first: Option<Timestamp>,
-    /// Who or what made it.
-    pub origin: Origin,
-    /// How many failures led to it.
-    pub failures: u32,
-    /// 1 for the first ban of this prefix in this jail.
-    pub count: u32,
-    /// When it ended, if it did.
-    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Timestamp>,
-    /// Why it ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_cause: Option<EndCause>,
-    /// How many questions for codes were answered with it since the daemon started; absent: never, or it is over.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub asked: u64,
-    /// The last lines that led to it, oldest first, or the reason given with an order; empty in lists.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<String>,
-}
-
-impl From<&crate::jail::Ban> for Ban {
-    fn from(ban: &crate::jail::Ban) -> Self {
-        Self {
-            prefix: ban.prefix,
-            jail: ban.jail.to_string(),
-            since: ban.since,
-            until: ban.until,
-            first: ban.first,
-            origin: ban.origin.clone(),
-            failures: ban.failures,
-            count: ban.count,
-            ended: None,
-            end_cause: None,
-            asked: 0,
-            evidence: ban.evidence.iter().map(ToString::to_string).collect(),
-        }
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-/// An order to ban.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewBan {
-    /// What to ban.
-    pub prefix: Prefix,
-    /// In the name of this jail; absent: the one jail there is, or a 422 that names the jails.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jail: Option<String>,
-    /// From when on its time counts, such as the last failure; absent: from now on.
-    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
-    pub since: Option<Timestamp>,
-    /// How long; absent: as long as the jail bans.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<u64>,
-    /// Until somebody ends it; excludes `seconds`.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub permanent: bool,
-    /// Kept as evidence.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-/// The outcome of [`NewBan`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BanChanged {
-    /// Whether there is a new ban or one ends later; false: it was banned as long already.
-    pub changed: bool,
-    /// The ban in force now.
-    pub ban: Ban,
-}
-
-/// What to unban: every ban inside `prefix`, or `all`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UnbanQuery {
-    /// Bans of this prefix and of everything in it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prefix: Option<Prefix>,
-    /// Only those of this jail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jail: Option<String>,
-    /// Every ban.
-    #[serde(default, with = "flag", skip_serializing_if = "std::ops::Not::not")]
-    pub all: bool,
-}
-
 /// How many bans, or entries of the allowlist, were ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     /// The number.
     pub ended: u64,
-}
-
-/// All that is known of one address.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Lookup {
-    /// The address asked for.
-    pub address: IpAddr,
-    /// Bans in force that cover it, with their evidence.
-    pub bans: Vec<Ban>,
-    /// What DNS answers for it, per zone; a zone that does not list it is absent.
-    pub listings: Vec<Listing>,
-    /// What data sets have for it.
-    #[serde(default)]
-    pub sets: Vec<SetListing>,
-    /// The entry of the allowlist that covers it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<Allow>,
-    /// Failures counted at present, per jail.
-    pub failures: Vec<Failures>,
-    /// What other servers say of it: their weights together are its score.
-    #[serde(default)]
-    pub votes: Vec<Vote>,
-    /// Bans that covered it and ended, the newest first.
-    pub history: Vec<Ban>,
-}
-
-/// One answer of DNS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Listing {
-    /// The zone's name.
-    pub zone: String,
-    /// The listed prefix.
-    pub prefix: Prefix,
-    /// The A record.
-    pub code: Ipv4Addr,
-    /// The TXT record.
-    pub text: String,
-}
-
-/// What data sets have for a domain name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NameLookup {
-    /// The name, without a dot at its end.
-    pub name: String,
-    /// What is there.
-    pub sets: Vec<SetListing>,
-}
-
-/// An entry of a data set, as DNS answers it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SetListing {
-    /// The zone's name.
-    pub zone: String,
-    /// The type of the data set and its files.
-    pub set: String,
-    /// The A record.
-    pub code: Ipv4Addr,
-    /// The TXT record.
-    pub text: String,
-}
-
-/// Failures of an address that have not made a ban yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failures {
-    /// In this jail.
-    pub jail: String,
-    /// So many are counted.
-    pub failures: u32,
-    /// The time of the last one.
-    #[serde(with = "rfc3339")]
-    pub last: Timestamp,
-}
-
-/// The allowlist in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allowlist {
-    /// The entries.
-    pub allow: Vec<Allow>,
-}
-
-/// One entry of the allowlist.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allow {
-    /// What is never banned or published.
-    pub prefix: Prefix,
-    /// Why.
-    pub note: String,
-    /// When it was added; null for what the configuration allows.
-    #[serde(with = "rfc3339::option")]
-    pub since: Option<Timestamp>,
-    /// When it ends by itself; null is never.
-    #[serde(with = "rfc3339::option")]
-    pub until: Option<Timestamp>,
-}
-
-/// An order to allow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewAllow {
-    /// What is never to be banned or published.
-    pub prefix: Prefix,
-    /// Why.
-    #[serde(default)]
-    pub note: String,
-    /// How long; absent: until somebody removes it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seconds: Option<u64>,
-}
-
-/// The outcome of [`NewAllow`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AllowChanged {
-    /// Whether the allowlist is another now.
-    pub changed: bool,
-    /// The entry in force now.
-    pub allow: Allow,
-    /// How many bans it ended.
-    pub ended: u64,
-}
-
-/// Which entry of the allowlist goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DisallowQuery {
-    /// The entry.
-    pub prefix: Prefix,
 }
 
 /// What the daemon was told about itself.

@@ -13,17 +13,12 @@ use tracing::{error, info};
 
 use super::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified, BASE};
 use super::gate::Source;
+use super::pages::{place, rows};
 use super::problem::Refused;
 use super::{Control, Daemon, Steered};
 use crate::access::audit::{self, Event, Verified};
 use crate::access::{Principal, token};
-use crate::store::AuditRow;
-
-/// As many entries as people look at, where nobody says how many.
-const LIMIT: u32 = 100;
-
-/// No answer has more.
-const MOST: u32 = 1000;
+use crate::store::{AuditRow, Page, Reader};
 
 /// What is written down of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,10 +138,12 @@ pub(super) async fn list(
     State(daemon): Daemon,
     query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Result<Json<AuditLog>, Refused> {
-    let Query(AuditQuery { before, limit }) = query?;
-    let limit = limit.unwrap_or(LIMIT).min(MOST);
-    let found = daemon.read(move |reader| reader.audit_before(before, limit)).await?;
-    Ok(Json(AuditLog { audit: found.into_iter().map(shown).collect() }))
+    let Query(AuditQuery { who, after, limit }) = query?;
+    let (after, limit) = (place(after.as_deref())?, rows(limit));
+    let read = move |reader: &Reader| reader.audit_before(after, who.as_deref(), limit);
+    let Page { rows, next } = daemon.read(read).await?;
+    let next = next.map(|number| number.to_string());
+    Ok(Json(AuditLog { audit: rows.into_iter().map(shown).collect(), next }))
 }
 
 fn shown(row: AuditRow) -> AuditEntry {

@@ -9,16 +9,19 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 
 use super::api::{
-    Allow, AllowChanged, Allowlist, Ban, BanChanged, Bans, BansQuery, DisallowQuery, Ended, HubStatus,
-    JailStatus, NewAllow, NewBan, OutsideStatus, Reloaded, Status, StoppedPattern, UnbanQuery, ZoneStatus,
+    Allow, AllowChanged, Allowlist, Ban, BanChanged, BanSort, BanState, Bans, BansQuery, DisallowQuery,
+    Ended, HubStatus, JailStatus, ListQuery, MadeBy, NewAllow, NewBan, OutsideStatus, Reloaded, Status,
+    StoppedPattern, UnbanQuery,
 };
+use super::lists::{check, zone_status};
+use super::pages::{page_of, place, rows};
 use super::problem::Refused;
 use super::routes::{own_jail, own_jail_if_any};
 use super::{By, Control, Daemon, HubView, OutsideView, SourceView};
 use crate::ip::Prefix;
 use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
 use crate::source;
-use crate::store::{self, BanQuery, PastBan, SpoolState};
+use crate::store::{self, BanMaker, BanQuery, Page, PastBan, SpoolState};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -35,10 +38,8 @@ pub(super) async fn status(State(daemon): Daemon, Extension(by): By) -> Answer<S
     jails.retain(|jail| by.grant().has_jail(jail));
     exhausted.retain(|exhausted| by.grant().has_jail(&exhausted.jail));
     let zones = daemon.dns().zones();
-    let zone = |(index, zone): (usize, &crate::zone::Zone)| {
-        let list = &zones.lists().latest()[index].list;
-        ZoneStatus { origin: zone.origin().to_string(), serial: list.serial(), listings: list.len() as u64 }
-    };
+    let zone =
+        |(index, zone): (usize, &crate::zone::Zone)| zone_status(zone, &zones.lists().latest()[index].list);
     Ok(Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started: daemon.started(),
@@ -131,11 +132,45 @@ pub(super) async fn list(
     Extension(by): By,
     query: Result<Query<BansQuery>, QueryRejection>,
 ) -> Answer<Bans> {
-    let Query(BansQuery { jail, history, limit }) = query?;
-    own_jail_if_any(&by, jail.as_deref())?;
-    let query = BanQuery { jail: jail.map(Arc::from), history, limit };
-    let found = daemon.read(move |reader| reader.bans(&query)).await?;
-    Ok(Json(Bans { bans: found.into_iter().map(|past| seen(&*daemon, past)).collect() }))
+    let Query(query) = query?;
+    own_jail_if_any(&by, query.jail.as_deref())?;
+    let query = ban_query(query)?;
+    let Page { rows, next } = daemon.read(move |reader| reader.bans(&query, |_| true)).await?;
+    let bans = rows.into_iter().map(|past| seen(&*daemon, past)).collect();
+    Ok(Json(Bans { bans, next: next.map(|next| next.to_string()) }))
+}
+
+fn ban_query(query: BansQuery) -> Result<BanQuery, Refused> {
+    let BansQuery { jail, state, prefix, from, until, origin, sort, evidence, after, limit } = query;
+    let query = BanQuery {
+        jail: jail.map(Arc::from),
+        state: match state.unwrap_or_default() {
+            BanState::Active => store::BanState::Active,
+            BanState::Ended => store::BanState::Ended,
+            BanState::All => store::BanState::All,
+        },
+        within: prefix,
+        from,
+        until,
+        maker: origin.map(|made| match made {
+            MadeBy::Log => BanMaker::Log,
+            MadeBy::Escalation => BanMaker::Escalation,
+            MadeBy::Order => BanMaker::Order,
+            MadeBy::Reports => BanMaker::Reports,
+        }),
+        sort: match sort.unwrap_or_default() {
+            BanSort::Newest => store::BanSort::Newest,
+            BanSort::Oldest => store::BanSort::Oldest,
+            BanSort::FirstToEnd => store::BanSort::FirstToEnd,
+            BanSort::LastToEnd => store::BanSort::LastToEnd,
+            BanSort::Address => store::BanSort::Address,
+        },
+        evidence,
+        after: place(after.as_deref())?,
+        limit: rows(limit),
+    };
+    check(&query)?;
+    Ok(query)
 }
 
 /// `POST /api/v1/bans`
@@ -196,9 +231,14 @@ pub(super) async fn unban(
 }
 
 /// `GET /api/v1/allow`
-pub(super) async fn allowlist(State(daemon): Daemon) -> Answer<Allowlist> {
-    let allow = daemon.see(|jails| jails.allowlist().entries().map(allowed).collect()).await?;
-    Ok(Json(Allowlist { allow }))
+pub(super) async fn allowlist(
+    State(daemon): Daemon,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Answer<Allowlist> {
+    let Query(query) = query?;
+    let allow = daemon.see(|jails| jails.allowlist().entries().map(allowed).collect::<Vec<_>>()).await?;
+    let (allow, next) = page_of(allow, &query, |allow| allow.prefix)?;
+    Ok(Json(Allowlist { allow, next }))
 }
 
 /// `POST /api/v1/allow`

@@ -7,7 +7,8 @@ use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 
-use super::api::{Ended, Held, HeldListing, HeldQuery, NewReporter, Reporter, Reporters, Vote};
+use super::api::{Ended, Held, HeldListing, HeldQuery, ListQuery, NewReporter, Reporter, Reporters, Vote};
+use super::pages::page_of;
 use super::problem::Refused;
 use super::reports::read_name;
 use super::{Control, Daemon};
@@ -22,10 +23,15 @@ type Answer<T> = Result<Json<T>, Refused>;
 const SHOWN: usize = 1000;
 
 /// `GET /api/v1/reporters`
-pub(super) async fn list(State(daemon): Daemon) -> Answer<Reporters> {
+pub(super) async fn list(
+    State(daemon): Daemon,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Answer<Reporters> {
+    let Query(query) = query?;
     let mut reporters = daemon.see(all).await?;
     reporters.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(Json(Reporters { reporters }))
+    let (reporters, next) = page_of(reporters, &query, |reporter| reporter.name.clone())?;
+    Ok(Json(Reporters { reporters, next }))
 }
 
 /// `GET /api/v1/reporters/{reporter}`

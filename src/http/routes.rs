@@ -12,8 +12,8 @@ use axum::routing::{MethodRouter, delete, get, patch, post};
 use super::audit::{self, Act, Audit};
 use super::problem::Refused;
 use super::{
-    Steered, bans, dns, figures, jails, lookup, passkeys, reporters, reports, requests, session, takeover,
-    tokens, users,
+    Steered, bans, dns, figures, jails, lists, lookup, passkeys, reporters, reports, requests, session,
+    takeover, tokens, users,
 };
 use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
@@ -116,6 +116,7 @@ const fn audited(method: &str, needs: Permission) -> Audit {
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     route!(get "/status", Read, Own, bans::status),
+    route!(get "/jails", Read, Own, lists::jails),
     route!(get "/jails/{jail}", Read, Jail, bans::jail),
     route!(get "/jails/{jail}/settings", Read, Jail, jails::settings),
     route!(patch "/jails/{jail}/settings", Administer, Jail, jails::adjust),
@@ -123,6 +124,10 @@ pub const ROUTES: &[Route] = &[
     route!(get "/bans", Read, Own, bans::list),
     route!(post "/bans", Operate, Own, bans::ban),
     route!(delete "/bans", Operate, Own, bans::unban),
+    route!(get "/failures", Read, Own, lists::failures),
+    route!(get "/zones", Read, Own, lists::zones),
+    route!(get "/listings", Read, Own, lists::listings),
+    route!(get "/datasets", Read, Own, lists::data_sets),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup),
     route!(post "/lookup", Read, Own, lookup::many).body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name),

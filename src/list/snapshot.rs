@@ -71,6 +71,11 @@ impl List {
         self.allow.contains(address)
     }
 
+    /// Whether the allowlist has all of `prefix`.
+    pub fn allows_all(&self, prefix: Prefix) -> bool {
+        self.allow.covers(prefix)
+    }
+
     /// Goes on with `bans`, a later version of the same table; `rules` are those that the list was made for.
     pub(super) fn set_bans(&mut self, bans: BanTable, rules: &[Rule]) {
         // A table only ever gets jails, so that their number tells whether all are known.

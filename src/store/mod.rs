@@ -5,10 +5,13 @@
 //! looks things up beside it, for people. DNS never comes here.
 
 mod access;
+mod bans;
+mod counters;
 mod error;
 mod fail2ban;
 mod figures;
 mod kept;
+mod page;
 mod reader;
 mod removals;
 mod reports;
@@ -25,11 +28,14 @@ mod writing;
 
 pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
 pub use access::{AuditRow, PasskeyRow, SessionRow, TokenRow, UserRow};
+pub use bans::{BanKey, BanMaker, BanQuery, BanQueryError, BanSort, BanState, ParseKeyError};
+pub use counters::{CounterKey, CounterQuery, CounterRow};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};
 pub use figures::{FailuresOf, HourOfJail, Span};
 pub use kept::Kept;
-pub use reader::{BanQuery, PastBan, Reader};
+pub use page::Page;
+pub use reader::{PastBan, Reader};
 pub use removals::Removed;
 pub use reports::KeptReports;
 pub use requests::{Decision, NewRequest, RequestRow};

@@ -12,9 +12,6 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::source::Position;
 
-/// No query hands out more rows than this at once.
-const MAX_ROWS: u32 = 1_000_000;
-
 /// How long a look-up waits for whoever writes.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -27,17 +24,6 @@ pub struct PastBan {
     pub ended: Option<Timestamp>,
     /// Why it ended.
     pub cause: Option<EndCause>,
-}
-
-/// Which bans are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BanQuery {
-    /// Of this jail only.
-    pub jail: Option<Arc<str>>,
-    /// Those that ended as well.
-    pub history: bool,
-    /// At most so many, newest first.
-    pub limit: Option<u32>,
 }
 
 /// A read-only view of the database. Each look-up sees the last committed state.
@@ -77,28 +63,21 @@ impl Reader {
         writer::check_integrity(&self.connection, &self.path)
     }
 
-    /// Bans, the newest first, without their evidence.
-    pub fn bans(&self, query: &BanQuery) -> Result<Vec<PastBan>, Error> {
-        let sql = match (&query.jail, query.history) {
-            (None, true) => format!("{SELECT} WHERE ?1 IS NULL {NEWEST}"),
-            (None, false) => format!("{SELECT} WHERE ?1 IS NULL AND ended IS NULL {NEWEST}"),
-            (Some(_), true) => format!("{SELECT} WHERE {OF_JAIL} {NEWEST}"),
-            (Some(_), false) => format!("{SELECT} WHERE {OF_JAIL} AND ended IS NULL {NEWEST}"),
-        };
-        let limit = query.limit.unwrap_or(MAX_ROWS).min(MAX_ROWS);
-        self.select(&sql, params![query.jail, limit])
-    }
-
     /// The bans of exactly `prefix`, in force or over, the newest first, with their evidence.
     pub fn history(&self, prefix: Prefix) -> Result<Vec<PastBan>, Error> {
         let (address, length) = prefix.to_bytes();
-        let sql =
-            format!("{SELECT} WHERE address = ?1 AND length = ?2 ORDER BY since DESC, bans.id DESC LIMIT ?3");
-        let mut found = self.select(&sql, params![address, length, HISTORY_ROWS])?;
-        for past in &mut found {
-            past.ban.evidence = self.evidence(past).map_err(|error| Error::new(&self.path, error))?;
-        }
-        Ok(found)
+        let sql = format!(
+            "{SELECT_BANS} WHERE address = ?1 AND length = ?2 ORDER BY since DESC, bans.id DESC LIMIT ?3"
+        );
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![address, length, HISTORY_ROWS], |row| {
+                let mut past = past_ban(row)?;
+                past.ban.evidence = evidence(connection, row.get(ID)?)?;
+                Ok(past)
+            })?;
+            rows.collect()
+        })
     }
 
     /// How far the files of `source` were read.
@@ -110,48 +89,36 @@ impl Reader {
         };
         read().map_err(|error| Error::new(&self.path, error))
     }
-
-    fn evidence(&self, past: &PastBan) -> rusqlite::Result<Vec<Arc<str>>> {
-        let (address, length) = past.ban.prefix.to_bytes();
-        let mut statement = self.connection.prepare_cached(
-            "SELECT line FROM evidence WHERE ban = (
-                SELECT bans.id FROM bans JOIN jails ON jails.id = jail
-                WHERE address = ?1 AND length = ?2 AND since = ?3 AND name = ?4 ORDER BY bans.id DESC LIMIT 1)
-             ORDER BY position",
-        )?;
-        let lines =
-            statement.query_map(params![address, length, past.ban.since, past.ban.jail], |row| row.get(0))?;
-        lines.collect()
-    }
-
-    fn select(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<PastBan>, Error> {
-        let read = || -> rusqlite::Result<Vec<PastBan>> {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params, past_ban)?;
-            rows.collect()
-        };
-        read().map_err(|error| Error::new(&self.path, error))
-    }
 }
-
-const OF_JAIL: &str = "jail = (SELECT id FROM jails WHERE name = ?1)";
-
-const NEWEST: &str = "ORDER BY since DESC, bans.id DESC LIMIT ?2";
 
 /// An address is rarely banned more often than that, and whoever looks wants the latest.
 const HISTORY_ROWS: u32 = 100;
 
-const SELECT: &str =
-    "SELECT name, address, length, since, until, origin, failures, count, ended, end_cause, first
-    FROM bans JOIN jails ON jails.id = jail";
+/// The columns of [`past_ban`], and the number of the row.
+pub(super) const SELECT_BANS: &str =
+    "SELECT name, address, length, since, until, origin, failures, count, ended, end_cause, first, bans.id
+    FROM bans CROSS JOIN jails ON jails.id = jail";
 
-fn past_ban(row: &Row<'_>) -> rusqlite::Result<PastBan> {
+/// Where some of these stand.
+pub(super) const SINCE: usize = 3;
+pub(super) const UNTIL: usize = 4;
+pub(super) const ENDED: usize = 8;
+pub(super) const ID: usize = 11;
+
+/// The lines that led to the ban of this number.
+pub(super) fn evidence(connection: &Connection, ban: i64) -> rusqlite::Result<Vec<Arc<str>>> {
+    let mut statement =
+        connection.prepare_cached("SELECT line FROM evidence WHERE ban = ?1 ORDER BY position")?;
+    statement.query_map([ban], |row| row.get(0))?.collect()
+}
+
+pub(super) fn past_ban(row: &Row<'_>) -> rusqlite::Result<PastBan> {
     let Json(origin) = row.get(5)?;
     let ban = Ban {
         jail: row.get(0)?,
         prefix: prefix(row, 1)?,
-        since: row.get(3)?,
-        until: row.get(4)?,
+        since: row.get(SINCE)?,
+        until: row.get(UNTIL)?,
         first: row.get(10)?,
         origin,
         failures: row.get(6)?,
@@ -159,5 +126,5 @@ fn past_ban(row: &Row<'_>) -> rusqlite::Result<PastBan> {
         evidence: Vec::new(),
     };
     let cause: Option<Json<EndCause>> = row.get(9)?;
-    Ok(PastBan { ban, ended: row.get(8)?, cause: cause.map(|Json(cause)| cause) })
+    Ok(PastBan { ban, ended: row.get(ENDED)?, cause: cause.map(|Json(cause)| cause) })
 }

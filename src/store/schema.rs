@@ -377,6 +377,10 @@ CREATE TABLE passkeys (
 ) STRICT;
 CREATE INDEX passkeys_by_user ON passkeys (user, created);
 ",
+    // By when bans in force end, those that don't at the end.
+    "
+CREATE INDEX bans_in_force_by_end ON bans (ifnull(until, 9223372036854775807)) WHERE ended IS NULL;
+",
 ];
 
 /// The version of the tables that this program writes.

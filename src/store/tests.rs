@@ -239,10 +239,6 @@ fn history_tells_every_ban_with_its_evidence_and_its_end() {
         history.iter().map(|past| (past.ban.count, past.ban.evidence.len(), past.cause.clone())).collect();
     assert_eq!(told, [(2, 1, None), (1, 2, Some(EndCause::Expired))]);
     assert_eq!(history[1].ban.until, Some(at(700)));
-    let bans =
-        |history, limit| reader.bans(&BanQuery { jail: Some("sasl".into()), history, limit }).unwrap().len();
-    assert_eq!((bans(false, None), bans(true, None), bans(true, Some(1))), (1, 2, 1));
-    assert_eq!(reader.bans(&BanQuery { jail: Some("ftp".into()), ..BanQuery::default() }).unwrap(), []);
 }
 
 #[test]

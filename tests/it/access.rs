@@ -20,6 +20,7 @@ use super::env::{Daemon, Env, PUBLISH, Response, SASL, exchange, until};
 /// stands for whoever is refused.
 pub const MATRIX: &[(&str, &str)] = &[
     ("get /status", ".voa."),
+    ("get /jails", ".voa."),
     ("get /jails/{jail}", ".voa."),
     ("get /jails/{jail}/settings", ".voa."),
     ("patch /jails/{jail}/settings", "...a."),
@@ -27,6 +28,10 @@ pub const MATRIX: &[(&str, &str)] = &[
     ("get /bans", ".voa."),
     ("post /bans", "..oa."),
     ("delete /bans", "..oa."),
+    ("get /failures", ".voa."),
+    ("get /zones", ".voa."),
+    ("get /listings", ".voa."),
+    ("get /datasets", ".voa."),
     ("get /lookup/{address}", ".voa."),
     ("post /lookup", ".voa."),
     ("get /names/{name}", ".voa."),

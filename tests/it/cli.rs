@@ -362,7 +362,7 @@ fn the_daemon_is_asked_over_its_socket() {
     let tree = "Status\n|- Number of jail:\t2\n`- Jail list:\tpostfix, sshd\n";
     check_asks(&["status"], ("GET /api/v1/status", Value::Null), (200, status), 0, tree, "");
     let bans = json!({"bans": [a_ban()]});
-    let query = "GET /api/v1/bans?jail=a%26b&history=1&limit=3";
+    let query = "GET /api/v1/bans?jail=a%26b&state=all&limit=3";
     let row = "192.0.2.7\tpostfix-sasl\t2026-11-22T08:04:12Z\tpermanent\t5\t2\t-\n";
     let args = ["bans", "--jail", "a&b", "--all-history", "--limit", "3"];
     check_asks(&args, (query, Value::Null), (200, bans), 0, row, "");

@@ -15,6 +15,7 @@ mod flood;
 mod hub;
 mod journal;
 mod kill;
+mod lists;
 mod lookups;
 mod model;
 mod operation;

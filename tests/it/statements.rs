@@ -48,12 +48,8 @@ const WHOLE: &[(&str, &str)] = &[
     ("SELECT number, hash FROM audit_anchor UNION ALL", "along the key to its limit"),
     ("SELECT number FROM audit ORDER BY number LIMIT 1", "along the key to its limit"),
     ("SELECT count(*) FROM removal_requests WHERE decided IS NULL", "few may wait at a time"),
-    (NEWEST_BANS, "along the time to its limit"),
     (OPEN_REQUESTS, "along the time to its limit"),
 ];
-
-const NEWEST_BANS: &str = "SELECT name, address, length, since, until, origin, failures, count, ended, end_cause, first \
-    FROM bans JOIN jails ON jails.id = jail WHERE ?1 IS NULL";
 
 const OPEN_REQUESTS: &str = "SELECT number, address, length, contact, statement, source, source_length, asked, \
     decided, granted, note, decided_by FROM removal_requests WHERE decided IS NULL ORDER BY asked LIMIT";

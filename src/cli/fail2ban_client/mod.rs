@@ -123,7 +123,7 @@ impl Call<'_> {
     /// What `jail` bans, the oldest first.
     fn bans(&self, jail: &str) -> Result<Vec<crate::http::api::Ban>, Nok> {
         let query = BansQuery { jail: Some(jail.to_owned()), ..BansQuery::default() };
-        let answer: Bans = self.client()?.get("/bans", &query)?;
+        let answer: Bans = self.client()?.pages("/bans", &query, None, usize::MAX)?;
         Ok(answer.bans.into_iter().rev().collect())
     }
 }

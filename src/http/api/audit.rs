@@ -2,19 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rfc3339;
+use super::{Limit, rfc3339};
 use crate::clock::Timestamp;
 
 /// Which entries are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
-    /// Those before this number; absent: the last ones.
+    /// Only what this one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<u64>,
-    /// At most so many: 100 if absent, 1000 at most.
+    pub who: Option<String>,
+    /// The `next` of the page before: entries before this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit: Option<u32>,
+    pub after: Option<String>,
+    /// At most so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
 }
 
 /// Entries, the newest first.
@@ -22,6 +25,9 @@ pub struct AuditQuery {
 pub struct AuditLog {
     /// They.
     pub audit: Vec<AuditEntry>,
+    /// What `after` is for the next page; absent: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Who did what.

@@ -1,12 +1,83 @@
-//! The bodies about many addresses at once.
+//! The bodies about addresses, one or many, and domain names.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Listing, SetListing, rfc3339};
+use super::{Allow, Ban, Vote, rfc3339};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
+
+/// All that is known of one address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lookup {
+    /// The address asked for.
+    pub address: IpAddr,
+    /// Bans in force that cover it, with their evidence.
+    pub bans: Vec<Ban>,
+    /// What DNS answers for it, per zone; a zone that does not list it is absent.
+    pub listings: Vec<Listing>,
+    /// What data sets have for it.
+    #[serde(default)]
+    pub sets: Vec<SetListing>,
+    /// The entry of the allowlist that covers it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Allow>,
+    /// Failures counted at present, per jail.
+    pub failures: Vec<Failures>,
+    /// What other servers say of it: their weights together are its score.
+    #[serde(default)]
+    pub votes: Vec<Vote>,
+    /// Bans that covered it and ended, the newest first.
+    pub history: Vec<Ban>,
+}
+
+/// One answer of DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listing {
+    /// The zone's name.
+    pub zone: String,
+    /// The listed prefix.
+    pub prefix: Prefix,
+    /// The A record.
+    pub code: Ipv4Addr,
+    /// The TXT record.
+    pub text: String,
+}
+
+/// What data sets have for a domain name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NameLookup {
+    /// The name, without a dot at its end.
+    pub name: String,
+    /// What is there.
+    pub sets: Vec<SetListing>,
+}
+
+/// An entry of a data set, as DNS answers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetListing {
+    /// The zone's name.
+    pub zone: String,
+    /// The type of the data set and its files.
+    pub set: String,
+    /// The A record.
+    pub code: Ipv4Addr,
+    /// The TXT record.
+    pub text: String,
+}
+
+/// Failures of an address that have not made a ban yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// In this jail.
+    pub jail: String,
+    /// So many are counted.
+    pub failures: u32,
+    /// The time of the last one.
+    #[serde(with = "rfc3339")]
+    pub last: Timestamp,
+}
 
 /// So many addresses may be asked about in one request: a day's clients of a busy mail server, in an answer that is made at once.
 pub const MAX_ADDRESSES: usize = 10_000;

@@ -90,6 +90,9 @@ pub struct HubStatus {
 pub struct Reporters {
     /// Every organisation that is known, by name.
     pub reporters: Vec<Reporter>,
+    /// What `after` is for the next page; absent: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// An organisation that reports.

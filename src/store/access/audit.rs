@@ -3,7 +3,8 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::clock::Timestamp;
-use crate::store::{Error, Reader, Transaction};
+use crate::store::page::{Found, page};
+use crate::store::{Error, Page, Reader, Transaction};
 
 /// An entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ const AFTER: &str = "SELECT number, at, who, source, action, detail, outcome, ha
     WHERE number > ?1 ORDER BY number LIMIT ?2";
 
 const BEFORE: &str = "SELECT number, at, who, source, action, detail, outcome, hash FROM audit
-    WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
+    WHERE number < ?1 ORDER BY number DESC";
 
 /// The last entry, and where there is none what the anchor says.
 const LAST: &str = "SELECT number, hash FROM audit_anchor UNION ALL
@@ -90,12 +91,22 @@ impl Reader {
         })
     }
 
-    /// At most `limit` entries before `number`, or the last ones, the newest first.
-    pub fn audit_before(&self, number: Option<u64>, limit: u32) -> Result<Vec<AuditRow>, Error> {
+    /// At most `limit` entries before this number, or the last ones, the newest first; those of `who`, or of everybody.
+    pub fn audit_before(
+        &self,
+        before: Option<u64>,
+        who: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<AuditRow, u64>, Error> {
         // Numbers in SQLite go up to here.
-        let number = number.map_or(i64::MAX, |number| i64::try_from(number).unwrap_or(i64::MAX));
+        let before = before.map_or(i64::MAX, |number| i64::try_from(number).unwrap_or(i64::MAX));
+        let look = |found: &Row<'_>| {
+            let entry = row(found)?;
+            Ok(if who.is_none_or(|who| entry.who == who) { Found::Wanted(entry) } else { Found::Other })
+        };
         self.run(|connection| {
-            connection.prepare_cached(BEFORE)?.query_map(params![number, limit], row)?.collect()
+            let mut statement = connection.prepare_cached(BEFORE)?;
+            page(statement.query([before])?, limit, number, look)
         })
     }
 }

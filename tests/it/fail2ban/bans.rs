@@ -274,7 +274,7 @@ impl World {
     }
 
     fn bans(&self) -> Bans {
-        let answer = self.env.get("/api/v1/bans").json();
+        let answer = self.env.get("/api/v1/bans?limit=1000").json();
         let bans = answer["bans"].as_array().unwrap().iter().map(|ban| {
             let text = |key: &str| ban[key].as_str();
             let address = text("prefix").unwrap().trim_end_matches("/32").trim_end_matches("/128");
