@@ -5,15 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, Request, State};
+use axum::extract::{OriginalUri, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{error, info};
 
-use super::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified, BASE};
+use super::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
 use super::gate::Source;
-use super::pages::{place, rows};
+use super::pages::forms;
+use super::paging::{place, rows};
 use super::problem::Refused;
 use super::{Control, Daemon, Steered};
 use crate::access::audit::{self, Event, Verified};
@@ -44,7 +45,7 @@ impl Act {
         let event = Event {
             who: principal.name().to_owned(),
             source,
-            action: format!("{} {BASE}{}", request.method(), request.uri()),
+            action: format!("{} {}", request.method(), asked(request)),
             detail: String::new(),
             outcome: 0,
         };
@@ -63,7 +64,11 @@ impl Act {
         let Ok(body) = axum::body::to_bytes(body, most).await else {
             return self.end(too_large(most).into_response()).await;
         };
-        self.event.detail = if audit == Audit::Masked { masked(&body) } else { text(&body) };
+        self.event.detail = match audit {
+            _ if forms::is_form(&head.headers) => masked_form(&body),
+            Audit::Masked => masked(&body),
+            _ => text(&body),
+        };
         let request = Request::from_parts(head, Body::from(body));
         // A task of its own: whoever breaks off does not keep it from being written down.
         let done = tokio::spawn(async move {
@@ -87,8 +92,21 @@ fn text(body: &Bytes) -> String {
     String::from_utf8_lossy(&body[..body.len().min(4096)]).into_owned()
 }
 
+/// The whole path, with the query.
+fn asked(request: &Request) -> String {
+    let whole = request.extensions().get::<OriginalUri>().map(|OriginalUri(uri)| uri);
+    whole.unwrap_or_else(|| request.uri()).to_string()
+}
+
 /// Keys of bodies whose values nobody may read.
-const SECRETS: [&str; 5] = ["password", "new_password", "code", "ticket", "credential"];
+const SECRETS: [&str; 6] = ["password", "new_password", "code", "ticket", "credential", "csrf"];
+
+/// The fields of a form that are no secrets.
+fn masked_form(body: &Bytes) -> String {
+    let mut fields = forms::fields(body);
+    fields.retain(|(name, value)| !SECRETS.contains(&name.as_str()) && !value.is_empty());
+    serde_urlencoded::to_string(fields).unwrap_or_default()
+}
 
 /// The keys of an object with those of its values that are no secrets; of anything else nothing.
 fn masked(body: &Bytes) -> String {

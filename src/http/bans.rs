@@ -14,7 +14,7 @@ use super::api::{
     StoppedPattern, UnbanQuery,
 };
 use super::lists::{check, zone_status};
-use super::pages::{page_of, place, rows};
+use super::paging::{page_of, place, rows};
 use super::problem::Refused;
 use super::routes::{own_jail, own_jail_if_any};
 use super::{By, Control, Daemon, HubView, OutsideView, SourceView};

@@ -11,7 +11,7 @@ use super::api::{
     Counting, Counts, CountsQuery, DataSet, DataSets, JailSummaries, JailSummary, ListQuery, Listings,
     ListingsQuery, PublishRule, PublishedPrefix, Zone, ZoneStatus, Zones,
 };
-use super::pages::{page_of, place, rows};
+use super::paging::{page_of, place, rows};
 use super::problem::Refused;
 use super::routes::own_jail_if_any;
 use super::{By, Control, Daemon};

@@ -19,6 +19,7 @@ mod lists;
 mod lookup;
 mod metrics;
 mod pages;
+mod paging;
 mod passkeys;
 mod problem;
 mod public;
@@ -51,6 +52,7 @@ pub use control::{
     Control, DataSetView, Failed, Health, HubView, Look, OutsideView, ReloadFailed, SourceView, Steered,
     Write,
 };
+pub use pages::PAGES;
 pub use public::{PublicSettings, PublicZone, Removal, Removals, serve_public};
 pub use routes::{ROUTES, Reach, Route};
 pub use settings::Settings;
@@ -94,8 +96,9 @@ pub async fn serve_tcp(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let gate = Arc::new(Gate::new(Arc::clone(&control), settings));
-    let api = api_routes(Arc::clone(&control)).layer(from_fn_with_state(gate, gate::identify));
-    let routes = health_routes(control).merge(api);
+    let pages = pages::router(&control).layer(from_fn(limit_time)).with_state(Arc::clone(&control));
+    let api = api_routes(Arc::clone(&control)).merge(pages).layer(from_fn_with_state(gate, gate::identify));
+    let routes = health_routes(control).merge(api).layer(from_fn(pages::for_browsers));
     let with_peer = |stream: &TcpStream| {
         let peer = stream.peer_addr().unwrap_or_else(|_| (Ipv4Addr::UNSPECIFIED, 0).into());
         routes.clone().layer(Extension(peer))
@@ -114,7 +117,7 @@ fn health_routes(control: Steered) -> Router {
 }
 
 fn api_routes(control: Steered) -> Router {
-    let routes = routes::router(&control).layer(from_fn(limit_time)).with_state(control);
+    let routes = routes::router(&control, ROUTES).layer(from_fn(limit_time)).with_state(control);
     Router::new().nest(api::BASE, routes).fallback(not_found)
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -35,6 +35,31 @@ impl Refused {
     /// A failure with `status`; `detail` says what to do.
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: Vec::new(), challenge: None, retry_after: None }
+    }
+
+    /// The status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What it is about, in a few words.
+    pub(super) fn title(&self) -> String {
+        self.status.canonical_reason().unwrap_or("Failed").to_owned()
+    }
+
+    /// What to do.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Whether whoever asks must show once more who they are.
+    pub(super) fn is_uncertain(&self) -> bool {
+        self.challenge == Some(TOO_LONG_AGO)
+    }
+
+    /// Whether a code of the second factor is all that is missing.
+    pub(super) fn needs_code(&self) -> bool {
+        self.challenge == Some(NO_CODE)
     }
 
     /// Nobody knows who asks.
@@ -151,14 +176,20 @@ impl From<QueryRejection> for Refused {
     }
 }
 
+impl From<FormRejection> for Refused {
+    fn from(rejection: FormRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
+    }
+}
+
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let title = self.status.canonical_reason().unwrap_or("Failed").to_owned();
-        let problem = Problem { title, detail: self.detail, status: self.status.as_u16() };
-        let body = if self.errors.is_empty() {
+        let (title, detail, errors) = (self.title(), self.detail.clone(), self.errors.clone());
+        let problem = Problem { title, detail, status: self.status.as_u16() };
+        let body = if errors.is_empty() {
             serde_json::to_string(&problem)
         } else {
-            serde_json::to_string(&NotReloaded { problem, errors: self.errors })
+            serde_json::to_string(&NotReloaded { problem, errors })
         };
         let body = body.expect("a problem is strings and a number");
         let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
@@ -169,6 +200,8 @@ impl IntoResponse for Refused {
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
+        // For whoever shows it in another form.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 
 use super::api::{Ended, Held, HeldListing, HeldQuery, ListQuery, NewReporter, Reporter, Reporters, Vote};
-use super::pages::page_of;
+use super::paging::page_of;
 use super::problem::Refused;
 use super::reports::read_name;
 use super::{Control, Daemon};

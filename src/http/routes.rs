@@ -7,7 +7,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::routing::MethodRouter;
 
 use super::audit::{self, Act, Audit};
 use super::problem::Refused;
@@ -62,14 +62,25 @@ pub struct Route {
 }
 
 impl Route {
+    /// A request that is answered by `router`.
+    pub(super) const fn new(
+        (method, path): (&'static str, &'static str),
+        needs: Permission,
+        reach: Reach,
+        router: fn() -> MethodRouter<Steered>,
+    ) -> Self {
+        let (audit, is_grave) = (audited(method, needs), is_grave(method, needs));
+        Self { method, path, needs, reach, body: MAX_BODY, audit, is_grave, router }
+    }
+
     /// Its body holds a secret.
-    const fn masked(mut self) -> Self {
+    pub(super) const fn masked(mut self) -> Self {
         self.audit = Audit::Masked;
         self
     }
 
     /// It cannot be undone.
-    const fn grave(mut self) -> Self {
+    pub(super) const fn grave(mut self) -> Self {
         self.is_grave = true;
         self
     }
@@ -80,20 +91,18 @@ impl Route {
     }
 }
 
+/// A row of a table of requests.
 macro_rules! route {
     ($method:ident $path:literal, $needs:ident, $reach:ident, $handler:path) => {
-        Route {
-            method: stringify!($method),
-            path: $path,
-            needs: Permission::$needs,
-            reach: Reach::$reach,
-            body: MAX_BODY,
-            audit: audited(stringify!($method), Permission::$needs),
-            is_grave: is_grave(stringify!($method), Permission::$needs),
-            router: || $method($handler),
-        }
+        $crate::http::routes::Route::new(
+            (stringify!($method), $path),
+            $crate::access::Permission::$needs,
+            $crate::http::routes::Reach::$reach,
+            || axum::routing::$method($handler),
+        )
     };
 }
+pub(super) use route;
 
 /// What only administrators may change is.
 const fn is_grave(method: &str, needs: Permission) -> bool {
@@ -187,7 +196,7 @@ pub const ROUTES: &[Route] = &[
 ];
 
 /// Answers what is in the table, for those who may have it answered: the [`Principal`] is an extension of the request.
-pub(super) fn router(daemon: &Steered) -> Router<Steered> {
+pub(super) fn router(daemon: &Steered, table: &'static [Route]) -> Router<Steered> {
     let add = |router: Router<Steered>, route: &'static Route| {
         let daemon = Steered::clone(daemon);
         let guard = from_fn(move |params, request, next| {
@@ -196,7 +205,7 @@ pub(super) fn router(daemon: &Steered) -> Router<Steered> {
         let answer = (route.router)().route_layer(DefaultBodyLimit::max(route.body)).route_layer(guard);
         router.route(route.path, answer)
     };
-    ROUTES.iter().fold(Router::new(), add)
+    table.iter().fold(Router::new(), add)
 }
 
 async fn guard(
@@ -207,6 +216,7 @@ async fn guard(
     next: Next,
 ) -> Response {
     let principal = request.extensions().get::<Principal>();
+    let known = principal.cloned();
     let admitted = admit(route, &params, principal, request.headers(), daemon.now());
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
@@ -217,6 +227,10 @@ async fn guard(
         (Err(refused), None) => refused.into_response(),
         (Err(refused), Some(act)) => act.end(refused.into_response()).await,
     };
+    if let Some(principal) = known {
+        // For what is said around the answer.
+        response.extensions_mut().insert(principal);
+    }
     if route.needs != Permission::Read {
         // Secrets and names of users are among these.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -254,7 +268,7 @@ fn why_not(principal: &Principal) -> String {
 }
 
 /// Where browsers write the token of the session, which a page of another site cannot read.
-const CSRF: &str = "x-csrf-token";
+pub(super) const CSRF: &str = "x-csrf-token";
 
 fn check_session(route: &Route, principal: &Principal, headers: &HeaderMap) -> Result<(), Refused> {
     let Some(session) = principal.session() else {

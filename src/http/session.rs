@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
@@ -52,6 +52,16 @@ pub(super) async fn open(
     body: Result<Json<NewSession>, JsonRejection>,
 ) -> Result<impl IntoResponse, Refused> {
     let Json(wanted) = body?;
+    begin(&*daemon, source, &headers, wanted).await
+}
+
+/// Lets in who shows what is `wanted`.
+pub(super) async fn begin(
+    daemon: &dyn Control,
+    source: Source,
+    headers: &HeaderMap,
+    wanted: NewSession,
+) -> Result<Begun, Refused> {
     let Source::Address(address) = source else {
         let detail = "whoever may open the control socket may do everything, and has no need to sign in";
         return Err(Refused::new(StatusCode::CONFLICT, detail));
@@ -61,8 +71,8 @@ pub(super) async fn open(
         warn!(user = name, source = %address, "too many attempts to sign in");
         Refused::too_early(wait)
     })?;
-    let place = place(address, &headers);
-    let opened = sign_in(&*daemon, wanted, place, now).await?.map_err(|denied| {
+    let place = place(address, headers);
+    let opened = sign_in(daemon, wanted, place, now).await?.map_err(|denied| {
         // A right password without a code counts as well: who knows it could guess codes for ever otherwise.
         if matches!(denied, Denied::Wrong) {
             warn!(user = name, source = %address, "sign-in failed");
@@ -70,7 +80,20 @@ pub(super) async fn open(
         Refused::no_sign_in(denied)
     })?;
     daemon.attempts().succeeded(address, &name);
-    let_in(&*daemon, opened, source).await
+    let_in(daemon, opened, source).await
+}
+
+/// A session that has begun.
+pub(super) struct Begun {
+    /// For the header `Set-Cookie`.
+    pub(super) cookie: String,
+    session: SignedIn,
+}
+
+impl IntoResponse for Begun {
+    fn into_response(self) -> Response {
+        (AppendHeaders([(header::SET_COOKIE, self.cookie)]), Json(self.session)).into_response()
+    }
 }
 
 /// Where a browser with these headers is.
@@ -80,16 +103,12 @@ pub(super) fn place(address: IpAddr, headers: &HeaderMap) -> Place {
 }
 
 /// Writes down who has signed in, and gives them their cookie.
-pub(super) async fn let_in(
-    daemon: &dyn Control,
-    opened: Opened,
-    source: Source,
-) -> Result<impl IntoResponse + use<>, Refused> {
+pub(super) async fn let_in(daemon: &dyn Control, opened: Opened, source: Source) -> Result<Begun, Refused> {
     write_down(daemon, signed_in_event(&opened.principal, source)).await;
     let lifetime = daemon.sign_in().lifetime.as_secs();
     let cookie = format!("{}; Max-Age={lifetime}", cookie(&opened.cookie));
     let session = opened.principal.session().ok_or_else(no_session)?;
-    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(signed_in(&opened.principal, session))))
+    Ok(Begun { cookie, session: signed_in(&opened.principal, session) })
 }
 
 async fn sign_in(

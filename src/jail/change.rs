@@ -35,6 +35,18 @@ pub enum EndCause {
     Withdrawn(String),
 }
 
+impl EndCause {
+    /// Why, as people say it.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Expired => "its time was up".to_owned(),
+            Self::Order(by) => format!("by {by}"),
+            Self::Allowed => "as it is allowed".to_owned(),
+            Self::Withdrawn(organisation) => format!("as {organisation} does not say so any more"),
+        }
+    }
+}
+
 /// A prefix that one jail holds banned. There is at most one at a time for each jail and prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ban {

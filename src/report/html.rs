@@ -1,4 +1,5 @@
-//! A report as one HTML file: style and charts are in it, scripts and references to anything outside are not.
+//! A report as one HTML file: style and charts are in it, scripts and references to anything outside are not. And what of it
+//! stands in a page of the web server, with its style apart.
 
 use askama::Template;
 
@@ -6,6 +7,9 @@ use super::chart::{Chart, charts};
 use super::tables::{change, number, up_to};
 use super::text::title;
 use super::{Compared, Figures, Table, Wait, tables};
+
+/// The style of tiles, charts and tables.
+pub const STYLE: &str = include_str!("../../templates/report/style.css");
 
 /// Writes it.
 pub(super) fn write(figures: &Figures) -> String {
@@ -15,14 +19,31 @@ pub(super) fn write(figures: &Figures) -> String {
         figures,
         tiles: tiles(figures),
         charts: charts(figures),
-        tables: tables.iter().filter(|table| table.id != "totals").map(Shown::of).collect(),
+        tables: shown(&tables, no_link),
         version: env!("CARGO_PKG_VERSION"),
     };
     page.render().expect("strings take all that is written")
 }
 
+/// Tiles, charts and tables as a piece of HTML, for a page that has [`STYLE`]. `link` says where a row of a table leads, by the id
+/// of the table and the name of the row.
+pub fn piece(figures: &Figures, link: impl Fn(&str, &str) -> Option<String>) -> String {
+    let tables = tables(figures);
+    let piece =
+        Piece { figures, tiles: tiles(figures), charts: charts(figures), tables: shown(&tables, link) };
+    piece.render().expect("strings take all that is written")
+}
+
+fn no_link(_: &str, _: &str) -> Option<String> {
+    None
+}
+
+fn shown(tables: &[Table], link: impl Fn(&str, &str) -> Option<String>) -> Vec<Shown<'_>> {
+    tables.iter().filter(|table| table.id != "totals").map(|table| Shown::of(table, &link)).collect()
+}
+
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report/page.html")]
 struct Page<'a> {
     title: String,
     figures: &'a Figures,
@@ -30,6 +51,15 @@ struct Page<'a> {
     charts: [Chart; 2],
     tables: Vec<Shown<'a>>,
     version: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "report/figures.html")]
+struct Piece<'a> {
+    figures: &'a Figures,
+    tiles: Vec<Tile>,
+    charts: [Chart; 2],
+    tables: Vec<Shown<'a>>,
 }
 
 /// A figure that stands by itself.
@@ -78,6 +108,7 @@ struct Shown<'a> {
 
 struct ShownRow<'a> {
     name: &'a str,
+    link: Option<String>,
     note: &'a str,
     /// Of the largest of the first measure, from 0 to 100.
     share: u64,
@@ -85,11 +116,12 @@ struct ShownRow<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(table: &'a Table) -> Self {
+    fn of(table: &'a Table, link: impl Fn(&str, &str) -> Option<String>) -> Self {
         let first = |counts: &[Compared]| counts.first().map_or(0, |count| count.now);
         let largest = table.rows.iter().map(|row| first(&row.counts)).max().unwrap_or(0);
         let row = |row: &'a super::Row| ShownRow {
             name: &row.name,
+            link: link(table.id, &row.name),
             note: &row.note,
             share: (first(&row.counts) as f64 / largest.max(1) as f64 * 100.0).round() as u64,
             counts: row.counts.iter().map(|count| (number(count.now), change(*count))).collect(),

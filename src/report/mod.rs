@@ -25,6 +25,8 @@ pub use figures::{
 pub use format::Format;
 pub use gather::{Asked, Publishing, gather};
 pub use geo::Geo;
+pub use html::{STYLE, piece};
+pub use mask::without_names;
 pub use period::{Day, Length, ParseDayError, Period, PeriodError};
 pub use settings::Settings;
 pub use tables::{Row, Table, tables};

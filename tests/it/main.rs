@@ -21,6 +21,7 @@ mod model;
 mod operation;
 mod oracle;
 mod outside;
+mod pages;
 mod passkeys;
 mod peers;
 mod public;

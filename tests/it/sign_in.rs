@@ -28,9 +28,9 @@ pub fn add(env: &Env, name: &str, role: &str) {
 
 /// Somebody's browser.
 pub struct Browser<'a> {
-    daemon: &'a Daemon,
-    cookie: String,
-    csrf: String,
+    pub daemon: &'a Daemon,
+    pub cookie: String,
+    pub csrf: String,
 }
 
 impl<'a> Browser<'a> {

@@ -1,0 +1,161 @@
+//! All that is known of one address, and what can be done about it.
+
+use askama::Template;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Extension, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect};
+use axum::{Form, Json};
+use serde::Deserialize;
+
+use super::bans::{Chosen, Row, jails, read_number, read_prefix};
+use super::frame::Frame;
+use super::words::{ago, left, when};
+use super::{Page, back, page};
+use crate::access::Permission;
+use crate::clock::Timestamp;
+use crate::http::api::{Allow, Listing, Lookup, NewAllow, SetListing, Vote};
+use crate::http::problem::Refused;
+use crate::http::{By, Daemon, bans, lookup};
+use crate::ip::Prefix;
+use crate::jail::Jails;
+use crate::report::without_names;
+
+/// What was typed into the field at the top.
+#[derive(Deserialize)]
+pub(super) struct Search {
+    #[serde(default)]
+    q: String,
+}
+
+/// `GET /ip`: the page of the address that was typed.
+pub(super) async fn search(Query(Search { q }): Query<Search>) -> Page {
+    match read_prefix(&q) {
+        Ok(prefix) => Ok(Redirect::to(&format!("/ip/{}", prefix.address())).into_response()),
+        Err(_) => {
+            let detail = format!("`{}` is no address", q.trim());
+            Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "pages/address.html")]
+struct Address {
+    frame: Frame,
+    address: String,
+    is_listed: bool,
+    allowed: Option<Allowed>,
+    bans: Vec<InForce>,
+    listings: Vec<Listing>,
+    sets: Vec<SetListing>,
+    failures: Vec<Failing>,
+    votes: Vec<Voting>,
+    score: Option<Score>,
+    history: Vec<Row>,
+    jails: Vec<Chosen>,
+    can_operate: bool,
+    can_allow: bool,
+}
+
+struct Allowed {
+    prefix: Prefix,
+    note: String,
+    until: String,
+}
+
+struct InForce {
+    row: Row,
+    evidence: Vec<String>,
+}
+
+struct Failing {
+    jail: String,
+    failures: u32,
+    last: String,
+}
+
+struct Voting {
+    reporter: String,
+    prefix: Prefix,
+    seen: String,
+    weight: String,
+}
+
+/// What the votes weigh together, and what a listing takes.
+struct Score {
+    sum: String,
+    threshold: String,
+}
+
+/// `GET /ip/{address}`
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address): Path<String>) -> Page {
+    let found = lookup::lookup(State(daemon.clone()), Extension(by.clone()), Path(address)).await?.0;
+    let threshold =
+        daemon.see(|jails: &Jails| jails.reports().map(|(_, settings)| settings.consensus.threshold)).await?;
+    let now = daemon.now();
+    let jails = jails(State(daemon.clone()), &by, None).await?;
+    let Lookup { address, bans, listings, sets, allowed, failures, votes, history } = found;
+    let sum: f64 = votes.iter().map(|vote| vote.weight).sum();
+    Ok(page(&Address {
+        frame: Frame::of(&by, "/ip"),
+        address: address.to_string(),
+        is_listed: !listings.is_empty() || !sets.is_empty(),
+        allowed: allowed.map(|entry| shown_allow(entry, now)),
+        bans: bans
+            .iter()
+            .map(|ban| InForce { row: Row::of(ban, now), evidence: masked(&ban.evidence) })
+            .collect(),
+        listings,
+        sets,
+        failures: failures
+            .into_iter()
+            .map(|failing| Failing {
+                jail: failing.jail,
+                failures: failing.failures,
+                last: ago(failing.last, now),
+            })
+            .collect(),
+        score: threshold
+            .map(|threshold| Score { sum: format!("{sum:.2}"), threshold: format!("{threshold:.2}") }),
+        votes: votes.into_iter().map(|vote| shown_vote(vote, now)).collect(),
+        history: history.iter().map(|ban| Row::of(ban, now)).collect(),
+        jails,
+        can_operate: by.may(Permission::Operate),
+        can_allow: by.may(Permission::Operate) && !by.grant().is_confined(),
+    }))
+}
+
+fn masked(evidence: &[String]) -> Vec<String> {
+    evidence.iter().map(|line| without_names(line)).collect()
+}
+
+fn shown_allow(Allow { prefix, note, until, .. }: Allow, now: Timestamp) -> Allowed {
+    Allowed { prefix, note, until: left(until, now) }
+}
+
+fn shown_vote(Vote { prefix, reporter, seen, weight }: Vote, _now: Timestamp) -> Voting {
+    Voting { reporter, prefix, seen: when(seen), weight: format!("{weight:.2}") }
+}
+
+/// What is typed to allow somebody.
+#[derive(Deserialize)]
+pub(super) struct Typed {
+    prefix: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    days: String,
+}
+
+/// `POST /allow`
+pub(super) async fn allow(daemon: Daemon, form: Result<Form<Typed>, FormRejection>) -> Page {
+    let Form(Typed { prefix, note, days }) = form?;
+    let prefix = read_prefix(&prefix)?;
+    let days = Some(days).filter(|days| !days.trim().is_empty());
+    let days = days.map(|days| read_number(&days, "days")).transpose()?;
+    let seconds = days.map(|days| days.saturating_mul(86_400));
+    let order = NewAllow { prefix, note: note.trim().to_owned(), seconds };
+    let Json(_) = bans::allow(daemon, Ok(Json(order))).await?;
+    back(&format!("/ip/{}", prefix.address()))
+}

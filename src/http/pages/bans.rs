@@ -1,0 +1,230 @@
+//! The bans, and ending and making them.
+
+use askama::Template;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use axum::{Form, Json};
+use serde::Deserialize;
+
+use super::forms::local;
+use super::frame::Frame;
+use super::words::{ago, left, when};
+use super::{Page, back, page};
+use crate::access::{Permission, Principal};
+use crate::clock::Timestamp;
+use crate::http::api::{Ban, BanState, BansQuery, NewBan, Status, UnbanQuery};
+use crate::http::problem::Refused;
+use crate::http::{By, Daemon, bans};
+use crate::ip::Prefix;
+use crate::jail::Origin;
+
+/// What is chosen.
+#[derive(Deserialize)]
+pub(super) struct Choice {
+    #[serde(default)]
+    jail: String,
+    #[serde(default)]
+    within: String,
+    #[serde(default)]
+    history: String,
+    after: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "pages/bans.html")]
+struct Bans {
+    frame: Frame,
+    jails: Vec<Chosen>,
+    within: String,
+    history: bool,
+    can_end: bool,
+    rows: Vec<Row>,
+    /// This page with the filters that are chosen.
+    here: String,
+    /// The next one, if there is one.
+    next: Option<String>,
+}
+
+/// One of several that can be chosen.
+pub(super) struct Chosen {
+    pub(super) name: String,
+    pub(super) is_chosen: bool,
+}
+
+/// A ban.
+pub(super) struct Row {
+    pub(super) prefix: Prefix,
+    /// An address in it, for its page.
+    pub(super) address: String,
+    pub(super) jail: String,
+    pub(super) since: String,
+    pub(super) ago: String,
+    /// How long it lasts yet, or that it has ended, and why.
+    pub(super) until: String,
+    pub(super) exactly: String,
+    pub(super) is_over: bool,
+    pub(super) origin: String,
+    pub(super) failures: u32,
+    pub(super) count: u32,
+    pub(super) asked: u64,
+}
+
+impl Row {
+    pub(super) fn of(ban: &Ban, now: Timestamp) -> Self {
+        let ended = ban.ended.map(|ended| match &ban.end_cause {
+            Some(cause) => format!("ended {}, {}", ago(ended, now), cause.in_words()),
+            None => format!("ended {}", ago(ended, now)),
+        });
+        Self {
+            prefix: ban.prefix,
+            address: ban.prefix.address().to_string(),
+            jail: ban.jail.clone(),
+            since: when(ban.since),
+            ago: ago(ban.since, now),
+            is_over: ended.is_some(),
+            until: ended.unwrap_or_else(|| left(ban.until, now)),
+            exactly: ban.ended.or(ban.until).map_or_else(|| "until somebody ends it".to_owned(), when),
+            origin: origin(&ban.origin),
+            failures: ban.failures,
+            count: ban.count,
+            asked: ban.asked,
+        }
+    }
+}
+
+fn origin(origin: &Origin) -> String {
+    match origin {
+        Origin::Order(by) => format!("by {by}"),
+        Origin::Reports => "by reports".to_owned(),
+        _ => String::new(),
+    }
+}
+
+/// `GET /bans`
+pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
+    let Choice { jail, within, history, after } = choice;
+    let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let jail = filled(&jail);
+    let query = BansQuery {
+        jail: jail.clone(),
+        state: (!history.is_empty()).then_some(BanState::All),
+        prefix: filled(&within).map(|within| read_prefix(&within)).transpose()?,
+        after: after.clone(),
+        ..BansQuery::default()
+    };
+    let found = bans::list(State(daemon.clone()), Extension(by.clone()), Ok(Query(query))).await?.0;
+    let now = daemon.now();
+    let jails = jails(State(daemon.clone()), &by, jail.as_deref()).await?;
+    let here = |after: Option<String>| {
+        let chosen = [
+            ("jail", jail.clone()),
+            ("within", filled(&within)),
+            ("history", filled(&history)),
+            ("after", after),
+        ];
+        let chosen = chosen.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>();
+        format!("/bans?{}", serde_urlencoded::to_string(chosen).unwrap_or_default())
+    };
+    Ok(page(&Bans {
+        frame: Frame::of(&by, "/bans"),
+        jails,
+        history: !history.is_empty(),
+        can_end: by.may(Permission::Operate),
+        rows: found.bans.iter().map(|ban| Row::of(ban, now)).collect(),
+        next: found.next.map(|next| here(Some(next))),
+        here: here(after),
+        within,
+    }))
+}
+
+/// The jails that whoever asks may see.
+pub(super) async fn jails(
+    daemon: Daemon,
+    by: &Principal,
+    chosen: Option<&str>,
+) -> Result<Vec<Chosen>, Refused> {
+    let Status { jails, .. } = bans::status(daemon, Extension(by.clone())).await?.0;
+    let of = |name: String| Chosen { is_chosen: chosen == Some(&*name), name };
+    Ok(jails.into_iter().map(of).collect())
+}
+
+/// `POST /bans/end`: each field `ban` is a jail, a space and a prefix.
+pub(super) async fn end(
+    State(daemon): Daemon,
+    Extension(by): By,
+    form: Result<Form<Vec<(String, String)>>, FormRejection>,
+) -> Page {
+    let Form(fields) = form?;
+    let named =
+        |wanted: &'static str| fields.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value);
+    let chosen: Vec<UnbanQuery> = named("ban").map(|ban| read(ban)).collect::<Result<_, _>>()?;
+    if chosen.is_empty() {
+        return Err(Refused::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "no ban was chosen: tick those that are to end",
+        ));
+    }
+    if chosen.len() > 1 && !by.is_certain(daemon.now()) {
+        return Err(Refused::uncertain());
+    }
+    for query in chosen {
+        let Json(_) = bans::unban(State(daemon.clone()), Extension(by.clone()), Ok(Query(query))).await?;
+    }
+    back(local(named("back").next().map_or("/bans", |path| path)))
+}
+
+fn read(ban: &str) -> Result<UnbanQuery, Refused> {
+    let parts = ban.rsplit_once(' ').and_then(|(jail, prefix)| Some((jail, prefix.parse().ok()?)));
+    let nothing = || Refused::new(StatusCode::UNPROCESSABLE_ENTITY, format!("`{ban}` is no ban"));
+    let (jail, prefix): (_, Prefix) = parts.ok_or_else(nothing)?;
+    Ok(UnbanQuery { prefix: Some(prefix), jail: Some(jail.to_owned()), all: false })
+}
+
+/// What is typed to ban somebody.
+#[derive(Deserialize)]
+pub(super) struct Typed {
+    prefix: String,
+    #[serde(default)]
+    jail: String,
+    #[serde(default)]
+    hours: String,
+    #[serde(default)]
+    reason: String,
+}
+
+/// `POST /bans`
+pub(super) async fn ban(daemon: Daemon, by: By, form: Result<Form<Typed>, FormRejection>) -> Page {
+    let Form(Typed { prefix, jail, hours, reason }) = form?;
+    let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let prefix = read_prefix(&prefix)?;
+    let seconds = filled(&hours).map(|hours| read_number(&hours, "hours")).transpose()?;
+    let order = NewBan {
+        prefix,
+        jail: filled(&jail),
+        since: None,
+        seconds: seconds.map(|hours| hours.saturating_mul(3600)),
+        permanent: false,
+        reason: filled(&reason),
+    };
+    let Json(_) = bans::ban(daemon, by, Ok(Json(order))).await?;
+    back(&format!("/ip/{}", prefix.address()))
+}
+
+/// An address or network that somebody has typed.
+pub(super) fn read_prefix(typed: &str) -> Result<Prefix, Refused> {
+    let wrong = |_| {
+        let detail = format!("`{}` is no address or network", typed.trim());
+        Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    };
+    typed.trim().parse().map_err(wrong)
+}
+
+/// A whole number that somebody has typed.
+pub(super) fn read_number(typed: &str, what: &str) -> Result<u64, Refused> {
+    let wrong = |_| {
+        let detail = format!("`{typed}` is no number of {what}: write a whole one");
+        Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    };
+    typed.trim().parse().map_err(wrong)
+}

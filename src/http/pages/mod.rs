@@ -1,0 +1,160 @@
+//! Web pages for those who have signed in, on the listener of the API. A page is a row of [`PAGES`], with what it needs as in the
+//! table of the API, and shows what the API's handlers answer: nothing is decided here. They are HTML with one style, and forms
+//! that lead back to a page; scripts are needed for passkeys alone.
+
+mod account;
+mod address;
+mod bans;
+pub(super) mod forms;
+mod frame;
+mod overview;
+mod sign_in;
+mod words;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use super::Steered;
+use super::problem::Refused;
+use super::routes::{self, Route, route};
+use crate::access::Principal;
+use frame::{Failure, Frame};
+
+/// The table.
+#[rustfmt::skip]
+pub const PAGES: &[Route] = &[
+    route!(get "/", Read, Own, overview::show),
+    route!(get "/sign-in", Nothing, Own, sign_in::show),
+    route!(post "/sign-in", Nothing, Own, sign_in::sign_in),
+    route!(post "/sign-out", Own, Own, sign_in::sign_out),
+    route!(get "/verify", Own, Own, sign_in::ask_again),
+    route!(post "/verify", Own, Own, sign_in::verify).masked(),
+    route!(get "/account", Own, Own, account::show),
+    route!(post "/account/password", Own, Own, account::password).masked(),
+    route!(post "/account/totp", Own, Own, account::begin_totp).grave().masked(),
+    route!(post "/account/totp/confirm", Own, Own, account::confirm_totp).masked(),
+    route!(post "/account/totp/remove", Own, Own, account::remove_totp).grave().masked(),
+    route!(post "/account/passkey/remove", Own, Own, account::remove_passkey).grave().masked(),
+    route!(post "/account/session/end", Own, Own, account::end_session).masked(),
+    route!(get "/bans", Read, Own, bans::list),
+    route!(post "/bans", Operate, Own, bans::ban).masked(),
+    route!(post "/bans/end", Operate, Own, bans::end).masked(),
+    route!(get "/ip", Read, Own, address::search),
+    route!(get "/ip/{address}", Read, Own, address::show),
+    route!(post "/allow", Operate, Whole, address::allow).masked(),
+];
+
+/// The look of all pages.
+const STYLE: &str = include_str!("../../../templates/pages/style.css");
+
+/// Asks browsers for passkeys.
+const SCRIPT: &str = include_str!("../../../templates/pages/passkey.js");
+
+/// What a browser may do with a page: show it, and send its forms back here. No script runs, whatever found its way into a text.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+    frame-ancestors 'none'";
+
+/// The same with our own script, on the pages that know passkeys.
+const POLICY_WITH_SCRIPT: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Headers of every response.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// What handlers of pages give.
+type Page = Result<Response, Refused>;
+
+/// Answers what is in the table; whoever is refused sees a page that says why, or that of the sign-in.
+pub(super) fn router(daemon: &Steered) -> Router<Steered> {
+    routes::router(daemon, PAGES)
+        .layer(from_fn(forms::read_csrf))
+        .route("/style.css", axum::routing::get(style))
+        .route("/passkey.js", axum::routing::get(script))
+        .layer(map_response(with_headers))
+}
+
+async fn with_headers(mut response: Response) -> Response {
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn style() -> Response {
+    let css = format!("{}{STYLE}", crate::report::STYLE);
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], css)
+        .into_response()
+}
+
+async fn script() -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
+    (headers, SCRIPT).into_response()
+}
+
+/// A page from its template.
+fn page(template: &impl askama::Template) -> Response {
+    let html = template.render().expect("writing to memory cannot fail");
+    Html(html).into_response()
+}
+
+/// The same for one that loads our script.
+fn page_with_script(template: &impl askama::Template) -> Response {
+    ([(header::CONTENT_SECURITY_POLICY, POLICY_WITH_SCRIPT)], page(template)).into_response()
+}
+
+/// Back to a page when its form has done what it was for.
+fn back(path: &str) -> Page {
+    Ok(Redirect::to(path).into_response())
+}
+
+/// Shows browsers a page in the place of a problem document: that of the sign-in to whoever has to sign in, or shows once more
+/// who they are.
+pub(super) async fn for_browsers(request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    if path.starts_with(super::api::BASE) || !is_for_browser(&request) {
+        return next.run(request).await;
+    }
+    let asked = request.uri().path_and_query().map_or_else(|| path.clone(), ToString::to_string);
+    let came_from = if request.method().is_safe() { asked } else { forms::came_from(request.headers()) };
+    let response = next.run(request).await;
+    let principal = response.extensions().get::<Principal>().cloned();
+    let Some(refused) = response.extensions().get::<Refused>().cloned() else { return response };
+    let mut shown = refusal(&refused, principal.as_ref(), &came_from, &path);
+    if let Some(retry) = response.headers().get(header::RETRY_AFTER) {
+        shown.headers_mut().insert(header::RETRY_AFTER, retry.clone());
+    }
+    with_headers(shown).await
+}
+
+fn is_for_browser(request: &Request) -> bool {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepts.is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn refusal(refused: &Refused, principal: Option<&Principal>, came_from: &str, path: &str) -> Response {
+    let next = serde_urlencoded::to_string([("next", came_from)]).unwrap_or_default();
+    let must_enrol = principal.and_then(Principal::session).is_some_and(|session| session.must_enrol);
+    match refused.status() {
+        StatusCode::UNAUTHORIZED if path != "/sign-in" => {
+            Redirect::to(&format!("/sign-in?{next}")).into_response()
+        }
+        StatusCode::FORBIDDEN if refused.is_uncertain() => {
+            Redirect::to(&format!("/verify?{next}")).into_response()
+        }
+        StatusCode::FORBIDDEN if must_enrol && path != "/account" => Redirect::to("/account").into_response(),
+        status => {
+            let frame = principal.map(|principal| Frame::of(principal, ""));
+            let failure = Failure { frame, title: refused.title(), detail: refused.detail().to_owned() };
+            (status, page(&failure)).into_response()
+        }
+    }
+}

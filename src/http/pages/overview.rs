@@ -1,0 +1,97 @@
+//! The first page: how it goes, in figures and charts, and what a person should look at.
+
+use askama::Template;
+use axum::extract::{Extension, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::frame::Frame;
+use super::{Page, page};
+use crate::access::{Permission, Principal};
+use crate::http::api::{FiguresQuery, RequestsQuery};
+use crate::http::problem::Refused;
+use crate::http::{By, Daemon, Health, figures, requests};
+use crate::report::{self, Day, Period};
+
+/// What is chosen.
+#[derive(Deserialize)]
+pub(super) struct Choice {
+    period: Option<String>,
+    jail: Option<String>,
+}
+
+/// The periods to choose from, with their days.
+const PERIODS: [(&str, &str, i64); 3] =
+    [("day", "Today", 1), ("week", "7 days", 7), ("month", "30 days", 30)];
+
+#[derive(Template)]
+#[template(path = "pages/overview.html")]
+struct Overview {
+    frame: Frame,
+    title: String,
+    /// The names and titles of the periods, and whether one is shown.
+    periods: Vec<(&'static str, &'static str, bool)>,
+    /// What the links of the periods have behind them.
+    of_jail: String,
+    before: String,
+    problems: Vec<String>,
+    warnings: Vec<String>,
+    requests: usize,
+    figures: String,
+}
+
+/// `GET /`
+pub(super) async fn show(daemon: Daemon, by: By, Query(choice): Query<Choice>) -> Page {
+    let chosen = choice.period.as_deref().unwrap_or("week");
+    let (period, title, days) = PERIODS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(PERIODS[1]);
+    let jail = choice.jail.filter(|jail| !jail.is_empty());
+    let figures = read(&daemon, &by, days, jail.clone()).await?;
+    let Health { problems, warnings } = daemon.health();
+    let overview = Overview {
+        frame: Frame::of(&by, "/"),
+        title: jail.as_ref().map_or_else(|| title.to_owned(), |jail| format!("{jail}, {title}")),
+        periods: PERIODS.map(|(name, title, _)| (name, title, name == period)).into(),
+        of_jail: jail
+            .iter()
+            .filter_map(|jail| serde_urlencoded::to_string([("jail", jail)]).ok())
+            .fold(String::new(), |query, jail| query + "&" + &jail),
+        before: figures.before.to_string(),
+        problems,
+        warnings,
+        requests: waiting(&daemon, &by).await?,
+        figures: report::piece(&figures, link),
+    };
+    Ok::<Response, Refused>(page(&overview))
+}
+
+async fn read(
+    daemon: &Daemon,
+    by: &Principal,
+    days: i64,
+    jail: Option<String>,
+) -> Result<report::Figures, Refused> {
+    let tomorrow = Day::of(daemon.now()).plus(1);
+    let Period { from, until } = Period { from: tomorrow.plus(-days), until: tomorrow };
+    let query = FiguresQuery { from, until, jail, top: None };
+    let found = figures::figures(State(daemon.0.clone()), Extension(by.clone()), Ok(Query(query))).await?;
+    Ok(found.0)
+}
+
+/// How many requests wait for whoever may decide them.
+async fn waiting(daemon: &Daemon, by: &Principal) -> Result<usize, Refused> {
+    if !by.may(Permission::Operate) || by.grant().is_confined() {
+        return Ok(0);
+    }
+    let query = Ok(Query(RequestsQuery { decided: false }));
+    Ok(requests::list(State(daemon.0.clone()), query).await?.0.requests.len())
+}
+
+/// Where a row of a table leads.
+fn link(table: &str, name: &str) -> Option<String> {
+    match table {
+        "addresses" => Some(format!("/ip/{name}")),
+        "listings" => Some(format!("/ip/{}", name.split('/').next().unwrap_or(name))),
+        "jails" => Some(format!("/?{}", serde_urlencoded::to_string([("jail", name)]).ok()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,194 @@
+//! The web pages as a browser gets them: who sees which, forms that lead back, and what a hostile text becomes.
+
+use banzone::http::PAGES;
+use serde_json::json;
+
+use super::access::{ROLES, ask, audit, daemon};
+use super::env::{Daemon, Response};
+use super::sign_in::{Browser, add};
+
+/// Nobody must have a second factor.
+const LAX: &str = "[http]\nlisten = '127.0.0.1:0'\n[sign_in]\nsecond_factor = []\n";
+
+/// What browsers send for a page and for its forms.
+const HTML: &str = "Accept: text/html\r\nSec-Fetch-Site: same-origin\r\n";
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+
+/// Every page and form, and who may: `v`iewers, `o`perators, `a`dmins, `r`eporters, and those who are `n`obody.
+const MATRIX: &[(&str, &str)] = &[
+    ("get /", ".voa."),
+    ("get /sign-in", "nvoar"),
+    ("post /sign-in", "nvoar"),
+    ("post /sign-out", ".voar"),
+    ("get /verify", ".voar"),
+    ("post /verify", ".voar"),
+    ("get /account", ".voar"),
+    ("post /account/password", ".voar"),
+    ("post /account/totp", ".voar"),
+    ("post /account/totp/confirm", ".voar"),
+    ("post /account/totp/remove", ".voar"),
+    ("post /account/passkey/remove", ".voar"),
+    ("post /account/session/end", ".voar"),
+    ("get /bans", ".voa."),
+    ("post /bans", "..oa."),
+    ("post /bans/end", "..oa."),
+    ("get /ip", ".voa."),
+    ("get /ip/{address}", ".voa."),
+    ("post /allow", "..oa."),
+];
+
+fn page(daemon: &Daemon, request: &str, headers: &str, body: &str) -> Response {
+    let (method, path) = request.split_once(' ').unwrap();
+    ask(daemon.http(), &format!("{} {path}", method.to_uppercase()), &format!("{HTML}{FORM}{headers}"), body)
+}
+
+/// The same for whoever has signed in with `browser`.
+fn own(browser: &Browser<'_>, request: &str, body: &str) -> Response {
+    page(browser.daemon, request, &format!("Cookie: {}\r\n", browser.cookie), body)
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+}
+
+#[test]
+fn every_page_is_for_those_it_is_for() {
+    let known: Vec<String> = PAGES.iter().map(|page| format!("{} {}", page.method, page.path)).collect();
+    assert_eq!(known, MATRIX.iter().map(|(page, _)| *page).collect::<Vec<_>>());
+    let (env, daemon) = daemon(LAX);
+    let mut wrong = Vec::new();
+    for (column, role) in ROLES.iter().enumerate() {
+        let browser = (column > 0).then(|| {
+            add(&env, role, role);
+            Browser::sign_in(&daemon, role, None)
+        });
+        for (page_of, admitted) in MATRIX.iter().filter(|(page, _)| *page != "post /sign-out") {
+            let request = page_of.replace("{address}", "192.0.2.1");
+            let csrf = browser.as_ref().map_or("", |browser| browser.csrf.as_str());
+            let body = format!("csrf={csrf}");
+            let answer = match &browser {
+                Some(browser) => own(browser, &request, &body),
+                None => page(&daemon, &request, "", &body),
+            };
+            let is_admitted = admitted.as_bytes()[column] != b'.';
+            let is_as_told = match (is_admitted, browser.is_some()) {
+                (true, _) => {
+                    ![401, 403].contains(&answer.status)
+                        || ["post /sign-in", "post /verify"].contains(page_of)
+                }
+                (false, true) => answer.status == 403,
+                (false, false) => {
+                    answer.status == 303
+                        && header(&answer, "location").is_some_and(|to| to.starts_with("/sign-in?next="))
+                }
+            };
+            let is_safe = header(&answer, "content-security-policy")
+                .is_some_and(|policy| policy.starts_with("default-src 'none'"));
+            if !is_as_told || answer.status >= 500 || !is_safe {
+                wrong.push(format!("{page_of} by {role}: {} {}", answer.status, answer.head));
+            }
+            if let Some(browser) =
+                browser.as_ref().filter(|_| page_of.starts_with("post ") && *page_of != "post /sign-in")
+            {
+                let status = own(browser, &request, "csrf=x").status;
+                if status != 403 {
+                    wrong.push(format!("{page_of} by {role} without a token: {status}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn whoever_signs_in_comes_to_where_they_wanted() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "operator");
+    for (next, expected) in [
+        ("/bans?jail=postfix-sasl", "/bans?jail=postfix-sasl"),
+        ("//evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/\\evil.example", "/"),
+    ] {
+        let form = [("user", "alice"), ("password", "correct horse battery"), ("next", next), ("code", "")];
+        let body = serde_urlencoded::to_string(form).unwrap();
+        let answer = page(&daemon, "post /sign-in", "", &body);
+        assert_eq!((answer.status, header(&answer, "location")), (303, Some(expected)), "{next}");
+        assert!(header(&answer, "set-cookie").unwrap().starts_with("__Host-banzone="));
+    }
+    let answer = page(&daemon, "post /sign-in", "", "user=alice&password=wrong&next=/");
+    assert!(answer.status == 401 && answer.body.contains("The name, the password or the code is wrong."));
+    assert!(answer.body.contains("value=\"alice\"") && header(&answer, "set-cookie").is_none());
+    let other_site = "Sec-Fetch-Site: cross-site\r\n";
+    let request = "POST /sign-in";
+    let headers = format!("Accept: text/html\r\n{FORM}{other_site}");
+    assert_eq!(ask(daemon.http(), request, &headers, "user=alice&password=x").status, 403);
+}
+
+#[test]
+fn a_ban_is_made_seen_and_ended_by_forms() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "operator");
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let hostile = "<script>alert(1)</script>";
+    let fields = [
+        ("csrf", alice.csrf.as_str()),
+        ("prefix", " 198.51.100.7 "),
+        ("jail", "postfix-sasl"),
+        ("hours", "2"),
+        ("reason", hostile),
+    ];
+    let answer = own(&alice, "post /bans", &serde_urlencoded::to_string(fields).unwrap());
+    assert_eq!((answer.status, header(&answer, "location")), (303, Some("/ip/198.51.100.7")));
+    let shown = own(&alice, "get /ip/198.51.100.7", "").body;
+    assert!(
+        shown.contains("by user alice") && shown.contains("&#60;script&#62;") && !shown.contains(hostile),
+        "{shown}"
+    );
+    let list = own(&alice, "get /bans?jail=postfix-sasl", "").body;
+    assert!(
+        list.contains("href=\"/ip/198.51.100.7\"") && list.contains("value=\"postfix-sasl 198.51.100.7\""),
+        "{list}"
+    );
+    let ended = format!("csrf={}&ban=postfix-sasl+198.51.100.7&back=/bans", alice.csrf);
+    let answer = own(&alice, "post /bans/end", &ended);
+    assert_eq!((answer.status, header(&answer, "location")), (303, Some("/bans")));
+    assert!(own(&alice, "get /bans", "").body.contains("Nobody is banned"));
+    let history = own(&alice, "get /bans?history=1", "").body;
+    assert!(history.contains("by user alice") && history.contains("198.51.100.7"), "{history}");
+    let written = audit(&env);
+    let made = written.iter().find(|entry| entry["action"] == "POST /bans").unwrap();
+    assert!(made["detail"].as_str().unwrap().contains("hours=2"), "{made}");
+    assert!(!json!(written).to_string().contains(&alice.csrf));
+}
+
+#[test]
+fn many_bans_end_only_for_whoever_has_shown_who_they_are() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "operator");
+    for address in ["198.51.100.1", "198.51.100.2"] {
+        env.ban(&json!({ "prefix": address, "jail": "postfix-sasl" }).to_string()).json();
+    }
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let both = format!("csrf={}&ban=postfix-sasl+198.51.100.1&ban=postfix-sasl+198.51.100.2", alice.csrf);
+    // A session that has just begun has shown it.
+    assert_eq!(own(&alice, "post /bans/end", &both).status, 303);
+    assert!(own(&alice, "get /bans", "").body.contains("Nobody is banned"));
+    assert_eq!(own(&alice, "post /bans/end", &format!("csrf={}", alice.csrf)).status, 422);
+    assert_eq!(own(&alice, "post /bans/end", &format!("csrf={}&ban=nonsense", alice.csrf)).status, 422);
+}
+
+#[test]
+fn whoever_must_have_a_second_factor_sees_their_account_alone() {
+    let (env, daemon) = daemon("[http]\nlisten = '127.0.0.1:0'\n");
+    add(&env, "root", "admin");
+    let root = Browser::sign_in(&daemon, "root", None);
+    let answer = own(&root, "get /", "");
+    assert_eq!((answer.status, header(&answer, "location")), (303, Some("/account")));
+    let account = own(&root, "get /account", "").body;
+    assert!(account.contains("Your role takes a second factor"));
+    let begun = own(&root, "post /account/totp", &format!("csrf={}", root.csrf)).body;
+    assert!(begun.contains("data:image/svg+xml;base64,"), "{begun}");
+    let wrong = own(&root, "post /account/totp/confirm", &format!("csrf={}&code=000000", root.csrf));
+    assert_eq!(wrong.status, 422);
+}
