@@ -98,6 +98,8 @@ pub struct Verified {
     pub last: (u64, [u8; 32]),
     /// The number of the first entry that is changed, or that follows on one that is missing.
     pub broken: Option<u64>,
+    /// Whether entries have gone from the beginning that were not old enough to go.
+    pub gone_early: bool,
 }
 
 /// The entry that this process wrote last: what a database whose end was cut off does not know any more.
@@ -124,30 +126,38 @@ impl Witness {
     }
 }
 
-/// Reads all of the chain, which must hold what the `witness` saw.
-pub fn verify(reader: &Reader, witness: &Witness) -> Result<Verified, store::Error> {
-    let found = verify_chain(reader)?;
+/// Reads all of the chain, which must hold what the `witness` saw. Entries from before `old` may have gone.
+pub fn verify(reader: &Reader, witness: &Witness, old: Timestamp) -> Result<Verified, store::Error> {
+    let found = Verified { gone_early: gone_early(reader, old)?, ..verify_chain(reader)? };
     let missed = witness.missed(reader)?;
     Ok(Verified { broken: found.broken.or(missed), ..found })
 }
 
 fn verify_chain(reader: &Reader) -> Result<Verified, store::Error> {
     let (mut last, mut entries) = (reader.audit_anchor()?, 0);
+    let found = |entries, last, broken| Ok(Verified { entries, last, broken, gone_early: false });
     if let Some(broken) = reader.audit_not_behind(last.0)? {
-        return Ok(Verified { entries, last, broken: Some(broken) });
+        return found(entries, last, Some(broken));
     }
     loop {
         let page = reader.audit_after(last.0, PAGE)?;
         if page.is_empty() {
-            return Ok(Verified { entries, last, broken: None });
+            return found(entries, last, None);
         }
         for row in page {
             if row.number != last.0 + 1 || row.hash != hash(&last.1, &row) {
-                return Ok(Verified { entries, last, broken: Some(row.number) });
+                return found(entries, last, Some(row.number));
             }
             (last, entries) = ((row.number, row.hash), entries + 1);
         }
     }
+}
+
+/// Of those that go, the youngest is left, so that the first one must be older than `old`.
+fn gone_early(reader: &Reader, old: Timestamp) -> Result<bool, store::Error> {
+    let anchor = reader.audit_anchor()?.0;
+    let first = reader.audit_after(anchor, 1)?;
+    Ok(anchor > 0 && first.first().is_none_or(|row| row.at >= old))
 }
 
 #[cfg(test)]
@@ -185,14 +195,14 @@ mod tests {
     }
 
     fn verified(store: &Store) -> Verified {
-        verify(&Reader::open(store.path()).unwrap(), &Witness::default()).unwrap()
+        verify(&Reader::open(store.path()).unwrap(), &Witness::default(), at(0)).unwrap()
     }
 
     #[test]
     fn a_chain_that_nobody_touched_holds() {
         let (_folder, store) = written(5);
-        let Verified { entries, last, broken } = verified(&store);
-        assert_eq!((entries, last.0, broken), (5, 5, None));
+        let Verified { entries, last, broken, gone_early } = verified(&store);
+        assert_eq!((entries, last.0, broken, gone_early), (5, 5, None, false));
         let rows = Reader::open(store.path()).unwrap().audit_before(None, None, 2).unwrap().rows;
         assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), [5, 4]);
         assert_eq!(rows[0].detail.chars().count(), LONGEST / 2 + 1, "cut between two characters");
@@ -232,7 +242,8 @@ mod tests {
         let (witness, event) = (Witness::default(), Event { who: "root".into(), ..Event::default() });
         let row = store.write(|transaction| record(transaction, &event, at(5))).unwrap();
         assert!(witness.note(&row));
-        let broken = |store: &Store| verify(&Reader::open(store.path()).unwrap(), &witness).unwrap().broken;
+        let broken =
+            |store: &Store| verify(&Reader::open(store.path()).unwrap(), &witness, at(0)).unwrap().broken;
         assert_eq!(broken(&store), None);
         let other = Connection::open(store.path()).unwrap();
         other.execute_batch("DELETE FROM audit WHERE number > 4").unwrap();
@@ -247,15 +258,34 @@ mod tests {
     #[test]
     fn the_chain_holds_when_old_entries_go() {
         let (_folder, mut store) = written(5);
-        let before = verified(&store).last;
+        let last = verified(&store).last;
+        let look = |store: &Store, old| {
+            verify(&Reader::open(store.path()).unwrap(), &Witness::default(), old).unwrap()
+        };
         store.retain(at(4)).unwrap();
-        let Verified { entries, last, broken } = verified(&store);
-        assert_eq!((entries, last, broken), (2, before, None));
+        let entries = |entries| Verified { entries, last, broken: None, gone_early: false };
+        assert_eq!(look(&store, at(3)), entries(3), "the youngest of those that are old is left");
         store.retain(at(10)).unwrap();
-        assert_eq!(verified(&store), Verified { entries: 0, last: before, broken: None });
+        assert_eq!(look(&store, at(9)), entries(1));
         let event = Event::default();
         let row = store.write(|transaction| record(transaction, &event, at(10))).unwrap();
         assert_eq!(row.number, 6);
-        assert_eq!(verified(&store).broken, None);
+        let Verified { broken, gone_early, .. } = look(&store, at(9));
+        assert_eq!((broken, gone_early), (None, false));
+    }
+
+    #[test]
+    fn what_has_gone_before_its_time_is_found() {
+        let (_folder, store) = written(5);
+        let other = Connection::open(store.path()).unwrap();
+        for last in [3, 5] {
+            let cut = format!(
+                "UPDATE audit_anchor SET number = {last}, hash = (SELECT hash FROM audit WHERE number = {last});
+                DELETE FROM audit WHERE number <= {last}"
+            );
+            other.execute_batch(&cut).unwrap();
+            let Verified { broken, gone_early, .. } = verified(&store);
+            assert_eq!((broken, gone_early), (None, true), "up to {last}");
+        }
     }
 }

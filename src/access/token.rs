@@ -26,8 +26,14 @@ pub const LAST_USE: Duration = Duration::from_secs(600);
 
 const PREFIX: &str = "bz_";
 
+/// What the prefix is without the underscore.
+const LETTERS: &str = "bz";
+
 /// Random octets of the id: enough that no two among [`MOST`] are alike.
 const ID: usize = 5;
+
+/// Characters of it, each of five bits.
+const ID_LENGTH: usize = ID * 8 / 5;
 
 /// Random octets of the secret.
 const SECRET: usize = 32;
@@ -79,35 +85,50 @@ pub fn id(written: &str) -> Option<&str> {
     let is_lower = |text: &str| !text.bytes().any(|byte| byte.is_ascii_uppercase());
     let octets = BASE32_NOPAD_NOCASE.decode(rest.as_bytes()).ok().filter(|_| is_lower(written))?;
     let (secret, check) = octets.split_at_checked(SECRET)?;
-    (BASE32_NOPAD_NOCASE.decode_len(id.len()) == Ok(ID) && *check == checksum(id, secret)).then_some(id)
+    (id.len() == ID_LENGTH && *check == checksum(id, secret)).then_some(id)
 }
 
 /// What `written` calls a token by: whoever hands in a whole one means that one.
 fn called(written: &str) -> &str {
-    let id = written.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_')).map(|(id, _)| id);
-    id.filter(|id| is_id(id)).unwrap_or(written)
+    split(written.trim()).map_or(written, |(id, _)| id)
+}
+
+/// The id of what begins like a whole token, and what stands behind that.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (id, rest) = text.strip_prefix(PREFIX)?.split_once('_')?;
+    is_id(id).then_some((id, rest))
 }
 
 fn is_id(text: &str) -> bool {
-    BASE32_NOPAD_NOCASE.decode_len(text.len()) == Ok(ID)
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    text.len() == ID_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// `text` with the ids of the tokens in it, and without their secrets.
+/// `text` with the ids of the tokens in it, and without their secrets. In a path `_` may be written as `%5F`.
 pub fn without_secrets(text: &str) -> Cow<'_, str> {
-    let mut parts = text.split(PREFIX);
-    let mut shown = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        shown.push_str(PREFIX);
-        match part.split_once('_').filter(|(id, _)| is_id(id)) {
-            Some((id, secret)) => {
-                let rest = secret.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
-                shown.extend([id, "_…", rest]);
-            }
-            None => shown.push_str(part),
-        }
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, id, behind)) = next(rest) {
+        shown.extend([before, PREFIX, id, "_…"]);
+        rest = behind.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
     }
-    if shown == text { Cow::Borrowed(text) } else { Cow::Owned(shown) }
+    if shown.is_empty() {
+        return text.into();
+    }
+    (shown + rest).into()
+}
+
+/// What stands before the first token in `text`, its id, and what stands behind that.
+fn next(text: &str) -> Option<(&str, &str, &str)> {
+    let mut letters = text.match_indices(LETTERS).map(|(at, _)| text.split_at(at));
+    letters.find_map(|(before, token)| {
+        let (id, behind) = underscore(&token[LETTERS.len()..])?.split_at_checked(ID_LENGTH)?;
+        let behind = underscore(behind).filter(|_| is_id(id))?;
+        Some((before, id, behind))
+    })
+}
+
+fn underscore(text: &str) -> Option<&str> {
+    ["_", "%5F", "%5f"].iter().find_map(|written| text.strip_prefix(written))
 }
 
 /// A token as administrators see it.
@@ -379,7 +400,8 @@ mod tests {
         let rotate = |transaction: &Transaction<'_>| rotate(transaction, &written, Duration::ZERO, NOW);
         let (_, second) = kept.store.write(rotate).unwrap();
         assert!(kept.who(&written, "::1", NOW).is_err());
-        let revoke = |transaction: &Transaction<'_>| revoke(transaction, second.reveal(), NOW);
+        let pasted = format!(" {}\n", second.reveal());
+        let revoke = |transaction: &Transaction<'_>| revoke(transaction, &pasted, NOW);
         assert_eq!(kept.store.write(revoke).unwrap(), 1);
         assert!(kept.who(second.reveal(), "::1", NOW).is_err());
         // What names none is refused without its secret.
@@ -398,6 +420,9 @@ mod tests {
                 format!("{{\"a\":\"bz_{id}_…\",\"b\":\"bz_{id}_…\"}}"),
             ),
             (written[..40].to_owned(), format!("bz_{id}_…")),
+            // As `banzone token revoke` sends it.
+            (format!("DELETE /tokens/{}", written.replace('_', "%5F")), format!("DELETE /tokens/bz_{id}_…")),
+            (format!("bz bzbz_{written}"), format!("bz bzbz_bz_{id}_…")),
             ("bz_ and bz_x_y and bz_é_z".to_owned(), "bz_ and bz_x_y and bz_é_z".to_owned()),
         ] {
             assert_eq!(without_secrets(&text), expected);

@@ -97,12 +97,17 @@ fn verify(expect: Option<Expected>, global: &Global, out: &mut dyn Write) -> any
     }
     if let Some(broken) = found.broken {
         anyhow::bail!(
-            "entry {broken} was changed, or those before it were taken out; up to {} all is right",
+            "entry {broken} was changed or taken out, or those before it were; up to {} all is right",
             found.number
         );
     }
     if let Some(expected) = expect {
         check(&expected, global)?;
+    }
+    if found.gone_early {
+        global.note(
+            "warning: the first entries are gone before their time; unless `history_retention` was shorter then, somebody took them out",
+        );
     }
     global.note(&format!("{} entries, none changed or missing", found.entries));
     Ok(Exit::Done)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::client::segment;
 use super::granted::{Granted, confinement};
 use super::{Exit, Global};
+use crate::access::token::without_secrets;
 use crate::config::duration;
 use crate::http::api::{Ended, NewToken, Rotation, Token, TokenMade, Tokens};
 
@@ -89,7 +90,7 @@ fn show_made(made: &TokenMade, global: &Global, out: &mut dyn Write) -> anyhow::
 
 fn revoke(token: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Ended = global.client()?.delete(&format!("/tokens/{}", segment(token)), &())?;
-    global.done(&answer, &format!("token {token} is revoked"), out)
+    global.done(&answer, &format!("token {} is revoked", without_secrets(token)), out)
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {

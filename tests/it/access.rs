@@ -380,8 +380,12 @@ fn the_command_makes_lists_rotates_and_revokes() {
     assert_eq!(rows.len(), 2);
     assert_eq!((rows[0][0], rows[0][2], rows[0][3]), ("ci", "viewer", "other"));
     assert!(rows.iter().any(|row| row[6].starts_with("ended ")), "{listed}");
-    assert_eq!(run(&["revoke", "ci"]).0, 0);
+    let (code, _, said) = run(&["revoke", second.trim()]);
+    assert_eq!((code, said.contains(&second[12..30])), (0, false), "{said}");
     assert!(!is_good(&second));
+    assert_eq!(run(&["revoke", second.trim()]).0, 1);
+    let kept = audit(&env).iter().map(Value::to_string).collect::<String>() + &daemon.messages();
+    assert!(kept.contains(&second[3..11]) && !kept.contains(&second[12..30]), "{kept}");
     let (code, _, said) = run(&["revoke", "ci"]);
     assert_eq!((code, said.contains("no token `ci` is in force")), (1, true), "{said}");
     assert_eq!(run(&["add", "x", "--role", "root"]).0, 2);
@@ -468,9 +472,19 @@ fn the_command_shows_and_verifies_the_audit_log() {
     let (code, _, said) = run(&["verify", "--expect", &wrong]);
     assert_eq!((code, said.contains("entry 3 is not what it was")), (1, true), "{said}");
     assert_eq!(run(&["verify", "--expect", "3"]).0, 2);
-    let change = "DROP TRIGGER audit_is_append_only; UPDATE audit SET who = 'somebody' WHERE number = 2";
+    let cut = "DROP TRIGGER audit_is_append_only;
+        UPDATE audit_anchor SET number = 1, hash = (SELECT hash FROM audit WHERE number = 1);
+        DELETE FROM audit WHERE number = 1";
+    env.database().execute_batch(cut).unwrap();
+    let (code, _, said) = run(&["verify"]);
+    assert_eq!((code, said.contains("warning: the first entries are gone")), (0, true), "{said}");
+    let change = "UPDATE audit SET who = 'somebody' WHERE number = 3";
     env.database().execute_batch(change).unwrap();
     let (code, known, said) = run(&["verify"]);
-    assert_eq!((code, &known[..2], said.contains("entry 2 was changed")), (1, "1:", true), "{said}");
+    assert_eq!((code, &known[..2], said.contains("entry 3 was changed")), (1, "2:", true), "{said}");
+    env.database().execute_batch("DELETE FROM audit WHERE number >= 3").unwrap();
+    let (code, _, said) = run(&["verify"]);
+    assert_eq!((code, said.contains("entry 4 was changed")), (1, true), "{said}");
+    assert!(run(&["-n", "1"]).1.starts_with('2'));
     drop(daemon);
 }

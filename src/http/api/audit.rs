@@ -63,4 +63,6 @@ pub struct AuditVerified {
     pub hash: String,
     /// The first entry that was changed, or before which one is missing; null: none.
     pub broken: Option<u64>,
+    /// Whether the first entries are gone although they were younger than `history_retention`.
+    pub gone_early: bool,
 }

@@ -129,7 +129,8 @@ impl Transaction<'_> {
 
 const DROP: &str = "DELETE FROM audit WHERE number <= ?1";
 
-/// Drops at most `step` entries from the beginning that are all older than `before`; whether there may be more.
+/// Drops fewer than `step` entries from the beginning that are all older than `before`; whether there may be more. The last
+/// one that is so old stays: what stands behind the anchor shows that what is gone was old.
 pub(in crate::store) fn drop_old(
     connection: &rusqlite::Connection,
     before: Timestamp,
@@ -142,10 +143,11 @@ pub(in crate::store) fn drop_old(
     let mut page = connection.prepare_cached(AFTER)?;
     let rows = page.query_map(params![first - 1, step], row)?.collect::<rusqlite::Result<Vec<_>>>()?;
     // Up to the first that is young: where the clock was set back, an older one may stand behind it.
-    let Some(last) = rows.iter().take_while(|row| row.at < before).last() else { return Ok(false) };
+    let old = rows.iter().take_while(|row| row.at < before).count();
+    let Some(last) = old.checked_sub(2).map(|place| &rows[place]) else { return Ok(false) };
     let transaction = connection.unchecked_transaction()?;
     transaction.execute("UPDATE audit_anchor SET number = ?1, hash = ?2", params![last.number, last.hash])?;
     transaction.execute(DROP, [last.number])?;
     transaction.commit()?;
-    Ok(last.number - first + 1 == step as u64)
+    Ok(old == step)
 }
