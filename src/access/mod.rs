@@ -18,12 +18,14 @@ mod error;
 mod grant;
 mod origin;
 mod principal;
+mod refusals;
 
 pub use attempts::Attempts;
 pub use error::Error;
 pub use grant::{Grant, GrantError, LONGEST_NAME, Permission, Role, organisation};
 pub use origin::{NoOrigin, Origin};
 pub use principal::Principal;
+pub use refusals::Refusals;
 pub use session::{Session, Settings};
 
 #[cfg(test)]

@@ -169,8 +169,13 @@ pub enum Denied {
     #[error("the token is unknown, has ended or was revoked; ask an administrator for another")]
     Unknown,
     /// It comes from the wrong place.
-    #[error("this token is not for {0}; use it from the networks it was made for")]
-    Source(IpAddr),
+    #[error("this token is not for {source_address}; use it from the networks it was made for")]
+    Source {
+        /// From where.
+        source_address: IpAddr,
+        /// Whose token it is.
+        principal: Principal,
+    },
     /// Nobody can tell.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -189,11 +194,12 @@ pub fn authenticate(
     if !is_right || !token.is_in_force(now) {
         return Err(Denied::Unknown);
     }
-    if !token.grant.is_good_from(source) {
-        return Err(Denied::Source(source));
+    let principal = Principal::token(&token.name, token.grant);
+    if !principal.grant().is_good_from(source) {
+        return Err(Denied::Source { source_address: source, principal });
     }
     let is_noted = token.used.is_some_and(|used| now.since(used) < LAST_USE);
-    Ok((Principal::token(&token.name, token.grant), (!is_noted).then_some(token.id)))
+    Ok((principal, (!is_noted).then_some(token.id)))
 }
 
 /// Notes that the token was used.

@@ -231,6 +231,7 @@ impl Daemon {
             attempts: Attempts::default(),
             passkeys: Asked::default(),
             witness: Arc::default(),
+            refusals: crate::access::Refusals::default(),
             running: Mutex::new(config),
             data: Mutex::new(data),
             reloading: Arc::default(),

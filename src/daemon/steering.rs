@@ -19,7 +19,7 @@ use super::sources::{Sources, stop_all};
 use super::writer::{self, Trouble};
 use crate::access::audit::Witness;
 use crate::access::passkey::Asked;
-use crate::access::{self, Attempts};
+use crate::access::{self, Attempts, Refusals};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::dns;
@@ -59,6 +59,7 @@ pub(super) struct Steering {
     pub(super) attempts: Attempts,
     pub(super) passkeys: Asked,
     pub(super) witness: Arc<Witness>,
+    pub(super) refusals: Refusals,
     /// The configuration in force.
     pub(super) running: Mutex<Config>,
     /// The data sets of the zones in service.
@@ -240,6 +241,10 @@ impl Control for Arc<Steering> {
 
     fn witness(&self) -> &Arc<Witness> {
         &self.witness
+    }
+
+    fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     fn passkeys(&self) -> &Asked {

@@ -1,5 +1,7 @@
-//! The audit log: every request that changes something is written down with what became of it, and can be looked up.
+//! The audit log: every request that changes something is written down with what became of it, and can be looked up. What
+//! changes the database by itself, not by an order to the jails, is written in one transaction with its entry.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,25 @@ pub(super) enum Audit {
     Masked,
 }
 
+tokio::task_local! {
+    /// The entry of the request that is being answered, until a change has taken it along.
+    static ENTRY: RefCell<Option<Event>>;
+}
+
+/// The entry that the next change takes along.
+pub(super) fn unwritten() -> Option<Event> {
+    ENTRY.try_with(|entry| entry.borrow().clone()).ok().flatten()
+}
+
+/// The change has taken it along, as `row`.
+pub(super) async fn written(daemon: &dyn Control, row: Option<AuditRow>) {
+    if let Some(row) = row {
+        // A change that takes one along has found one.
+        let _ = ENTRY.try_with(|entry| entry.take());
+        tell(daemon, row).await;
+    }
+}
+
 /// Somebody who is about to change something.
 pub(super) struct Act {
     daemon: Steered,
@@ -43,14 +64,9 @@ impl Act {
     /// What `principal` wants by `request`.
     pub(super) fn of(daemon: Steered, principal: &Principal, request: &Request) -> Self {
         let source = request.extensions().get::<Source>().map_or_else(String::new, ToString::to_string);
-        let event = Event {
-            who: principal.name().to_owned(),
-            source,
-            action: format!("{} {}", request.method(), asked(request)),
-            detail: String::new(),
-            outcome: 0,
-        };
-        Self { daemon, event }
+        let action = format!("{} {}", request.method(), asked(request));
+        let who = principal.name().to_owned();
+        Self { daemon, event: Event { who, source, action, ..Event::default() } }
     }
 
     /// Has `request` answered, and writes both down. The body may have `most` bytes.
@@ -73,8 +89,10 @@ impl Act {
         let request = Request::from_parts(head, Body::from(body));
         // A task of its own: whoever breaks off does not keep it from being written down.
         let done = tokio::spawn(async move {
-            let response = next.run(request).await;
-            self.end(response).await
+            let entry = Event { outcome: StatusCode::OK.as_u16(), ..self.event.clone() };
+            let answer = async { (next.run(request).await, unwritten().is_none()) };
+            let (response, is_written) = ENTRY.scope(RefCell::new(Some(entry)), answer).await;
+            if is_written && response.status().as_u16() < 400 { response } else { self.end(response).await }
         });
         let lost = || Refused::new(StatusCode::INTERNAL_SERVER_ERROR, "this is a defect, please report it");
         done.await.unwrap_or_else(|_| lost().into_response())
@@ -123,25 +141,42 @@ fn too_large(most: usize) -> Refused {
     Refused::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {most} bytes, or broke off"))
 }
 
-/// Writes `event` into the audit log, and into the other log, which is a witness that the database has no hand in. That the
-/// audit log cannot be written does not undo what was done.
+/// Writes `event` into the audit log, but for what was refused more often than anybody would read. That it cannot be written
+/// does not undo what was done.
 pub(super) async fn write_down(daemon: &dyn Control, event: Event) {
     let now = daemon.now();
-    let Event { who, source, outcome, .. } = event.clone();
+    for (who, count) in daemon.refusals().left_out(now) {
+        let detail = format!("{count} within a minute");
+        let action = "refused requests that are not written down".to_owned();
+        let outcome = StatusCode::FORBIDDEN.as_u16();
+        write(daemon, Event { who, action, detail, outcome, ..Event::default() }).await;
+    }
+    let is_refusal = (400..500).contains(&event.outcome);
+    if !is_refusal || daemon.refusals().admit(&event.who, now) {
+        write(daemon, event).await;
+    }
+}
+
+async fn write(daemon: &dyn Control, event: Event) {
+    let now = daemon.now();
+    let Event { who, outcome, .. } = event.clone();
     let action = token::without_secrets(&event.action).into_owned();
     match daemon.change(move |changes| audit::record(changes, &event, now)).await {
-        Ok(Ok(row)) => {
-            let is_next = daemon.witness().note(&row);
-            let AuditRow { number, hash, .. } = row;
-            if !is_next {
-                miss(daemon).await;
-            }
-            let hash = audit::hex(&hash);
-            info!(number, who, source, outcome, hash, "audit: {action}");
-        }
-        Ok(Err(failed)) => error!(who, source, outcome, "not in the audit log: {action}: {failed}"),
-        Err(failed) => error!(who, source, outcome, "not in the audit log: {action}: {failed}"),
+        Ok(Ok(row)) => tell(daemon, row).await,
+        Ok(Err(failed)) => error!(who, outcome, "not in the audit log: {action}: {failed}"),
+        Err(failed) => error!(who, outcome, "not in the audit log: {action}: {failed}"),
     }
+}
+
+/// Writes an entry into the other log as well, which is a witness that the database has no hand in.
+pub(super) async fn tell(daemon: &dyn Control, row: AuditRow) {
+    let is_next = daemon.witness().note(&row);
+    let AuditRow { number, who, source, action, outcome, hash, .. } = row;
+    if !is_next {
+        miss(daemon).await;
+    }
+    let hash = audit::hex(&hash);
+    info!(number, who, source, outcome, hash, "audit: {action}");
 }
 
 /// Says so if entries that were written are gone.

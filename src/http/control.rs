@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::PublicSettings;
 use super::api::DaemonSettings;
+use super::{PublicSettings, audit};
 use crate::access::audit::Witness;
 use crate::access::passkey::Asked;
-use crate::access::{self, Attempts};
+use crate::access::{self, Attempts, Refusals};
 use crate::clock::Timestamp;
 use crate::dns;
 use crate::ip::Prefix;
 use crate::jail::{Jails, Order, Readers, Receipt, Refusal, ReportBatch};
 use crate::report;
 use crate::source;
-use crate::store::{self, Store, Transaction};
+use crate::store::{self, AuditRow, Store, Transaction};
 
 /// The daemon as the handlers see it.
 pub type Steered = Arc<dyn Control>;
@@ -191,6 +191,9 @@ pub trait Control: Send + Sync + 'static {
     /// What the audit log must hold.
     fn witness(&self) -> &Arc<Witness>;
 
+    /// How often somebody was refused something.
+    fn refusals(&self) -> &Refusals;
+
     /// What browsers were asked for, and have yet to show.
     fn passkeys(&self) -> &Asked;
 
@@ -236,18 +239,33 @@ impl dyn Control {
     }
 
     /// What `change` gives once all it has changed is durable, and nothing is changed if it gives an error. It is not for what
-    /// the jails own: that takes an [`Order`].
+    /// the jails own: that takes an [`Order`]. If the request that is being answered is one for the audit log, its entry is
+    /// written with the change.
     pub(super) async fn change<T: Send + 'static, E: From<store::Error> + Send + 'static>(
         &self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<Result<T, E>, Failed> {
+        let (entry, now) = (audit::unwritten(), self.now());
+        let change = move |changes: &Transaction<'_>| {
+            let changed = change(changes)?;
+            let row = entry.map(|event| access::audit::record(changes, &event, now)).transpose()?;
+            Ok((changed, row))
+        };
         let (send, receive) = tokio::sync::oneshot::channel();
         self.write(Box::new(move |store| {
             // Whoever asked may have gone away.
             let _ = send.send(store.write(change));
         }))
         .await?;
-        receive.await.map_err(|_| Failed::Stopping)
+        let done = receive.await.map_err(|_| Failed::Stopping)?;
+        let done: Result<(T, Option<AuditRow>), E> = done;
+        match done {
+            Ok((changed, row)) => {
+                audit::written(self, row).await;
+                Ok(Ok(changed))
+            }
+            Err(error) => Ok(Err(error)),
+        }
     }
 
     /// What `read` finds in the database, on a thread that may wait for the disk.

@@ -11,9 +11,11 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::audit::write_down;
 use super::forwarded::client;
 use super::problem::Refused;
 use super::{Settings, Steered};
+use crate::access::audit::Event;
 use crate::access::token::{self, Denied};
 use crate::access::{Grant, Principal, session};
 use crate::ip::PrefixSet;
@@ -71,7 +73,7 @@ impl Gate {
         }
         if let Some(shown) = shown {
             let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?;
-            return self.program(token.to_owned(), client).await.map(Some);
+            return self.program(token.to_owned(), client, request).await.map(Some);
         }
         if !request.method.is_safe() && is_of_other_site(&request.headers) {
             let detail = "this request was made by a page of another site, and is not carried out";
@@ -83,10 +85,14 @@ impl Gate {
         }
     }
 
-    async fn program(&self, token: String, client: IpAddr) -> Result<Principal, Refused> {
+    async fn program(&self, token: String, client: IpAddr, request: &Parts) -> Result<Principal, Refused> {
         let now = self.daemon.now();
         let found = self.daemon.read(move |reader| Ok(token::authenticate(reader, &token, client, now)));
-        let (principal, to_note) = found.await??;
+        let found = found.await?;
+        if let Err(Denied::Source { principal, .. }) = &found {
+            self.write_down(principal, client, request).await;
+        }
+        let (principal, to_note) = found?;
         if let Some(id) = to_note {
             self.note(move |changes| token::note_use(changes, &id, now));
         }
@@ -106,6 +112,18 @@ impl Gate {
             self.note(move |changes| session::note_use(changes, &id, now));
         }
         Ok(Some(principal))
+    }
+
+    /// Writes down that a token was used where it is not for: somebody may have taken it.
+    async fn write_down(&self, principal: &Principal, client: IpAddr, request: &Parts) {
+        let event = Event {
+            who: principal.name().to_owned(),
+            source: client.to_string(),
+            action: format!("{} {}", request.method, request.uri),
+            detail: "the token is not for there".to_owned(),
+            outcome: StatusCode::FORBIDDEN.as_u16(),
+        };
+        write_down(&*self.daemon, event).await;
     }
 
     /// Notes a use beside the request: that it could not be noted must not keep anybody out.
@@ -152,7 +170,7 @@ impl From<Denied> for Refused {
     fn from(denied: Denied) -> Self {
         match denied {
             Denied::Unknown => Self::denied(),
-            Denied::Source(_) => Self::forbidden(denied.to_string()),
+            Denied::Source { .. } => Self::forbidden(denied.to_string()),
             Denied::Store(failed) => super::Failed::Store(failed).into(),
         }
     }

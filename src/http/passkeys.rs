@@ -14,7 +14,7 @@ use super::api::{
 };
 use super::gate::Source;
 use super::problem::Refused;
-use super::session::{Answer, begin_attempt, let_in, own, place, signed_in};
+use super::session::{Answer, begin_attempt, let_in, note_sign_in, own, place, signed_in};
 use super::{By, Control, Daemon};
 use crate::access::passkey::{self, Challenge};
 use crate::access::session::{self, Denied};
@@ -50,11 +50,14 @@ pub(super) async fn open(
     let who = daemon.passkeys().answered_who(&ticket, now)?;
     let place = place(address, &headers);
     let opened = daemon.change(move |changes| {
-        session::open_by_passkey(changes, (who, &origin, &credential), &place, &settings, now)
+        let shown = (who, &origin, &credential);
+        let opened = session::open_by_passkey(changes, shown, &place, &settings, now)?;
+        let row = note_sign_in(changes, &opened, source, now)?;
+        Ok((opened, row))
     });
-    let opened = opened.await?.map_err(|denied| not_let_in(denied, address))?;
+    let (opened, row) = opened.await?.map_err(|denied| not_let_in(denied, address))?;
     daemon.attempts().succeeded(address, NO_ACCOUNT);
-    let_in(&*daemon, opened, source).await
+    let_in(&*daemon, opened, row).await
 }
 
 fn not_let_in(denied: Denied, source: IpAddr) -> Refused {

@@ -15,16 +15,16 @@ use super::api::{
     BASE, Confirmation, Ended, Enrolment, NewPassword, NewSession, RecoveryCodes, SessionView, Sessions,
     SignedIn, Verification,
 };
-use super::audit::write_down;
+use super::audit::tell;
 use super::gate::{COOKIE, Source};
 use super::problem::Refused;
 use super::{By, Control, Daemon};
-use crate::access::audit::Event;
+use crate::access::audit::{self, Event};
 use crate::access::password::{self, Hashed};
 use crate::access::session::{self, Denied, Opened, Place};
 use crate::access::{Principal, Session, second, user};
 use crate::clock::Timestamp;
-use crate::store::{SessionRow, Transaction};
+use crate::store::{self, AuditRow, SessionRow, Transaction};
 
 pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
@@ -72,7 +72,7 @@ pub(super) async fn begin(
         Refused::too_early(wait)
     })?;
     let place = place(address, headers);
-    let opened = sign_in(daemon, wanted, place, now).await?.map_err(|denied| {
+    let (opened, row) = sign_in(daemon, wanted, place, source).await?.map_err(|denied| {
         // A right password without a code counts as well: who knows it could guess codes for ever otherwise.
         if matches!(denied, Denied::Wrong) {
             warn!(user = name, source = %address, "sign-in failed");
@@ -80,7 +80,7 @@ pub(super) async fn begin(
         Refused::no_sign_in(denied)
     })?;
     daemon.attempts().succeeded(address, &name);
-    let_in(daemon, opened, source).await
+    let_in(daemon, opened, row).await
 }
 
 /// A session that has begun.
@@ -102,9 +102,9 @@ pub(super) fn place(address: IpAddr, headers: &HeaderMap) -> Place {
     Place { source: address.to_string(), agent: agent.to_owned() }
 }
 
-/// Writes down who has signed in, and gives them their cookie.
-pub(super) async fn let_in(daemon: &dyn Control, opened: Opened, source: Source) -> Result<Begun, Refused> {
-    write_down(daemon, signed_in_event(&opened.principal, source)).await;
+/// Lets in who has signed in, which `row` of the audit log says, and gives them their cookie.
+pub(super) async fn let_in(daemon: &dyn Control, opened: Opened, row: AuditRow) -> Result<Begun, Refused> {
+    tell(daemon, row).await;
     let lifetime = daemon.sign_in().lifetime.as_secs();
     let cookie = format!("{}; Max-Age={lifetime}", cookie(&opened.cookie));
     let session = opened.principal.session().ok_or_else(no_session)?;
@@ -115,28 +115,37 @@ async fn sign_in(
     daemon: &dyn Control,
     wanted: NewSession,
     place: Place,
-    now: Timestamp,
-) -> Result<Result<Opened, Denied>, Refused> {
+    source: Source,
+) -> Result<Result<(Opened, AuditRow), Denied>, Refused> {
     let NewSession { user, password, code } = wanted;
     let name = user.clone();
     let kept = daemon.read(move |reader| session::kept_password(reader, &name)).await?;
     let check = move || password::is_right(&password, kept.as_deref()).then_some(kept).flatten();
     let Some(kept) = hashing(check).await? else { return Ok(Err(Denied::Wrong)) };
-    let settings = daemon.sign_in();
+    let (settings, now) = (daemon.sign_in(), daemon.now());
     let open = move |changes: &Transaction<'_>| {
-        session::open(changes, (&user, &kept), code.as_deref(), &place, &settings, now)
+        let opened = session::open(changes, (&user, &kept), code.as_deref(), &place, &settings, now)?;
+        let row = note_sign_in(changes, &opened, source, now)?;
+        Ok((opened, row))
     };
     Ok(daemon.change(open).await?)
 }
 
-fn signed_in_event(principal: &Principal, source: Source) -> Event {
-    Event {
-        who: principal.name().to_owned(),
+/// Writes down that somebody was let in.
+pub(super) fn note_sign_in(
+    changes: &Transaction<'_>,
+    opened: &Opened,
+    source: Source,
+    now: Timestamp,
+) -> Result<AuditRow, store::Error> {
+    let event = Event {
+        who: opened.principal.name().to_owned(),
         source: source.to_string(),
         action: format!("POST {BASE}/session"),
         detail: String::new(),
         outcome: StatusCode::OK.as_u16(),
-    }
+    };
+    audit::record(changes, &event, now)
 }
 
 fn cookie(value: &str) -> String {

@@ -266,6 +266,23 @@ fn a_token_is_for_the_networks_it_was_made_for() {
         let answer = ask(daemon.http(), "GET /api/v1/status", &format!("{}{forwarded}", bearer(&token)), "");
         assert_eq!(answer.status, expected, "{forwarded}");
     }
+    let refused: Vec<_> = audit(&env).split_off(1);
+    let sources: Vec<_> = refused.iter().map(|entry| entry["source"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["127.0.0.1", "198.51.100.9", "198.51.100.9", "198.51.100.9"]);
+    assert!(refused.iter().all(|entry| entry["who"] == "token near" && entry["outcome"] == 403));
+}
+
+#[test]
+fn nobody_fills_the_audit_log_with_what_is_refused() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let order = |name: &str| json!({ "name": name, "role": "viewer", "sources": ["127.0.0.0/8", "::1"] });
+    let token = token(&env, &order("near"));
+    for _ in 0..100 {
+        assert_eq!(with_token(&daemon, &token, "post /reload", "").status, 403);
+    }
+    let entries = audit(&env);
+    let refused = entries.iter().filter(|entry| entry["who"] == "token near").count();
+    assert!((30..=60).contains(&refused), "30 in each minute: {refused}");
 }
 
 #[test]
@@ -431,6 +448,19 @@ fn whoever_changes_something_is_written_down() {
     assert_eq!(entries[1]["detail"], ban);
     assert!(daemon.messages().contains(entries[1]["hash"].as_str().unwrap()));
     assert!(!env.get("/api/v1/audit").body.contains(&token[12..]));
+}
+
+#[test]
+fn what_cannot_be_written_down_is_not_changed() {
+    let (env, _daemon) = daemon(LOOPBACK);
+    let full = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END";
+    env.database().execute_batch(full).unwrap();
+    let order = json!({ "name": "ci", "role": "viewer" }).to_string();
+    assert_eq!(env.request("POST", "/api/v1/tokens", &order).status, 503);
+    assert_eq!(env.get("/api/v1/tokens").json()["tokens"], json!([]));
+    env.database().execute_batch("DROP TRIGGER full").unwrap();
+    assert_eq!(env.request("POST", "/api/v1/tokens", &order).status, 200);
+    assert_eq!(audit(&env).len(), 1, "one entry for one change");
 }
 
 #[test]
