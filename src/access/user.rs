@@ -177,6 +177,14 @@ pub fn remove_totp(transaction: &Transaction<'_>, name: &str, but: Option<&str>)
     Ok(())
 }
 
+/// Takes away all second factors, for who has lost them; all their sessions end.
+pub fn remove_factors(transaction: &Transaction<'_>, name: &str) -> Result<(), Error> {
+    for passkey in transaction.passkeys(name)? {
+        transaction.remove_passkey(name, &passkey.id)?;
+    }
+    remove_totp(transaction, name, None)
+}
+
 /// Whether `code` is one of the telephone that was not used yet, or a recovery code; it is used up by that.
 pub(super) fn use_code(row: &mut UserRow, code: &str, now: Timestamp) -> bool {
     if let Some(secret) = row.totp.clone().map(Secret::from_bytes)

@@ -82,6 +82,12 @@ pub(super) async fn remove_totp(State(daemon): Daemon, Path(name): Path<String>)
     Ok(Json(Ended { ended: 1 }))
 }
 
+/// Takes away the telephone and every passkey of somebody who has lost them.
+pub(super) async fn remove_factors(State(daemon): Daemon, Path(name): Path<String>) -> Answer<Ended> {
+    daemon.change(move |changes| user::remove_factors(changes, &name)).await??;
+    Ok(Json(Ended { ended: 1 }))
+}
+
 /// `GET /api/v1/users/{user}/sessions`
 pub(super) async fn sessions(State(daemon): Daemon, Path(name): Path<String>) -> Answer<Sessions> {
     sessions_of(&*daemon, &name, None).await.map(Json)

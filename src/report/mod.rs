@@ -29,4 +29,4 @@ pub use html::{STYLE, piece};
 pub use mask::without_names;
 pub use period::{Day, Length, ParseDayError, Period, PeriodError};
 pub use settings::Settings;
-pub use tables::{Row, Table, tables};
+pub use tables::{Row, Table, change, number, tables};

@@ -136,7 +136,7 @@ fn listing(listing: &ListingFigures) -> Row {
 }
 
 /// A number with its thousands apart.
-pub(super) fn number(number: u64) -> String {
+pub fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -149,7 +149,7 @@ pub(super) fn number(number: u64) -> String {
 }
 
 /// How a number has changed; empty where there was and is nothing.
-pub(super) fn change(compared: Compared) -> String {
+pub fn change(compared: Compared) -> String {
     let Compared { now, before } = compared;
     if before == 0 {
         return if now == 0 { String::new() } else { "new".to_owned() };

@@ -34,7 +34,27 @@ const MATRIX: &[(&str, &str)] = &[
     ("post /bans/end", "..oa."),
     ("get /ip", ".voa."),
     ("get /ip/{address}", ".voa."),
+    ("get /networks", ".voa."),
+    ("get /jails", ".voa."),
+    ("post /jails/try", ".voa."),
+    ("get /reporters", ".voa."),
+    ("post /reporters", "...a."),
+    ("post /held", "..oa."),
+    ("get /allow", ".voa."),
     ("post /allow", "..oa."),
+    ("post /allow/remove", "..oa."),
+    ("get /zones", ".voa."),
+    ("get /requests", "..oa."),
+    ("post /requests", "..oa."),
+    ("get /users", "...a."),
+    ("post /users", "...a."),
+    ("post /users/change", "...a."),
+    ("get /tokens", "...a."),
+    ("post /tokens", "...a."),
+    ("post /tokens/rotate", "...a."),
+    ("post /tokens/revoke", "...a."),
+    ("get /audit", "...a."),
+    ("get /health", ".voa."),
 ];
 
 fn page(daemon: &Daemon, request: &str, headers: &str, body: &str) -> Response {
@@ -191,4 +211,89 @@ fn whoever_must_have_a_second_factor_sees_their_account_alone() {
     assert!(begun.contains("data:image/svg+xml;base64,"), "{begun}");
     let wrong = own(&root, "post /account/totp/confirm", &format!("csrf={}&code=000000", root.csrf));
     assert_eq!(wrong.status, 422);
+}
+
+/// The form with these fields, and the token of the session.
+fn form(browser: &Browser<'_>, fields: &[(&str, &str)]) -> String {
+    let token = [("csrf", browser.csrf.as_str())];
+    serde_urlencoded::to_string([&token[..], fields].concat()).unwrap()
+}
+
+#[test]
+fn administrators_add_change_and_remove_by_forms() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "root", "admin");
+    let root = Browser::sign_in(&daemon, "root", None);
+    let send =
+        |path: &str, fields: &[(&str, &str)]| own(&root, &format!("post {path}"), &form(&root, fields));
+    let bob = [
+        ("name", "bob"),
+        ("password", "another long password"),
+        ("role", "operator"),
+        ("jails", "postfix-sasl other"),
+    ];
+    assert_eq!(send("/users", &bob).status, 303);
+    let users = own(&root, "get /users", "").body;
+    assert!(users.contains("bob") && users.contains("jails: postfix-sasl, other"), "{users}");
+    assert_eq!(send("/users/change", &[("name", "bob"), ("act", "disable")]).status, 303);
+    assert!(own(&root, "get /users", "").body.contains("kept out"));
+    assert_eq!(send("/users/change", &[("name", "bob"), ("act", "dance")]).status, 422);
+    assert_eq!(send("/users/change", &[("name", "bob"), ("act", "remove")]).status, 303);
+    let made = send("/tokens", &[("name", "grafana"), ("role", "viewer"), ("days", "30")]);
+    let secret = made.body.split("<pre class=\"card\">").nth(1).unwrap().split('<').next().unwrap();
+    let bearer = format!("Authorization: Bearer {secret}\r\n");
+    assert_eq!(ask(daemon.http(), "GET /api/v1/status", &bearer, "").status, 200);
+    let tokens = own(&root, "get /tokens", "").body;
+    assert!(tokens.contains("grafana") && !tokens.contains(secret), "{tokens}");
+    assert_eq!(send("/tokens/revoke", &[("id", &secret[3..11])]).status, 303);
+    assert_eq!(ask(daemon.http(), "GET /api/v1/status", &bearer, "").status, 401);
+    let log = own(&root, "get /audit", "").body;
+    assert!(
+        log.contains("none changed or missing")
+            && log.contains("POST /users")
+            && !log.contains("another long"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_filter_is_tried_and_nothing_is_counted() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "viewer");
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let lines = "2026-11-28T08:00:00+00:00 mx postfix/smtpd[1]: warning: unknown[198.51.100.9]: SASL LOGIN authentication failed: <b>x</b>\n\
+        2026-11-28T08:00:01+00:00 mx postfix/smtpd[1]: connect from unknown[198.51.100.9]";
+    let fields = form(&alice, &[("jail", "postfix-sasl"), ("lines", lines)]);
+    let tried = own(&alice, "post /jails/try", &fields).body;
+    assert!(
+        tried.contains("failure by failregex") && tried.contains("nothing") && !tried.contains("<b>x"),
+        "{tried}"
+    );
+    assert_eq!(
+        own(&alice, "post /jails/try", &form(&alice, &[("jail", "none"), ("lines", "x")])).status,
+        404
+    );
+    assert!(
+        env.get("/api/v1/jails").json()["jails"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|jail| jail["total_failed"] == 0)
+    );
+}
+
+#[test]
+fn the_allowlist_is_kept_by_forms() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "operator");
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let entry = form(&alice, &[("prefix", "192.0.2.0/28"), ("note", "our <relays>"), ("days", "7")]);
+    assert_eq!(own(&alice, "post /allow", &entry).status, 303);
+    let list = own(&alice, "get /allow", "").body;
+    assert!(
+        list.contains("192.0.2.0/28") && list.contains("our &#60;relays&#62;") && list.contains("6 d"),
+        "{list}"
+    );
+    assert_eq!(own(&alice, "post /allow/remove", &form(&alice, &[("prefix", "192.0.2.0/28")])).status, 303);
+    assert!(!own(&alice, "get /allow", "").body.contains("192.0.2.0/28"));
 }

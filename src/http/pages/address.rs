@@ -1,22 +1,20 @@
 //! All that is known of one address, and what can be done about it.
 
 use askama::Template;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
-use axum::{Form, Json};
 use serde::Deserialize;
 
-use super::bans::{Chosen, Row, jails, read_number, read_prefix};
+use super::bans::{Chosen, Row, jails, read_prefix};
 use super::frame::Frame;
 use super::words::{ago, left, when};
-use super::{Page, back, page};
+use super::{Page, page};
 use crate::access::Permission;
 use crate::clock::Timestamp;
-use crate::http::api::{Allow, Listing, Lookup, NewAllow, SetListing, Vote};
+use crate::http::api::{Allow, Listing, Lookup, SetListing, Vote};
 use crate::http::problem::Refused;
-use crate::http::{By, Daemon, bans, lookup};
+use crate::http::{By, Daemon, lookup};
 use crate::ip::Prefix;
 use crate::jail::Jails;
 use crate::report::without_names;
@@ -136,26 +134,4 @@ fn shown_allow(Allow { prefix, note, until, .. }: Allow, now: Timestamp) -> Allo
 
 fn shown_vote(Vote { prefix, reporter, seen, weight }: Vote, _now: Timestamp) -> Voting {
     Voting { reporter, prefix, seen: when(seen), weight: format!("{weight:.2}") }
-}
-
-/// What is typed to allow somebody.
-#[derive(Deserialize)]
-pub(super) struct Typed {
-    prefix: String,
-    #[serde(default)]
-    note: String,
-    #[serde(default)]
-    days: String,
-}
-
-/// `POST /allow`
-pub(super) async fn allow(daemon: Daemon, form: Result<Form<Typed>, FormRejection>) -> Page {
-    let Form(Typed { prefix, note, days }) = form?;
-    let prefix = read_prefix(&prefix)?;
-    let days = Some(days).filter(|days| !days.trim().is_empty());
-    let days = days.map(|days| read_number(&days, "days")).transpose()?;
-    let seconds = days.map(|days| days.saturating_mul(86_400));
-    let order = NewAllow { prefix, note: note.trim().to_owned(), seconds };
-    let Json(_) = bans::allow(daemon, Ok(Json(order))).await?;
-    back(&format!("/ip/{}", prefix.address()))
 }

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use crate::access::{Permission, Principal, Role};
+use crate::http::routes::Reach;
 
 /// The frame of a page for whoever has signed in.
 pub(super) struct Frame {
@@ -23,25 +24,36 @@ pub(super) struct Entry {
     pub(super) is_here: bool,
 }
 
-/// What the menu has, and who sees it.
-const ENTRIES: &[(&str, &str, Permission)] =
-    &[("/", "Overview", Permission::Read), ("/bans", "Bans", Permission::Read)];
+/// What the menu has, who sees it, and whether it is about all jails and zones.
+const ENTRIES: &[(&str, &str, Permission, Reach)] = &[
+    ("/", "Overview", Permission::Read, Reach::Own),
+    ("/bans", "Bans", Permission::Read, Reach::Own),
+    ("/networks", "Networks", Permission::Read, Reach::Own),
+    ("/jails", "Jails", Permission::Read, Reach::Own),
+    ("/reporters", "Reporters", Permission::Read, Reach::Whole),
+    ("/allow", "Allowlist", Permission::Read, Reach::Whole),
+    ("/zones", "Zones", Permission::Read, Reach::Own),
+    ("/requests", "Requests", Permission::Operate, Reach::Whole),
+    ("/users", "Users", Permission::Administer, Reach::Whole),
+    ("/tokens", "Tokens", Permission::Administer, Reach::Whole),
+    ("/audit", "Audit", Permission::Administer, Reach::Whole),
+    ("/health", "Health", Permission::Read, Reach::Own),
+];
 
 impl Frame {
     /// The frame for `principal`, who is at `path`.
     pub(super) fn of(principal: &Principal, path: &str) -> Self {
-        let may = |needs: Permission| principal.may(needs);
-        let entry = |(entry, title, _): &(&'static str, &'static str, Permission)| Entry {
-            path: entry,
-            title,
-            is_here: *entry == path,
-        };
+        let is_confined = principal.grant().is_confined();
+        let own = ENTRIES
+            .iter()
+            .filter(|(_, _, needs, reach)| principal.may(*needs) && !(is_confined && *reach == Reach::Whole));
+        let entries = own.map(|(entry, title, ..)| Entry { path: entry, title, is_here: *entry == path });
         let session = principal.session();
         Self {
             user: session.map_or_else(|| principal.name().to_owned(), |session| session.user.to_string()),
             role: principal.grant().role,
             csrf: session.map_or_else(String::new, |session| session.csrf.clone()),
-            entries: ENTRIES.iter().filter(|(_, _, needs)| may(*needs)).map(entry).collect(),
+            entries: entries.collect(),
             version: env!("CARGO_PKG_VERSION"),
         }
     }

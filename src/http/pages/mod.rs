@@ -4,12 +4,23 @@
 
 mod account;
 mod address;
+mod allowlist;
+mod audit;
 mod bans;
 pub(super) mod forms;
 mod frame;
+mod health;
+mod jails;
+mod listing;
+mod networks;
 mod overview;
+mod reporters;
+mod requests;
 mod sign_in;
+mod tokens;
+mod users;
 mod words;
+mod zones;
 
 use axum::Router;
 use axum::extract::Request;
@@ -44,7 +55,27 @@ pub const PAGES: &[Route] = &[
     route!(post "/bans/end", Operate, Own, bans::end).masked(),
     route!(get "/ip", Read, Own, address::search),
     route!(get "/ip/{address}", Read, Own, address::show),
-    route!(post "/allow", Operate, Whole, address::allow).masked(),
+    route!(get "/networks", Read, Own, networks::show),
+    route!(get "/jails", Read, Own, jails::show),
+    route!(post "/jails/try", Read, Own, jails::attempt),
+    route!(get "/reporters", Read, Whole, reporters::show),
+    route!(post "/reporters", Administer, Whole, reporters::change),
+    route!(post "/held", Operate, Whole, reporters::decide),
+    route!(get "/allow", Read, Whole, allowlist::show),
+    route!(post "/allow", Operate, Whole, allowlist::allow),
+    route!(post "/allow/remove", Operate, Whole, allowlist::remove),
+    route!(get "/zones", Read, Own, zones::show),
+    route!(get "/requests", Operate, Whole, requests::show),
+    route!(post "/requests", Operate, Whole, requests::decide),
+    route!(get "/users", Administer, Whole, users::show),
+    route!(post "/users", Administer, Whole, users::add).masked(),
+    route!(post "/users/change", Administer, Whole, users::change),
+    route!(get "/tokens", Administer, Whole, tokens::show),
+    route!(post "/tokens", Administer, Whole, tokens::add),
+    route!(post "/tokens/rotate", Administer, Whole, tokens::rotate),
+    route!(post "/tokens/revoke", Administer, Whole, tokens::revoke),
+    route!(get "/audit", Administer, Whole, audit::show),
+    route!(get "/health", Read, Own, health::show),
 ];
 
 /// The look of all pages.

@@ -1,0 +1,95 @@
+//! The allowlist: what is never banned or published.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Extension, Query, State};
+use axum::{Form as Typed, Json};
+use serde::Deserialize;
+
+use super::bans::{read_number, read_prefix};
+use super::frame::Frame;
+use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
+use super::words::{ago, left};
+use super::{Page, back};
+use crate::access::Permission;
+use crate::clock::Timestamp;
+use crate::http::api::{Allow, DisallowQuery, ListQuery, NewAllow};
+use crate::http::{By, Daemon, bans};
+
+/// `GET /allow`
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let found = bans::allowlist(State(daemon.clone()), Ok(Query(query))).await?.0;
+    let (now, can_change) = (daemon.now(), by.may(Permission::Operate));
+    let mut page = Listing::new(Frame::of(&by, "/allow"), "Allowlist");
+    page.tables = vec![Table {
+        title: "",
+        heads: &["Address or network", "Why", "Since", "Until", ""],
+        rows: found.allow.iter().map(|allow| row(allow, can_change, now)).collect(),
+        empty: "Nothing is allowed beside what the configuration says.",
+    }];
+    page.next = found
+        .next
+        .map(|next| format!("/allow?{}", serde_urlencoded::to_string([("after", next)]).unwrap_or_default()));
+    if can_change {
+        page.forms = vec![Form {
+            title: "Allow an address or a network",
+            path: "/allow",
+            fields: vec![
+                Field::new("prefix", "Address or network", Kind::Text).required(),
+                Field::new("note", "Why, and for whom", Kind::Text).required(),
+                Field::new("days", "For so many days", Kind::Number)
+                    .hint("empty: until somebody takes it off"),
+            ],
+            button: "Allow",
+            is_open: false,
+        }];
+    }
+    Ok(page.show())
+}
+
+fn row(allow: &Allow, can_change: bool, now: Timestamp) -> Vec<Cell> {
+    let remove =
+        Act { path: "/allow/remove", fields: vec![("prefix", allow.prefix.to_string())], label: "Take off" };
+    vec![
+        Cell::text(allow.prefix).link(format!("/ip/{}", allow.prefix.address())),
+        Cell::text(&allow.note),
+        Cell::text(allow.since.map_or_else(String::new, |since| ago(since, now))),
+        Cell::text(left(allow.until, now)),
+        Cell::acts(if can_change { vec![remove] } else { Vec::new() }),
+    ]
+}
+
+/// What is typed to allow somebody.
+#[derive(Deserialize)]
+pub(super) struct Entry {
+    prefix: String,
+    #[serde(default)]
+    note: String,
+    #[serde(default)]
+    days: String,
+}
+
+/// `POST /allow`
+pub(super) async fn allow(daemon: Daemon, form: Result<Typed<Entry>, FormRejection>) -> Page {
+    let Typed(Entry { prefix, note, days }) = form?;
+    let prefix = read_prefix(&prefix)?;
+    let days = Some(days).filter(|days| !days.trim().is_empty());
+    let days = days.map(|days| read_number(&days, "days")).transpose()?;
+    let seconds = days.map(|days| days.saturating_mul(86_400));
+    let order = NewAllow { prefix, note: note.trim().to_owned(), seconds };
+    let Json(_) = bans::allow(daemon, Ok(Json(order))).await?;
+    back("/allow")
+}
+
+/// Which entry goes.
+#[derive(Deserialize)]
+pub(super) struct Which {
+    prefix: String,
+}
+
+/// `POST /allow/remove`
+pub(super) async fn remove(daemon: Daemon, form: Result<Typed<Which>, FormRejection>) -> Page {
+    let Typed(Which { prefix }) = form?;
+    let query = DisallowQuery { prefix: read_prefix(&prefix)? };
+    let Json(_) = bans::disallow(daemon, Ok(Query(query))).await?;
+    back("/allow")
+}

@@ -1,0 +1,81 @@
+//! Whether all of the work is done: what is wrong, what is read, and what waits outside.
+
+use std::sync::atomic::Ordering;
+
+use axum::extract::{Extension, State};
+
+use super::Page;
+use super::frame::Frame;
+use super::listing::{Cell, Listing, Table};
+use super::words::{ago, left};
+use crate::http::api::{OutsideStatus, Status};
+use crate::http::{By, Daemon, Health, SourceView, bans};
+
+/// `GET /health`
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
+    let Status { version, started, outside, hub, .. } =
+        bans::status(State(daemon.clone()), Extension(by.clone())).await?.0;
+    let Health { problems, warnings } = daemon.health();
+    let now = daemon.now();
+    let mut page = Listing::new(Frame::of(&by, "/health"), "Health");
+    let is_well = problems.is_empty() && warnings.is_empty();
+    page.notes = problems
+        .into_iter()
+        .map(|problem| (problem, true))
+        .chain(warnings.into_iter().map(|warning| (warning, false)))
+        .collect();
+    if is_well {
+        page.notes.push(("All is well.".to_owned(), false));
+    }
+    let mut facts = vec![fact("Version", version), fact("Runs since", ago(started, now))];
+    facts.extend(
+        daemon.certificate_until().map(|until| fact("Certificate of DNS ends in", left(Some(until), now))),
+    );
+    facts.extend(hub.iter().map(|hub| fact("Rows that wait for the hub", hub.waiting)));
+    page.tables = vec![Table { title: "The daemon", heads: &["What", "Value"], rows: facts, empty: "" }];
+    let sources = daemon.sources();
+    page.tables.push(Table {
+        title: "Logs",
+        heads: &["Log", "Jails", "Lines", "Files"],
+        rows: sources
+            .iter()
+            .filter(|source| source.jails.iter().any(|jail| by.grant().has_jail(jail)))
+            .map(source)
+            .collect(),
+        empty: "None are read.",
+    });
+    if !outside.is_empty() {
+        page.tables.push(Table {
+            title: "Asked outside",
+            heads: &["Kind", "Asked", "Failed", "Dropped", "Waiting"],
+            rows: outside.iter().map(asked).collect(),
+            empty: "",
+        });
+    }
+    Ok(page.show())
+}
+
+fn fact(what: &str, value: impl ToString) -> Vec<Cell> {
+    vec![Cell::text(what), Cell::text(value)]
+}
+
+fn source(source: &SourceView) -> Vec<Cell> {
+    let files: Vec<_> = source.counters.followed().iter().map(|file| file.display().to_string()).collect();
+    vec![
+        Cell::text(&source.path),
+        Cell::text(source.jails.join(", ")),
+        Cell::number(source.counters.lines.load(Ordering::Relaxed)),
+        Cell::text(files.join(", ")),
+    ]
+}
+
+fn asked(outside: &OutsideStatus) -> Vec<Cell> {
+    let OutsideStatus { kind, asked, failed, dropped, waiting } = outside;
+    vec![
+        Cell::text(kind),
+        Cell::number(*asked),
+        Cell::number(*failed),
+        Cell::number(*dropped),
+        Cell::number(*waiting),
+    ]
+}

@@ -1,0 +1,146 @@
+//! The jails with what they found, and a box to try a filter in.
+
+use axum::Form as Typed;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+
+use super::Page;
+use super::bans::{Chosen, jails as names};
+use super::frame::Frame;
+use super::listing::{Cell, Field, Form, Kind, Listing, Table};
+use crate::clock::Timestamp;
+use crate::filter::{self, Filter, Line, Pace, State as Memory, Timing, Verdict};
+use crate::http::api::{JailSummary, ListQuery};
+use crate::http::problem::Refused;
+use crate::http::routes::own_jail;
+use crate::http::{By, Daemon, bans, lists};
+use crate::jail::Jails;
+
+/// So many lines are tried at a time: this is to look at some, not to read a log.
+const LINES: usize = 200;
+
+/// `GET /jails`
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
+    let query = Ok(Query(ListQuery::default()));
+    let found = lists::jails(State(daemon.clone()), Extension(by.clone()), query).await?.0;
+    let chosen = names(State(daemon), &by, None).await?;
+    let mut page = Listing::new(Frame::of(&by, "/jails"), "Jails");
+    page.tables = vec![Table {
+        title: "",
+        heads: &["Jail", "Failing now", "Banned now", "Failures", "Bans", "Excused"],
+        rows: found.jails.iter().map(row).collect(),
+        empty: "There is no jail.",
+    }];
+    page.forms = vec![box_of(chosen, String::new(), String::new())];
+    Ok(page.show())
+}
+
+fn row(jail: &JailSummary) -> Vec<Cell> {
+    let query = serde_urlencoded::to_string([("jail", &jail.jail)]).unwrap_or_default();
+    vec![
+        Cell::text(&jail.jail).link(format!("/?{query}")),
+        Cell::number(jail.currently_failed),
+        Cell::number(jail.currently_banned).link(format!("/bans?{query}")),
+        Cell::number(jail.total_failed),
+        Cell::number(jail.total_banned),
+        Cell::number(jail.ignored),
+    ]
+}
+
+fn box_of(jails: Vec<Chosen>, jail: String, lines: String) -> Form {
+    let jails = jails.into_iter().map(|jail| jail.name).collect();
+    Form {
+        title: "Try a filter",
+        path: "/jails/try",
+        fields: vec![
+            Field::new("jail", "The filter of the jail", Kind::Choice(jails, jail)),
+            Field::new("lines", "Lines of a log", Kind::Lines(lines))
+                .required()
+                .hint("200 at most; nothing is counted"),
+        ],
+        button: "Try",
+        is_open: true,
+    }
+}
+
+/// What is typed into the box.
+#[derive(Deserialize)]
+pub(super) struct Trial {
+    jail: String,
+    lines: String,
+}
+
+/// `POST /jails/try`
+pub(super) async fn attempt(
+    State(daemon): Daemon,
+    Extension(by): By,
+    form: Result<Typed<Trial>, FormRejection>,
+) -> Page {
+    let Typed(Trial { jail, lines }) = form?;
+    own_jail(&by, &jail)?;
+    let asked = jail.clone();
+    let settings =
+        daemon.see(move |jails: &Jails| Some(jails.settings_in_force(&asked)?.filter.clone())).await?;
+    let settings = settings.ok_or_else(|| bans::unknown_jail(&jail))?;
+    let (now, text) = (daemon.now(), lines.clone());
+    // Compiling and matching take their time.
+    let tried = tokio::task::spawn_blocking(move || read(&settings, &text, now)).await;
+    let rows = tried.map_err(|_| crate::http::Failed::Stopping)?.map_err(|wrong| unusable(&wrong))?;
+    let chosen = names(State(daemon), &by, Some(&jail)).await?;
+    let mut page = Listing::new(Frame::of(&by, "/jails"), "What the filter finds");
+    page.tables = vec![Table {
+        title: "",
+        heads: &["Line", "Outcome", "Who", "When"],
+        rows,
+        empty: "There was no line.",
+    }];
+    page.forms = vec![box_of(chosen, jail, lines)];
+    Ok(page.show())
+}
+
+fn unusable(wrong: &filter::Error) -> Refused {
+    Refused::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        format!("this jail has no filter that can be tried: {wrong}"),
+    )
+}
+
+fn read(settings: &filter::Settings, text: &str, now: Timestamp) -> Result<Vec<Vec<Cell>>, filter::Error> {
+    let (filter, mut timing, mut memory) =
+        (Filter::compile(settings)?, Timing::new(settings, now)?, Memory::default());
+    let lines = text.lines().filter(|line| !line.trim().is_empty()).take(LINES);
+    let mut tried = |line: &str| {
+        let Some(timed) = timing.read(line, None, Pace::Sampling { now }) else {
+            return vec![
+                Cell::text(line),
+                Cell::text("no date that is understood"),
+                Cell::text(""),
+                Cell::text(""),
+            ];
+        };
+        let time = timed.time.map_or_else(String::new, |time| time.to_string());
+        let verdict = filter.follow(Line { text: timed.text, whole: line }, &mut memory, now).into_owned();
+        // There is no store to keep them in.
+        drop(memory.take_changes());
+        let (outcome, who) = in_words(&verdict);
+        vec![Cell::text(line), Cell::text(outcome), Cell::text(who), Cell::text(time)]
+    };
+    Ok(lines.map(&mut tried).collect())
+}
+
+fn in_words(verdict: &Verdict<'_>) -> (String, String) {
+    let regex = |kind: &str, index: &usize| format!("{kind} {}", index + 1);
+    match verdict {
+        Verdict::Miss => ("nothing".to_owned(), String::new()),
+        Verdict::Ignored { ignoreregex, .. } => (regex("excused by ignoreregex", ignoreregex), String::new()),
+        Verdict::Noted { failregex } => (regex("no failure by itself, failregex", failregex), String::new()),
+        Verdict::Pending { failregex } => {
+            (regex("not known whose failure, failregex", failregex), String::new())
+        }
+        Verdict::Failure(failure) => {
+            (regex("failure by failregex", &failure.failregex), failure.who.to_string())
+        }
+    }
+}
