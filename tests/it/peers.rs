@@ -1,4 +1,4 @@
-//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, Pebble, dig and kdig, by the scripts in `tests/peers`.
+//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, Pebble, Chromium, dig and kdig, by the scripts in `tests/peers`.
 //!
 //! Each script runs in namespaces of its own and reports one line per check; `tests/peers/run` says how to run one by
 //! hand. Where a script cannot run (no root, a program is missing) its test says so and passes, unless the variable
@@ -59,6 +59,11 @@ fn postfix_refuses_whom_two_organisations_report() {
 #[test]
 fn an_authority_issues_the_certificate() {
     run("acme");
+}
+
+#[test]
+fn a_browser_finds_its_way() {
+    run("browser");
 }
 
 #[test]

@@ -116,14 +116,21 @@ struct Codes {
     codes: Vec<String>,
 }
 
+/// What the telephone shows.
+#[derive(Deserialize)]
+pub(super) struct Code {
+    code: String,
+}
+
 /// `POST /account/totp/confirm`
 pub(super) async fn confirm_totp(
     daemon: Daemon,
     by: By,
     source: Extension<Source>,
-    form: Result<Form<Confirmation>, FormRejection>,
+    form: Result<Form<Code>, FormRejection>,
 ) -> Page {
-    let Form(confirmation) = form?;
+    let Form(Code { code }) = form?;
+    let confirmation = Confirmation { code };
     let frame = Frame::of(&by, "/account");
     let confirmed = session::confirm_totp(daemon, by, source, Ok(Json(confirmation))).await?;
     Ok::<Response, Refused>(page(&Codes { frame, codes: confirmed.0.recovery_codes }))
