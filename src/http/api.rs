@@ -1,67 +1,6 @@
 //! The bodies of the HTTP API, shared by the server and by the command line, which is its client.
 //!
-//! | request | query or body | answer |
-//! |---|---|---|
-//! | `GET /api/v1/status` | | [`Status`] |
-//! | `GET /api/v1/jails` | [`ListQuery`] | [`JailSummaries`] |
-//! | `GET /api/v1/failures` | [`CountsQuery`] | [`Counts`] |
-//! | `GET /api/v1/zones` | | [`Zones`] |
-//! | `GET /api/v1/listings` | [`ListingsQuery`] | [`Listings`] |
-//! | `GET /api/v1/datasets` | | [`DataSets`] |
-//! | `GET /api/v1/jails/{jail}` | | [`JailStatus`] |
-//! | `GET /api/v1/jails/{jail}/settings` | | [`JailSettings`] |
-//! | `PATCH /api/v1/jails/{jail}/settings` | [`JailChange`] | [`JailSettings`] |
-//! | `POST /api/v1/jails/{jail}/failures` | [`NewFailure`] | [`Counted`] |
-//! | `GET /api/v1/bans` | [`BansQuery`] | [`Bans`] |
-//! | `POST /api/v1/bans` | [`NewBan`] | [`BanChanged`] |
-//! | `DELETE /api/v1/bans` | [`UnbanQuery`] | [`Ended`] |
-//! | `GET /api/v1/lookup/{address}` | | [`Lookup`] |
-//! | `POST /api/v1/lookup` | [`Addresses`] | [`Checked`] |
-//! | `GET /api/v1/dns` | [`DnsQuery`] | [`DnsSeen`] |
-//! | `GET /api/v1/figures` | [`FiguresQuery`] | [`crate::report::Figures`] |
-//! | `GET /api/v1/allow` | [`ListQuery`] | [`Allowlist`] |
-//! | `POST /api/v1/allow` | [`NewAllow`] | [`AllowChanged`] |
-//! | `DELETE /api/v1/allow` | [`DisallowQuery`] | [`Ended`] |
-//! | `POST /api/v1/reports` | [`ReportQuery`], rows | [`Reported`] |
-//! | `GET /api/v1/reporters` | [`ListQuery`] | [`Reporters`] |
-//! | `GET /api/v1/reporters/{reporter}` | | [`Reporter`] |
-//! | `PATCH /api/v1/reporters/{reporter}` | [`NewReporter`] | [`Reporter`] |
-//! | `DELETE /api/v1/reporters/{reporter}/votes` | | [`Ended`] |
-//! | `GET /api/v1/held` | | [`Held`] |
-//! | `POST /api/v1/held/release` | [`HeldQuery`] | [`Ended`] |
-//! | `DELETE /api/v1/held` | [`HeldQuery`] | [`Ended`] |
-//! | `GET /api/v1/requests` | [`RequestsQuery`] | [`RemovalRequests`] |
-//! | `POST /api/v1/requests/{number}` | [`NewDecision`] | [`Decided`] |
-//! | `POST /api/v1/takeover` | [`KnownBans`] | [`TakenOver`] |
-//! | `GET /api/v1/settings` | | [`DaemonSettings`] |
-//! | `POST /api/v1/reload` | | [`Reloaded`], or 422 [`NotReloaded`] |
-//! | `GET /api/v1/tokens` | | [`Tokens`] |
-//! | `POST /api/v1/tokens` | [`NewToken`] | [`TokenMade`] |
-//! | `DELETE /api/v1/tokens/{token}` | | [`Ended`] |
-//! | `POST /api/v1/tokens/{token}/rotate` | [`Rotation`] | [`TokenMade`] |
-//! | `POST /api/v1/session` | [`NewSession`] | [`SignedIn`] |
-//! | `GET /api/v1/session` | | [`SignedIn`] |
-//! | `DELETE /api/v1/session` | | [`Ended`] |
-//! | `POST /api/v1/session/verify` | [`Verification`] | [`SignedIn`] |
-//! | `POST /api/v1/session/password` | [`NewPassword`] | [`SignedIn`] |
-//! | `POST /api/v1/session/totp` | | [`Enrolment`] |
-//! | `POST /api/v1/session/totp/confirm` | [`Confirmation`] | [`RecoveryCodes`] |
-//! | `DELETE /api/v1/session/totp` | | [`Ended`] |
-//! | `GET /api/v1/sessions` | | [`Sessions`] |
-//! | `DELETE /api/v1/sessions/{session}` | | [`Ended`] |
-//! | `GET /api/v1/users` | | [`Users`] |
-//! | `POST /api/v1/users` | [`NewUser`] | [`User`] |
-//! | `PATCH /api/v1/users/{user}` | [`UserChange`] | [`User`] |
-//! | `DELETE /api/v1/users/{user}` | | [`Ended`] |
-//! | `POST /api/v1/users/{user}/totp` | | [`Enrolment`] |
-//! | `POST /api/v1/users/{user}/totp/confirm` | [`Confirmation`] | [`RecoveryCodes`] |
-//! | `DELETE /api/v1/users/{user}/totp` | | [`Ended`] |
-//! | `GET /api/v1/users/{user}/sessions` | | [`Sessions`] |
-//! | `DELETE /api/v1/users/{user}/sessions` | | [`Ended`] |
-//! | `DELETE /api/v1/users/{user}/attempts` | | [`Ended`] |
-//! | `GET /api/v1/audit` | [`AuditQuery`] | [`AuditLog`] |
-//! | `GET /api/v1/audit/verify` | | [`AuditVerified`] |
-//!
+//! Which request takes and gives which of them stands in `http/routes.rs`.
 //! Whatever fails answers [`Problem`] with its status. Times are RFC 3339 strings, spans of time are seconds.
 
 mod allow;
@@ -75,11 +14,13 @@ mod lookup;
 mod passkeys;
 mod reports;
 mod requests;
+mod schemas;
 mod takeover;
 mod tokens;
 mod users;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -120,7 +61,7 @@ pub const BASE: &str = "/api/v1";
 pub const PROBLEM_TYPE: &str = "application/problem+json";
 
 /// How the daemon is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// The version of the running program.
     pub version: String,
@@ -144,7 +85,7 @@ pub struct Status {
 }
 
 /// Failures that need an answer from outside before they can count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OutsideStatus {
     /// What is asked: `host name` or `ignore_command`.
     pub kind: String,
@@ -159,7 +100,7 @@ pub struct OutsideStatus {
 }
 
 /// A pattern that is too costly for some lines: what it would have found there is not known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StoppedPattern {
     /// The jail whose filter it is in.
     pub jail: String,
@@ -170,7 +111,7 @@ pub struct StoppedPattern {
 }
 
 /// How one zone is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneStatus {
     /// Its name.
     pub origin: String,
@@ -181,7 +122,7 @@ pub struct ZoneStatus {
 }
 
 /// How one jail is: what fail2ban-client shows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JailStatus {
     /// Its name.
     pub jail: String,
@@ -206,14 +147,14 @@ pub struct JailStatus {
 }
 
 /// How many bans, or entries of the allowlist, were ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ended {
     /// The number.
     pub ended: u64,
 }
 
 /// What the daemon was told about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DaemonSettings {
     /// Where the database is.
     pub database: String,
@@ -226,7 +167,7 @@ pub struct DaemonSettings {
 }
 
 /// The new configuration is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reloaded {
     /// What a person should look at all the same, one line each: what takes a restart, and as under `/readyz` data sets that
     /// are not what their files say, and logs that are missing.
@@ -235,7 +176,7 @@ pub struct Reloaded {
 }
 
 /// The new configuration is refused, the old one stays in force: a [`Problem`] with every error found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NotReloaded {
     /// What went wrong in general.
     #[serde(flatten)]
@@ -245,7 +186,7 @@ pub struct NotReloaded {
 }
 
 /// Why a request failed (RFC 9457).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// What went wrong in general.
     pub title: String,

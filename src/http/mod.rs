@@ -18,6 +18,7 @@ mod jails;
 mod lists;
 mod lookup;
 mod metrics;
+mod openapi;
 mod pages;
 mod paging;
 mod passkeys;

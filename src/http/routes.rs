@@ -9,7 +9,18 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 
+use super::api::{
+    Addresses, AllowChanged, Allowlist, AuditLog, AuditQuery, AuditVerified, BanChanged, Bans, BansQuery,
+    Checked, Confirmation, Counted, Counts, CountsQuery, DaemonSettings, DataSets, Decided, DisallowQuery,
+    DnsQuery, DnsSeen, Ended, Enrolment, FiguresQuery, Held, HeldQuery, JailChange, JailSettings, JailStatus,
+    JailSummaries, KnownBans, ListQuery, Listings, ListingsQuery, Lookup, NameLookup, NewAllow, NewBan,
+    NewDecision, NewFailure, NewPasskey, NewPassword, NewReporter, NewSession, NewToken, NewUser,
+    PasskeyAdded, PasskeyAnswer, PasskeyChallenge, Passkeys, RecoveryCodes, Reloaded, RemovalRequests,
+    ReportQuery, Reported, Reporter, Reporters, RequestsQuery, Rotation, Sessions, SignedIn, Status,
+    TakenOver, TokenMade, Tokens, UnbanQuery, User, UserChange, Users, Verification, Zones,
+};
 use super::audit::{self, Act, Audit};
+use super::openapi::{self, Spoken};
 use super::problem::Refused;
 use super::{
     Steered, bans, dns, figures, jails, lists, lookup, passkeys, reporters, reports, requests, session,
@@ -17,7 +28,9 @@ use super::{
 };
 use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
+use crate::report::Figures;
 use subtle::ConstantTimeEq;
+use utoipa::{IntoParams, ToSchema};
 
 /// The largest body of a request: an order with a reason is far smaller.
 const MAX_BODY: usize = 64 * 1024;
@@ -30,6 +43,9 @@ const MAX_LOOKUP: usize = super::api::MAX_ADDRESSES * 48;
 
 /// The same for reports, as they are sent; `hub::MAX_DECOMPRESSED` bounds what becomes of them.
 const MAX_REPORTS: usize = 4 << 20;
+
+/// The forms of reports.
+const REPORTS: &[&str] = &["application/json", "application/x-ndjson", "text/csv"];
 
 /// What of the jails and zones a request is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,19 +74,24 @@ pub struct Route {
     audit: Audit,
     /// Whether whoever has signed in must have shown a short time ago that it is they.
     is_grave: bool,
+    /// The name of the function that answers.
+    pub(super) name: &'static str,
+    /// What it takes and gives.
+    pub(super) spoken: Spoken,
     router: fn() -> MethodRouter<Steered>,
 }
 
 impl Route {
-    /// A request that is answered by `router`.
+    /// A request that is answered by `router`, in which a function of this name stands.
     pub(super) const fn new(
-        (method, path): (&'static str, &'static str),
+        (method, path, name): (&'static str, &'static str, &'static str),
         needs: Permission,
         reach: Reach,
         router: fn() -> MethodRouter<Steered>,
     ) -> Self {
         let (audit, is_grave) = (audited(method, needs), is_grave(method, needs));
-        Self { method, path, needs, reach, body: MAX_BODY, audit, is_grave, router }
+        let (body, spoken) = (MAX_BODY, Spoken::NOTHING);
+        Self { method, path, needs, reach, body, audit, is_grave, name, spoken, router }
     }
 
     /// Its body holds a secret.
@@ -89,13 +110,33 @@ impl Route {
         self.body = most;
         self
     }
+
+    const fn query<Q: IntoParams>(mut self) -> Self {
+        self.spoken = self.spoken.query::<Q>();
+        self
+    }
+
+    const fn takes<T: ToSchema>(mut self) -> Self {
+        self.spoken = self.spoken.takes::<T>();
+        self
+    }
+
+    const fn takes_media(mut self, media: &'static [&'static str]) -> Self {
+        self.spoken = self.spoken.takes_media(media);
+        self
+    }
+
+    const fn gives<T: ToSchema>(mut self) -> Self {
+        self.spoken = self.spoken.gives::<T>();
+        self
+    }
 }
 
 /// A row of a table of requests.
 macro_rules! route {
     ($method:ident $path:literal, $needs:ident, $reach:ident, $handler:path) => {
         $crate::http::routes::Route::new(
-            (stringify!($method), $path),
+            (stringify!($method), $path, stringify!($handler)),
             $crate::access::Permission::$needs,
             $crate::http::routes::Reach::$reach,
             || axum::routing::$method($handler),
@@ -124,75 +165,76 @@ const fn audited(method: &str, needs: Permission) -> Audit {
 /// The table.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    route!(get "/status", Read, Own, bans::status),
-    route!(get "/jails", Read, Own, lists::jails),
-    route!(get "/jails/{jail}", Read, Jail, bans::jail),
-    route!(get "/jails/{jail}/settings", Read, Jail, jails::settings),
-    route!(patch "/jails/{jail}/settings", Administer, Jail, jails::adjust),
-    route!(post "/jails/{jail}/failures", Operate, Jail, jails::fail),
-    route!(get "/bans", Read, Own, bans::list),
-    route!(post "/bans", Operate, Own, bans::ban),
-    route!(delete "/bans", Operate, Own, bans::unban),
-    route!(get "/failures", Read, Own, lists::failures),
-    route!(get "/zones", Read, Own, lists::zones),
-    route!(get "/listings", Read, Own, lists::listings),
-    route!(get "/datasets", Read, Own, lists::data_sets),
-    route!(get "/lookup/{address}", Read, Own, lookup::lookup),
-    route!(post "/lookup", Read, Own, lookup::many).body(MAX_LOOKUP),
-    route!(get "/names/{name}", Read, Own, lookup::name),
-    route!(get "/dns", Read, Whole, dns::seen),
-    route!(get "/figures", Read, Own, figures::figures),
-    route!(get "/allow", Read, Whole, bans::allowlist),
-    route!(post "/allow", Operate, Whole, bans::allow),
-    route!(delete "/allow", Operate, Whole, bans::disallow),
-    route!(post "/reports", Report, Own, reports::report).body(MAX_REPORTS),
-    route!(get "/reporters", Read, Whole, reporters::list),
-    route!(get "/reporters/{reporter}", Read, Whole, reporters::one),
-    route!(patch "/reporters/{reporter}", Administer, Whole, reporters::change),
-    route!(delete "/reporters/{reporter}/votes", Administer, Whole, reporters::withdraw),
-    route!(get "/held", Read, Whole, reporters::held),
-    route!(post "/held/release", Operate, Whole, reporters::release),
-    route!(delete "/held", Operate, Whole, reporters::discard),
-    route!(get "/requests", Operate, Whole, requests::list),
-    route!(post "/requests/{number}", Operate, Whole, requests::decide),
-    route!(post "/takeover", Administer, Whole, takeover::take_over).body(MAX_TAKEOVER),
-    route!(get "/settings", Administer, Whole, jails::of_daemon),
-    route!(post "/reload", Administer, Whole, bans::reload),
-    route!(get "/tokens", Administer, Whole, tokens::list),
-    route!(post "/tokens", Administer, Whole, tokens::add),
-    route!(delete "/tokens/{token}", Administer, Whole, tokens::revoke),
-    route!(post "/tokens/{token}/rotate", Administer, Whole, tokens::rotate),
-    route!(post "/session", Nothing, Own, session::open),
-    route!(get "/session", Own, Own, session::show),
-    route!(delete "/session", Own, Own, session::end),
-    route!(post "/session/verify", Own, Own, session::verify).masked(),
-    route!(post "/session/password", Own, Own, session::password).masked(),
-    route!(post "/session/totp", Own, Own, session::begin_totp).grave(),
-    route!(post "/session/totp/confirm", Own, Own, session::confirm_totp).masked(),
-    route!(delete "/session/totp", Own, Own, session::remove_totp).grave(),
-    route!(post "/session/passkey/challenge", Nothing, Own, passkeys::ask),
-    route!(post "/session/passkey", Nothing, Own, passkeys::open),
-    route!(post "/session/passkey/verify", Own, Own, passkeys::verify).masked(),
-    route!(get "/session/passkeys", Own, Own, passkeys::list),
-    route!(post "/session/passkeys/challenge", Own, Own, passkeys::begin).grave(),
-    route!(post "/session/passkeys", Own, Own, passkeys::add).grave().masked(),
-    route!(delete "/session/passkeys/{passkey}", Own, Own, passkeys::remove).grave(),
-    route!(get "/sessions", Own, Own, session::list),
-    route!(delete "/sessions/{session}", Own, Own, session::revoke),
-    route!(get "/users", Administer, Whole, users::list),
-    route!(post "/users", Administer, Whole, users::add).masked(),
-    route!(patch "/users/{user}", Administer, Whole, users::change).masked(),
-    route!(delete "/users/{user}", Administer, Whole, users::remove),
-    route!(post "/users/{user}/totp", Administer, Whole, users::begin_totp),
-    route!(post "/users/{user}/totp/confirm", Administer, Whole, users::confirm_totp).masked(),
-    route!(delete "/users/{user}/totp", Administer, Whole, users::remove_totp),
-    route!(get "/users/{user}/passkeys", Administer, Whole, passkeys::list_of),
-    route!(delete "/users/{user}/passkeys/{passkey}", Administer, Whole, passkeys::remove_of),
-    route!(get "/users/{user}/sessions", Administer, Whole, users::sessions),
-    route!(delete "/users/{user}/sessions", Administer, Whole, users::end_sessions),
-    route!(delete "/users/{user}/attempts", Administer, Whole, users::unlock),
-    route!(get "/audit", Administer, Whole, audit::list),
-    route!(get "/audit/verify", Administer, Whole, audit::verify),
+    route!(get "/openapi.json", Nothing, Own, openapi::describe),
+    route!(get "/status", Read, Own, bans::status).gives::<Status>(),
+    route!(get "/jails", Read, Own, lists::jails).query::<ListQuery>().gives::<JailSummaries>(),
+    route!(get "/jails/{jail}", Read, Jail, bans::jail).gives::<JailStatus>(),
+    route!(get "/jails/{jail}/settings", Read, Jail, jails::settings).gives::<JailSettings>(),
+    route!(patch "/jails/{jail}/settings", Administer, Jail, jails::adjust).takes::<JailChange>().gives::<JailSettings>(),
+    route!(post "/jails/{jail}/failures", Operate, Jail, jails::fail).takes::<NewFailure>().gives::<Counted>(),
+    route!(get "/bans", Read, Own, bans::list).query::<BansQuery>().gives::<Bans>(),
+    route!(post "/bans", Operate, Own, bans::ban).takes::<NewBan>().gives::<BanChanged>(),
+    route!(delete "/bans", Operate, Own, bans::unban).query::<UnbanQuery>().gives::<Ended>(),
+    route!(get "/failures", Read, Own, lists::failures).query::<CountsQuery>().gives::<Counts>(),
+    route!(get "/zones", Read, Own, lists::zones).gives::<Zones>(),
+    route!(get "/listings", Read, Own, lists::listings).query::<ListingsQuery>().gives::<Listings>(),
+    route!(get "/datasets", Read, Own, lists::data_sets).gives::<DataSets>(),
+    route!(get "/lookup/{address}", Read, Own, lookup::lookup).gives::<Lookup>(),
+    route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
+    route!(get "/names/{name}", Read, Own, lookup::name).gives::<NameLookup>(),
+    route!(get "/dns", Read, Whole, dns::seen).query::<DnsQuery>().gives::<DnsSeen>(),
+    route!(get "/figures", Read, Own, figures::figures).query::<FiguresQuery>().gives::<Figures>(),
+    route!(get "/allow", Read, Whole, bans::allowlist).query::<ListQuery>().gives::<Allowlist>(),
+    route!(post "/allow", Operate, Whole, bans::allow).takes::<NewAllow>().gives::<AllowChanged>(),
+    route!(delete "/allow", Operate, Whole, bans::disallow).query::<DisallowQuery>().gives::<Ended>(),
+    route!(post "/reports", Report, Own, reports::report).query::<ReportQuery>().takes_media(REPORTS).gives::<Reported>().body(MAX_REPORTS),
+    route!(get "/reporters", Read, Whole, reporters::list).query::<ListQuery>().gives::<Reporters>(),
+    route!(get "/reporters/{reporter}", Read, Whole, reporters::one).gives::<Reporter>(),
+    route!(patch "/reporters/{reporter}", Administer, Whole, reporters::change).takes::<NewReporter>().gives::<Reporter>(),
+    route!(delete "/reporters/{reporter}/votes", Administer, Whole, reporters::withdraw).gives::<Ended>(),
+    route!(get "/held", Read, Whole, reporters::held).gives::<Held>(),
+    route!(post "/held/release", Operate, Whole, reporters::release).query::<HeldQuery>().gives::<Ended>(),
+    route!(delete "/held", Operate, Whole, reporters::discard).query::<HeldQuery>().gives::<Ended>(),
+    route!(get "/requests", Operate, Whole, requests::list).query::<RequestsQuery>().gives::<RemovalRequests>(),
+    route!(post "/requests/{number}", Operate, Whole, requests::decide).takes::<NewDecision>().gives::<Decided>(),
+    route!(post "/takeover", Administer, Whole, takeover::take_over).takes::<KnownBans>().gives::<TakenOver>().body(MAX_TAKEOVER),
+    route!(get "/settings", Administer, Whole, jails::of_daemon).gives::<DaemonSettings>(),
+    route!(post "/reload", Administer, Whole, bans::reload).gives::<Reloaded>(),
+    route!(get "/tokens", Administer, Whole, tokens::list).gives::<Tokens>(),
+    route!(post "/tokens", Administer, Whole, tokens::add).takes::<NewToken>().gives::<TokenMade>(),
+    route!(delete "/tokens/{token}", Administer, Whole, tokens::revoke).gives::<Ended>(),
+    route!(post "/tokens/{token}/rotate", Administer, Whole, tokens::rotate).takes::<Rotation>().gives::<TokenMade>(),
+    route!(post "/session", Nothing, Own, session::open).takes::<NewSession>().gives::<SignedIn>(),
+    route!(get "/session", Own, Own, session::show).gives::<SignedIn>(),
+    route!(delete "/session", Own, Own, session::end).gives::<Ended>(),
+    route!(post "/session/verify", Own, Own, session::verify).takes::<Verification>().gives::<SignedIn>().masked(),
+    route!(post "/session/password", Own, Own, session::password).takes::<NewPassword>().gives::<SignedIn>().masked(),
+    route!(post "/session/totp", Own, Own, session::begin_totp).gives::<Enrolment>().grave(),
+    route!(post "/session/totp/confirm", Own, Own, session::confirm_totp).takes::<Confirmation>().gives::<RecoveryCodes>().masked(),
+    route!(delete "/session/totp", Own, Own, session::remove_totp).gives::<Ended>().grave(),
+    route!(post "/session/passkey/challenge", Nothing, Own, passkeys::ask).gives::<PasskeyChallenge>(),
+    route!(post "/session/passkey", Nothing, Own, passkeys::open).takes::<PasskeyAnswer>().gives::<SignedIn>(),
+    route!(post "/session/passkey/verify", Own, Own, passkeys::verify).takes::<PasskeyAnswer>().gives::<SignedIn>().masked(),
+    route!(get "/session/passkeys", Own, Own, passkeys::list).gives::<Passkeys>(),
+    route!(post "/session/passkeys/challenge", Own, Own, passkeys::begin).gives::<PasskeyChallenge>().grave(),
+    route!(post "/session/passkeys", Own, Own, passkeys::add).takes::<NewPasskey>().gives::<PasskeyAdded>().grave().masked(),
+    route!(delete "/session/passkeys/{passkey}", Own, Own, passkeys::remove).gives::<Ended>().grave(),
+    route!(get "/sessions", Own, Own, session::list).gives::<Sessions>(),
+    route!(delete "/sessions/{session}", Own, Own, session::revoke).gives::<Ended>(),
+    route!(get "/users", Administer, Whole, users::list).gives::<Users>(),
+    route!(post "/users", Administer, Whole, users::add).takes::<NewUser>().gives::<User>().masked(),
+    route!(patch "/users/{user}", Administer, Whole, users::change).takes::<UserChange>().gives::<User>().masked(),
+    route!(delete "/users/{user}", Administer, Whole, users::remove).gives::<Ended>(),
+    route!(post "/users/{user}/totp", Administer, Whole, users::begin_totp).gives::<Enrolment>(),
+    route!(post "/users/{user}/totp/confirm", Administer, Whole, users::confirm_totp).takes::<Confirmation>().gives::<RecoveryCodes>().masked(),
+    route!(delete "/users/{user}/totp", Administer, Whole, users::remove_totp).gives::<Ended>(),
+    route!(get "/users/{user}/passkeys", Administer, Whole, passkeys::list_of).gives::<Passkeys>(),
+    route!(delete "/users/{user}/passkeys/{passkey}", Administer, Whole, passkeys::remove_of).gives::<Ended>(),
+    route!(get "/users/{user}/sessions", Administer, Whole, users::sessions).gives::<Sessions>(),
+    route!(delete "/users/{user}/sessions", Administer, Whole, users::end_sessions).gives::<Ended>(),
+    route!(delete "/users/{user}/attempts", Administer, Whole, users::unlock).gives::<Ended>(),
+    route!(get "/audit", Administer, Whole, audit::list).query::<AuditQuery>().gives::<AuditLog>(),
+    route!(get "/audit/verify", Administer, Whole, audit::verify).gives::<AuditVerified>(),
 ];
 
 /// Answers what is in the table, for those who may have it answered: the [`Principal`] is an extension of the request.

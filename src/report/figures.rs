@@ -3,12 +3,13 @@
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Period;
 use crate::ip::Prefix;
 
 /// A number in the period, and in the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Compared {
     /// In the period.
     pub now: u64,
@@ -17,7 +18,7 @@ pub struct Compared {
 }
 
 /// All that a report tells.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Figures {
     /// The days it is about.
     pub period: Period,
@@ -62,7 +63,7 @@ pub struct Figures {
 }
 
 /// The sums of a period.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Totals {
     /// Failures.
     pub failures: Compared,
@@ -77,7 +78,7 @@ pub struct Totals {
 }
 
 /// A period in steps, one behind the other from its beginning.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Course {
     /// How long a step is, in seconds: an hour or a day.
     pub step: u64,
@@ -88,7 +89,7 @@ pub struct Course {
 }
 
 /// What one jail did.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JailFigures {
     /// Its name.
     pub jail: String,
@@ -101,11 +102,12 @@ pub struct JailFigures {
 }
 
 /// What the jails did that one rule of a zone publishes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CategoryFigures {
     /// The zone's name.
     pub zone: String,
     /// The return code.
+    #[schema(value_type = String, format = "ipv4")]
     pub code: Ipv4Addr,
     /// The name inside the zone under which it is answered alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,7 +119,7 @@ pub struct CategoryFigures {
 }
 
 /// The first of many.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Top {
     /// The largest of the period, in order.
     pub rows: Vec<Ranked>,
@@ -126,7 +128,7 @@ pub struct Top {
 }
 
 /// One of the first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ranked {
     /// Who or what it is.
     pub name: String,
@@ -139,7 +141,7 @@ pub struct Ranked {
 }
 
 /// Bans that took so long since the first failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Wait {
     /// Up to so many seconds; null: longer than all others.
     pub seconds: Option<u64>,
@@ -148,7 +150,7 @@ pub struct Wait {
 }
 
 /// A listing that DNS was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ListingFigures {
     /// The listing.
     pub prefix: Prefix,

@@ -19,6 +19,7 @@ use super::env::{Daemon, Env, PUBLISH, Response, SASL, exchange, until};
 /// Every route, and who may have it answered: `v`iewers, `o`perators, `a`dmins, `r`eporters, and those who are `n`obody. A dot
 /// stands for whoever is refused.
 pub const MATRIX: &[(&str, &str)] = &[
+    ("get /openapi.json", "nvoar"),
     ("get /status", ".voa."),
     ("get /jails", ".voa."),
     ("get /jails/{jail}", ".voa."),

@@ -1,4 +1,4 @@
-//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, Pebble, Chromium, dig and kdig, by the scripts in `tests/peers`.
+//! Real programs against the real binary: Postfix, postscreen, Exim, Unbound, Rspamd, SpamAssassin, Pebble, Chromium, Schemathesis, dig and kdig, by the scripts in `tests/peers`.
 //!
 //! Each script runs in namespaces of its own and reports one line per check; `tests/peers/run` says how to run one by
 //! hand. Where a script cannot run (no root, a program is missing) its test says so and passes, unless the variable
@@ -64,6 +64,11 @@ fn an_authority_issues_the_certificate() {
 #[test]
 fn a_browser_finds_its_way() {
     run("browser");
+}
+
+#[test]
+fn the_api_answers_as_it_is_described() {
+    run("schemathesis");
 }
 
 #[test]

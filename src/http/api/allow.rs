@@ -1,13 +1,14 @@
 //! The bodies about the allowlist.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::rfc3339;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 /// The allowlist in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Allowlist {
     /// The entries.
     pub allow: Vec<Allow>,
@@ -17,7 +18,7 @@ pub struct Allowlist {
 }
 
 /// One entry of the allowlist.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Allow {
     /// What is never banned or published.
     pub prefix: Prefix,
@@ -32,7 +33,7 @@ pub struct Allow {
 }
 
 /// An order to allow.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAllow {
     /// What is never to be banned or published.
@@ -46,7 +47,7 @@ pub struct NewAllow {
 }
 
 /// The outcome of [`NewAllow`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AllowChanged {
     /// Whether the allowlist is another now.
     pub changed: bool,
@@ -57,9 +58,11 @@ pub struct AllowChanged {
 }
 
 /// Which entry of the allowlist goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DisallowQuery {
     /// The entry.
+    #[param(inline)]
     pub prefix: Prefix,
 }

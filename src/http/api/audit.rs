@@ -1,12 +1,14 @@
 //! The audit log.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Limit, rfc3339};
 use crate::clock::Timestamp;
 
 /// Which entries are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// Only what this one did.
@@ -17,11 +19,12 @@ pub struct AuditQuery {
     pub after: Option<String>,
     /// At most so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub limit: Option<Limit>,
 }
 
 /// Entries, the newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditLog {
     /// They.
     pub audit: Vec<AuditEntry>,
@@ -31,7 +34,7 @@ pub struct AuditLog {
 }
 
 /// Who did what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditEntry {
     /// 1 for the first entry ever, without gaps.
     pub number: u64,
@@ -53,7 +56,7 @@ pub struct AuditEntry {
 }
 
 /// What a look at the whole audit log has found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AuditVerified {
     /// How many entries are right.
     pub entries: u64,

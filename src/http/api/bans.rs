@@ -1,6 +1,7 @@
 //! The bodies about bans.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Limit, flag, rfc3339};
 use crate::clock::Timestamp;
@@ -8,7 +9,8 @@ use crate::ip::Prefix;
 use crate::jail::{EndCause, Origin};
 
 /// Which bans are asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct BansQuery {
     /// Only those of this jail.
@@ -16,21 +18,27 @@ pub struct BansQuery {
     pub jail: Option<String>,
     /// In force, or over; absent: in force.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub state: Option<BanState>,
     /// Only this address or network and what is in it; these come in the order of addresses.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub prefix: Option<Prefix>,
     /// Only those that began then or later.
     #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub from: Option<Timestamp>,
     /// Only those that began before.
     #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub until: Option<Timestamp>,
     /// Only those that were made so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub origin: Option<MadeBy>,
     /// In which order; absent: the newest first.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub sort: Option<BanSort>,
     /// With the lines that led to them.
     #[serde(default, with = "flag", skip_serializing_if = "std::ops::Not::not")]
@@ -40,11 +48,12 @@ pub struct BansQuery {
     pub after: Option<String>,
     /// At most so many.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub limit: Option<Limit>,
 }
 
 /// Whether bans are in force.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BanState {
     /// They are.
@@ -57,7 +66,7 @@ pub enum BanState {
 }
 
 /// The order of bans.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum BanSort {
     /// By when they began, the last first.
     #[default]
@@ -78,7 +87,7 @@ pub enum BanSort {
 }
 
 /// Who or what makes bans: the `kind` of an `origin`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MadeBy {
     /// Failures found in a log.
@@ -92,7 +101,7 @@ pub enum MadeBy {
 }
 
 /// The bans asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Bans {
     /// The bans.
     pub bans: Vec<Ban>,
@@ -102,7 +111,7 @@ pub struct Bans {
 }
 
 /// One ban.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Ban {
     /// What is banned.
     pub prefix: Prefix,
@@ -162,7 +171,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 /// An order to ban.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewBan {
     /// What to ban.
@@ -185,7 +194,7 @@ pub struct NewBan {
 }
 
 /// The outcome of [`NewBan`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BanChanged {
     /// Whether there is a new ban or one ends later; false: it was banned as long already.
     pub changed: bool,
@@ -194,11 +203,13 @@ pub struct BanChanged {
 }
 
 /// What to unban: every ban inside `prefix`, or `all`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct UnbanQuery {
     /// Bans of this prefix and of everything in it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub prefix: Option<Prefix>,
     /// Only those of this jail.
     #[serde(skip_serializing_if = "Option::is_none")]

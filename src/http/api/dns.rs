@@ -3,9 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// How much is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct DnsQuery {
     /// At most so many addresses of each kind; absent: 10.
@@ -14,7 +16,7 @@ pub struct DnsQuery {
 }
 
 /// What the DNS servers have seen since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DnsSeen {
     /// By zone; the last, without origin, is for questions that belong to none.
     pub zones: Vec<ZoneSeen>,
@@ -31,7 +33,7 @@ pub struct DnsSeen {
 }
 
 /// What was seen of one zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneSeen {
     /// Its name.
     pub origin: Option<String>,
@@ -50,16 +52,17 @@ pub struct ZoneSeen {
 }
 
 /// How often a code was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CodeCount {
     /// The code; null are all that are not 127.0.0.N.
+    #[schema(value_type = Option<String>)]
     pub code: Option<Ipv4Addr>,
     /// How often.
     pub answers: u64,
 }
 
 /// Queries that got no reply for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DropCount {
     /// Why.
     pub reason: String,
@@ -68,9 +71,10 @@ pub struct DropCount {
 }
 
 /// How much one address has to do with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RankedAddress {
     /// The address.
+    #[schema(value_type = String)]
     pub address: IpAddr,
     /// About how many queries.
     pub queries: u64,

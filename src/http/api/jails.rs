@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Settings};
 
 /// The settings of a jail that are in force, with their fail2ban names.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct JailSettings {
     /// The jail.
     pub jail: String,
@@ -51,7 +52,7 @@ pub struct JailSettings {
 }
 
 /// How bans grow.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct IncrementSettings {
     /// Multiplies every grown ban time.
     pub factor: f64,
@@ -69,7 +70,7 @@ pub struct IncrementSettings {
 }
 
 /// How answers of `ignorecommand` are remembered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct IgnoreCacheSettings {
     /// What an answer is remembered by, with tags such as `<ip>`.
     pub key: String,
@@ -168,7 +169,7 @@ pub enum JailChange {
 }
 
 /// A failure by order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewFailure {
     /// Who failed.
@@ -179,7 +180,7 @@ pub struct NewFailure {
 }
 
 /// The outcome of [`NewFailure`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counted {
     /// Always 1.
     pub counted: u64,

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Allowlist, AuditLog, Bans, Reporters, ZoneStatus, rfc3339};
 use crate::clock::Timestamp;
@@ -39,7 +40,8 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// Which page of a list is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// The `next` of the page before.
@@ -47,6 +49,7 @@ pub struct ListQuery {
     pub after: Option<String>,
     /// At most so many.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub limit: Option<Limit>,
 }
 
@@ -93,7 +96,7 @@ paged! {
 }
 
 /// Every jail, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JailSummaries {
     /// They.
     pub jails: Vec<JailSummary>,
@@ -103,7 +106,7 @@ pub struct JailSummaries {
 }
 
 /// What a jail has done and holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JailSummary {
     /// Its name.
     pub jail: String,
@@ -122,7 +125,8 @@ pub struct JailSummary {
 }
 
 /// Which failures are asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct CountsQuery {
     /// Only those of this jail.
@@ -130,17 +134,19 @@ pub struct CountsQuery {
     pub jail: Option<String>,
     /// Only those of this address or network and what is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub prefix: Option<Prefix>,
     /// The `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// At most so many.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub limit: Option<Limit>,
 }
 
 /// Failures that have not made a ban yet, by jail and address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// They.
     pub failures: Vec<Counting>,
@@ -150,7 +156,7 @@ pub struct Counts {
 }
 
 /// The failures of an address that a jail counts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counting {
     /// Whose.
     pub prefix: Prefix,
@@ -169,24 +175,27 @@ pub struct Counting {
 }
 
 /// Which listings are asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListingsQuery {
     /// Of this zone.
     pub zone: String,
     /// Only those of this address or network and what is in it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub prefix: Option<Prefix>,
     /// The `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
     /// At most so many.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub limit: Option<Limit>,
 }
 
 /// What a zone publishes of the bans, by address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Listings {
     /// They.
     pub listings: Vec<PublishedPrefix>,
@@ -196,13 +205,14 @@ pub struct Listings {
 }
 
 /// A prefix that a zone lists.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishedPrefix {
     /// What is listed.
     pub prefix: Prefix,
     /// By which jail.
     pub jail: String,
     /// The A record.
+    #[schema(value_type = String, format = "ipv4")]
     pub code: Ipv4Addr,
     /// When the ban began.
     #[serde(with = "rfc3339")]
@@ -213,14 +223,14 @@ pub struct PublishedPrefix {
 }
 
 /// The zones that the daemon answers for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Zones {
     /// They.
     pub zones: Vec<Zone>,
 }
 
 /// One zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Zone {
     /// How it is; the keys stand among these.
     #[serde(flatten)]
@@ -234,23 +244,24 @@ pub struct Zone {
 }
 
 /// Which jails a zone publishes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PublishRule {
     /// Their names; `*` is every jail that no other rule names.
     pub jails: Vec<String>,
     /// The A record.
+    #[schema(value_type = String, format = "ipv4")]
     pub code: Ipv4Addr,
 }
 
 /// The data sets of the zones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DataSets {
     /// They, zone by zone.
     pub datasets: Vec<DataSet>,
 }
 
 /// A list that is read from files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DataSet {
     /// The zone that serves it.
     pub zone: String,

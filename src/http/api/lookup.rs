@@ -3,15 +3,17 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Allow, Ban, Vote, rfc3339};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 /// All that is known of one address.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Lookup {
     /// The address asked for.
+    #[schema(value_type = String)]
     pub address: IpAddr,
     /// Bans in force that cover it, with their evidence.
     pub bans: Vec<Ban>,
@@ -33,20 +35,21 @@ pub struct Lookup {
 }
 
 /// One answer of DNS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Listing {
     /// The zone's name.
     pub zone: String,
     /// The listed prefix.
     pub prefix: Prefix,
     /// The A record.
+    #[schema(value_type = String, format = "ipv4")]
     pub code: Ipv4Addr,
     /// The TXT record.
     pub text: String,
 }
 
 /// What data sets have for a domain name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NameLookup {
     /// The name, without a dot at its end.
     pub name: String,
@@ -55,20 +58,21 @@ pub struct NameLookup {
 }
 
 /// An entry of a data set, as DNS answers it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SetListing {
     /// The zone's name.
     pub zone: String,
     /// The type of the data set and its files.
     pub set: String,
     /// The A record.
+    #[schema(value_type = String, format = "ipv4")]
     pub code: Ipv4Addr,
     /// The TXT record.
     pub text: String,
 }
 
 /// Failures of an address that have not made a ban yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failures {
     /// In this jail.
     pub jail: String,
@@ -83,24 +87,26 @@ pub struct Failures {
 pub const MAX_ADDRESSES: usize = 10_000;
 
 /// Which addresses are asked about.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Addresses {
     /// At most [`MAX_ADDRESSES`].
+    #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpAddr>,
 }
 
 /// What is so of them now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Checked {
     /// One for each address, in the same order.
     pub results: Vec<CheckedAddress>,
 }
 
 /// What is so of one address now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckedAddress {
     /// The address.
+    #[schema(value_type = String)]
     pub address: IpAddr,
     /// The bans in force that cover it.
     pub bans: Vec<BanInForce>,
@@ -113,7 +119,7 @@ pub struct CheckedAddress {
 }
 
 /// A ban in force, as far as it is in memory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BanInForce {
     /// What is banned.
     pub prefix: Prefix,

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use webauthn_rs::prelude::{PublicKeyCredential, RegisterPublicKeyCredential};
 
 use super::rfc3339;
 use crate::clock::Timestamp;
 
 /// What a browser is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PasskeyChallenge {
     /// To be sent back with the answer, within five minutes.
     pub ticket: String,
@@ -17,17 +18,18 @@ pub struct PasskeyChallenge {
 }
 
 /// Who signs in with a passkey, or shows once more who it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasskeyAnswer {
     /// Of the challenge.
     pub ticket: String,
     /// What `navigator.credentials.get` gave, as its `toJSON()` writes it.
+    #[schema(value_type = Object)]
     pub credential: PublicKeyCredential,
 }
 
 /// A new passkey.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPasskey {
     /// Of the challenge.
@@ -35,11 +37,12 @@ pub struct NewPasskey {
     /// For which device it is, as its owner calls it.
     pub label: String,
     /// What `navigator.credentials.create` gave, as its `toJSON()` writes it.
+    #[schema(value_type = Object)]
     pub credential: RegisterPublicKeyCredential,
 }
 
 /// A passkey that was added.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PasskeyAdded {
     /// It.
     pub passkey: PasskeyView,
@@ -49,14 +52,14 @@ pub struct PasskeyAdded {
 }
 
 /// The passkeys of a user, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Passkeys {
     /// They.
     pub passkeys: Vec<PasskeyView>,
 }
 
 /// A passkey.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PasskeyView {
     /// Which one.
     pub id: String,

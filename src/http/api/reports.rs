@@ -1,6 +1,7 @@
 //! The bodies about reports and those who send them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{flag, rfc3339};
 use crate::clock::Timestamp;
@@ -8,7 +9,8 @@ use crate::ip::Prefix;
 use crate::jail::HoldReason;
 
 /// For whom reports are sent, by those who may say so: whoever has a token of a reporter is that reporter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ReportQuery {
     /// The organisation.
@@ -17,7 +19,7 @@ pub struct ReportQuery {
 }
 
 /// What became of reports. It is durable when this is sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reported {
     /// Rows that were counted.
     pub accepted: u64,
@@ -38,7 +40,7 @@ pub struct Reported {
 }
 
 /// What became of a row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RowOutcome {
     /// Which one, counted from 1; the head of a CSV is none.
     pub row: u32,
@@ -53,7 +55,7 @@ pub struct RowOutcome {
 }
 
 /// What became of a row that was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowResult {
     /// It was known.
@@ -63,7 +65,7 @@ pub enum RowResult {
 }
 
 /// The hub that this server reports to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HubStatus {
     /// Where it is.
     pub url: String,
@@ -86,7 +88,7 @@ pub struct HubStatus {
 }
 
 /// Who reports.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reporters {
     /// Every organisation that is known, by name.
     pub reporters: Vec<Reporter>,
@@ -96,7 +98,7 @@ pub struct Reporters {
 }
 
 /// An organisation that reports.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Reporter {
     /// Its name.
     pub name: String,
@@ -127,7 +129,7 @@ pub struct Reporter {
 }
 
 /// What is changed about an organisation; what is absent stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewReporter {
     /// What its votes weigh.
@@ -139,11 +141,13 @@ pub struct NewReporter {
 }
 
 /// Which listings of those that are held back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct HeldQuery {
     /// Those inside this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
     pub prefix: Option<Prefix>,
     /// All of them.
     #[serde(default, with = "flag", skip_serializing_if = "std::ops::Not::not")]
@@ -151,7 +155,7 @@ pub struct HeldQuery {
 }
 
 /// What is held back.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Held {
     /// How many listings.
     pub total: u64,
@@ -160,7 +164,7 @@ pub struct Held {
 }
 
 /// A listing that waits for a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HeldListing {
     /// What would be listed.
     pub prefix: Prefix,
@@ -177,7 +181,7 @@ pub struct HeldListing {
 }
 
 /// A vote.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Vote {
     /// For what.
     pub prefix: Prefix,

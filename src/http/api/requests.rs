@@ -1,13 +1,15 @@
 //! The bodies of requests to take an address off a list.
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::rfc3339;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 /// Which requests are asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct RequestsQuery {
     /// Those that are decided, the newest first, instead of those that wait.
@@ -16,14 +18,14 @@ pub struct RequestsQuery {
 }
 
 /// Requests; those that wait the longest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RemovalRequests {
     /// The requests.
     pub requests: Vec<RemovalRequest>,
 }
 
 /// One request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RemovalRequest {
     /// Its number.
     pub number: u64,
@@ -44,7 +46,7 @@ pub struct RemovalRequest {
 }
 
 /// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Decision {
     /// Whether the address was taken off.
     pub granted: bool,
@@ -58,7 +60,7 @@ pub struct Decision {
 }
 
 /// What is to become of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDecision {
     /// Whether the address is taken off.
@@ -69,7 +71,7 @@ pub struct NewDecision {
 }
 
 /// The outcome of [`NewDecision`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Decided {
     /// The request, decided now.
     pub request: RemovalRequest,

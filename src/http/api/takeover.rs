@@ -1,6 +1,7 @@
 //! The bodies by which the bans of another program are taken over.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::clock::Timestamp;
@@ -10,7 +11,7 @@ use crate::ip::Prefix;
 pub const MAX_BANS: usize = 500;
 
 /// Bans that another program made, at most [`MAX_BANS`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownBans {
     /// In force or over.
@@ -18,7 +19,7 @@ pub struct KnownBans {
 }
 
 /// One of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownBan {
     /// What is banned.
@@ -45,14 +46,14 @@ pub struct KnownBan {
 }
 
 /// What became of each of [`KnownBans`], in the same order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TakenOver {
     /// One for each.
     pub outcomes: Vec<Outcome>,
 }
 
 /// What became of one ban.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "outcome", content = "reason")]
 pub enum Outcome {
     /// It is in force.

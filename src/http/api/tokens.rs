@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::rfc3339;
 use crate::access::{Grant, Role};
@@ -10,14 +11,14 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 /// Every token, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Tokens {
     /// They; those that have ended are kept for 90 days.
     pub tokens: Vec<Token>,
 }
 
 /// A token, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Token {
     /// The part of it that is no secret.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct Token {
 }
 
 /// What a token or a user may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Granted {
     /// The kind of work.
     pub role: Role,
@@ -65,7 +66,7 @@ impl From<Grant> for Granted {
 }
 
 /// An order for a token.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewToken {
     /// What people call it.
@@ -90,7 +91,7 @@ pub struct NewToken {
 }
 
 /// A new token, this once with its secret.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TokenMade {
     /// What to send as `Authorization: Bearer`.
     pub secret: String,
@@ -99,7 +100,7 @@ pub struct TokenMade {
 }
 
 /// An order for a token in the place of another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// For how many seconds the one before stays good.

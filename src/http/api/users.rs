@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::rfc3339;
 use super::tokens::Granted;
@@ -11,14 +12,14 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 /// Every user, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Users {
     /// They.
     pub users: Vec<User>,
 }
 
 /// A user.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
     /// What they are called.
     pub name: String,
@@ -43,7 +44,7 @@ pub struct User {
 }
 
 /// An order for a user.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// What they are called.
@@ -67,7 +68,7 @@ pub struct NewUser {
 }
 
 /// What changes of a user; all their sessions end.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserChange {
     /// Another password.
@@ -94,7 +95,7 @@ pub struct UserChange {
 }
 
 /// A second factor that waits for its confirmation.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Enrolment {
     /// For whoever has to type it.
     pub secret: String,
@@ -107,7 +108,7 @@ pub struct Enrolment {
 }
 
 /// What confirms a second factor.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// What the telephone shows.
@@ -115,14 +116,14 @@ pub struct Confirmation {
 }
 
 /// Codes for whoever has lost the telephone, each good once, shown once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecoveryCodes {
     /// They.
     pub recovery_codes: Vec<String>,
 }
 
 /// Somebody who wants to sign in.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
     /// Who.
@@ -135,7 +136,7 @@ pub struct NewSession {
 }
 
 /// Who has signed in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SignedIn {
     /// Who.
     pub user: String,
@@ -162,7 +163,7 @@ pub struct SignedIn {
 }
 
 /// Shows once more who one is: by a code, or by the password without a second factor.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Verification {
     /// Of the second factor, or a recovery code.
@@ -174,7 +175,7 @@ pub struct Verification {
 }
 
 /// Another password.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPassword {
     /// The present one.
@@ -184,14 +185,14 @@ pub struct NewPassword {
 }
 
 /// The sessions of a user, the newest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sessions {
     /// They.
     pub sessions: Vec<SessionView>,
 }
 
 /// A session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SessionView {
     /// Which one.
     pub id: String,
