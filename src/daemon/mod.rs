@@ -190,7 +190,7 @@ impl Daemon {
         let (reporting, woken) = Reporting::new(config.hub.clone());
         writer.reporting = Some(Arc::clone(&reporting));
         let (service, trouble) = (Arc::clone(&writer.service), Arc::clone(&writer.trouble));
-        let stopping = Arc::clone(&writer.stopping);
+        let (stopping, changed) = (Arc::clone(&writer.stopping), writer.changed.subscribe());
 
         let (to_writer, from_pipeline) = sync_channel(writer::QUEUE);
         let writer = spawn("writer", move || writer.run(&from_pipeline))?;
@@ -223,6 +223,7 @@ impl Daemon {
             sources: Mutex::new(sources),
             outside,
             service,
+            changed,
             trouble,
             held,
             reporting: Arc::clone(&reporting),
@@ -470,10 +471,12 @@ impl Loaded {
         let service = Arc::new(dns::Service::new(zones, clock.clone()));
         surroundings::see(config, &service).map_err(config::Errors::from)?;
         service.set_rate_limit(config.rate_limit.clone());
+        let (changed, _) = watch::channel(store.last_number());
         let writer = Writer {
             store,
             publisher,
             service,
+            changed,
             clock: clock.clone(),
             trouble: Arc::default(),
             reporting: None,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::acme::Issuing;
 use super::certificate::Renewals;
@@ -49,6 +49,8 @@ pub(super) struct Steering {
     pub(super) sources: Mutex<Sources>,
     pub(super) outside: Arc<Outside>,
     pub(super) service: Arc<dns::Service>,
+    /// The number of the last change that is published.
+    pub(super) changed: watch::Receiver<u64>,
     pub(super) trouble: Arc<Trouble>,
     /// How many listings by reports wait for a person.
     pub(super) held: Arc<AtomicUsize>,
@@ -217,6 +219,10 @@ impl Control for Arc<Steering> {
 
     fn data_sets(&self) -> Vec<DataSetView> {
         data_files::views(&lock(&self.data), self.clock.now())
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.changed.clone()
     }
 
     fn certificate_until(&self) -> Option<Timestamp> {

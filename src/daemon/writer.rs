@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::{debug, error, info};
 
 use super::reporting::Reporting;
@@ -100,6 +100,8 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     /// What hinders it, for health.
     pub(super) trouble: Arc<Trouble>,
+    /// Told the number of the last change that is published.
+    pub(super) changed: watch::Sender<u64>,
     /// Who is told of what is to be reported.
     pub(super) reporting: Option<Arc<Reporting>>,
     /// Says that the daemon is about to end, and that waiting for the database has no point any more.
@@ -172,6 +174,9 @@ impl Writer {
         let recorded = self.commit_at_last(works)?;
         self.publisher.apply_all(&recorded, bans, self.clock.now());
         recorded.iter().for_each(tell);
+        if let Some(last) = recorded.last() {
+            self.changed.send_replace(last.number);
+        }
         if let Some(reporting) = &self.reporting
             && works.iter().any(|work| !work.outgoing.rows.is_empty())
         {

@@ -6,6 +6,7 @@
 mod allow;
 mod audit;
 mod bans;
+mod changes;
 mod dns;
 mod figures;
 mod jails;
@@ -28,6 +29,7 @@ use crate::ip::Prefix;
 pub use allow::{Allow, AllowChanged, Allowlist, DisallowQuery, NewAllow};
 pub use audit::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
 pub use bans::{Ban, BanChanged, BanSort, BanState, Bans, BansQuery, MadeBy, NewBan, UnbanQuery};
+pub use changes::{ChangeKind, ChangeLine, Changed, ChangesQuery};
 pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
 pub use figures::FiguresQuery;
 pub use jails::{

@@ -173,6 +173,9 @@ pub trait Control: Send + Sync + 'static {
     /// Whether all is well.
     fn health(&self) -> Health;
 
+    /// The number of the last change that is durable and published, as it grows.
+    fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
+
     /// Until when the certificate of the encrypted DNS servers holds, if there is one.
     fn certificate_until(&self) -> Option<Timestamp>;
 

@@ -7,6 +7,7 @@
 pub mod api;
 mod audit;
 mod bans;
+mod changes;
 mod connections;
 mod control;
 mod dns;

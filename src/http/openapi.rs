@@ -20,6 +20,7 @@ use utoipa::openapi::{
 use utoipa::{IntoParams, ToSchema};
 
 use super::api::{BASE, NotReloaded, PROBLEM_TYPE, Problem};
+use super::changes::NDJSON;
 use super::gate::COOKIE;
 use super::routes::{ROUTES, Route};
 use crate::access::Permission;
@@ -35,13 +36,16 @@ pub(super) struct Spoken {
     /// The media types of the body.
     media: &'static [&'static str],
     gives: Option<fn(&mut Schemas) -> RefOr<Schema>>,
+    /// Not one object, but one in each line.
+    has_lines: bool,
 }
 
 const JSON: &str = "application/json";
 
 impl Spoken {
     /// Nothing.
-    pub(super) const NOTHING: Self = Self { query: None, takes: None, media: &[JSON], gives: None };
+    pub(super) const NOTHING: Self =
+        Self { query: None, takes: None, media: &[JSON], gives: None, has_lines: false };
 
     /// Takes `Q` in its query.
     pub(super) const fn query<Q: IntoParams>(mut self) -> Self {
@@ -60,6 +64,12 @@ impl Spoken {
         self.takes = Some(bytes);
         self.media = media;
         self
+    }
+
+    /// Gives lines with a `T` each.
+    pub(super) const fn gives_lines<T: ToSchema>(mut self) -> Self {
+        self.has_lines = true;
+        self.gives::<T>()
     }
 
     /// Gives a `T`.
@@ -124,7 +134,7 @@ fn method(written: &str) -> HttpMethod {
 }
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
-    let Spoken { query, takes, media, gives } = route.spoken;
+    let Spoken { query, takes, media, gives, has_lines } = route.spoken;
     let path = path_names(route.path).map(path_parameter);
     let parameters: Vec<Parameter> = path.chain(query.map(|query| query()).into_iter().flatten()).collect();
     let body = takes.map(|takes| {
@@ -138,7 +148,7 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .tag(route.path.split('/').nth(1).unwrap_or_default())
         .parameters(Some(parameters))
         .request_body(body)
-        .response("200", done(gives.map(|gives| gives(schemas))));
+        .response("200", done(gives.map(|gives| gives(schemas)), has_lines));
     for (status, when) in failures(route) {
         operation = operation.response(status.to_string(), failed(route, *status, when));
     }
@@ -166,12 +176,19 @@ fn path_parameter(name: &str) -> Parameter {
         .build()
 }
 
-fn done(schema: Option<RefOr<Schema>>) -> response::Response {
+fn done(schema: Option<RefOr<Schema>>, has_lines: bool) -> response::Response {
     let answer = ResponseBuilder::new().description("Done");
-    match schema {
-        Some(schema) => answer.content(JSON, Content::new(Some(schema))).build(),
-        None => answer.build(),
-    }
+    let content = match schema {
+        None => return answer.build(),
+        // There are no words for the schema of a line.
+        Some(RefOr::Ref(line)) if has_lines => {
+            let text = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+            let each = format!("each line is as {} says", line.ref_location);
+            return answer.content(NDJSON, Content::new(Some(text.description(Some(each))))).build();
+        }
+        Some(schema) => Content::new(Some(schema)),
+    };
+    answer.content(JSON, content).build()
 }
 
 fn failed(route: &Route, status: u16, when: &str) -> response::Response {
@@ -192,6 +209,7 @@ const ALWAYS: &[(u16, &str)] = &[
 const BAD_QUERY: (u16, &str) = (400, "The query or the body cannot be read");
 const UNKNOWN: (u16, &str) = (404, "What is named is not there");
 const CONFLICT: (u16, &str) = (409, "It is so already, or cannot be now");
+const GONE: (u16, &str) = (410, "What is asked for is kept no more; `detail` says where to begin again");
 const TOO_LARGE: (u16, &str) = (413, "The body is too large");
 const OTHER_MEDIA: (u16, &str) = (415, "The body is of another media type");
 const REFUSED: (u16, &str) = (422, "A value is not one that is possible here");
@@ -204,6 +222,7 @@ fn failures(route: &Route) -> impl Iterator<Item = &'static (u16, &'static str)>
         (&BAD_QUERY, query.is_some() || changes || names),
         (&UNKNOWN, names || changes || query.is_some()),
         (&CONFLICT, changes),
+        (&GONE, route.spoken.has_lines),
         (&TOO_LARGE, changes),
         (&OTHER_MEDIA, takes.is_some()),
         (&REFUSED, query.is_some() || changes || names),

@@ -19,12 +19,13 @@ use super::api::{
     ReportQuery, Reported, Reporter, Reporters, RequestsQuery, Rotation, Sessions, SignedIn, Status,
     TakenOver, TokenMade, Tokens, UnbanQuery, User, UserChange, Users, Verification, Zones,
 };
+use super::api::{ChangeLine, ChangesQuery};
 use super::audit::{self, Act, Audit};
 use super::openapi::{self, Spoken};
 use super::problem::Refused;
 use super::{
-    Steered, bans, dns, figures, jails, lists, lookup, passkeys, reporters, reports, requests, session,
-    takeover, tokens, users,
+    Steered, bans, changes, dns, figures, jails, lists, lookup, passkeys, reporters, reports, requests,
+    session, takeover, tokens, users,
 };
 use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
@@ -126,6 +127,11 @@ impl Route {
         self
     }
 
+    const fn gives_lines<T: ToSchema>(mut self) -> Self {
+        self.spoken = self.spoken.gives_lines::<T>();
+        self
+    }
+
     const fn gives<T: ToSchema>(mut self) -> Self {
         self.spoken = self.spoken.gives::<T>();
         self
@@ -179,6 +185,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/zones", Read, Own, lists::zones).gives::<Zones>(),
     route!(get "/listings", Read, Own, lists::listings).query::<ListingsQuery>().gives::<Listings>(),
     route!(get "/datasets", Read, Own, lists::data_sets).gives::<DataSets>(),
+    route!(get "/changes", Read, Own, changes::changes).query::<ChangesQuery>().gives_lines::<ChangeLine>(),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup).gives::<Lookup>(),
     route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name).gives::<NameLookup>(),

@@ -6,6 +6,7 @@
 
 mod access;
 mod bans;
+mod changes;
 mod counters;
 mod error;
 mod fail2ban;
@@ -29,6 +30,7 @@ mod writing;
 pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
 pub use access::{AuditRow, PasskeyRow, SessionRow, TokenRow, UserRow};
 pub use bans::{BanKey, BanMaker, BanQuery, BanQueryError, BanSort, BanState, ParseKeyError};
+pub use changes::{ChangeKind, ChangeRow, Position as ChangePosition};
 pub use counters::{CounterKey, CounterQuery, CounterRow};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};

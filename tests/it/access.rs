@@ -33,6 +33,7 @@ pub const MATRIX: &[(&str, &str)] = &[
     ("get /zones", ".voa."),
     ("get /listings", ".voa."),
     ("get /datasets", ".voa."),
+    ("get /changes", ".voa."),
     ("get /lookup/{address}", ".voa."),
     ("post /lookup", ".voa."),
     ("get /names/{name}", ".voa."),

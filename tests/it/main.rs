@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod changes;
 mod cli;
 mod config;
 mod datasets;
