@@ -13,7 +13,7 @@ pub(super) fn masked(name: &str) -> String {
 /// Where the lines of mail servers, IMAP servers and sshd have the name that was tried, and the local part of addresses.
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?ix) (?P<before> \b (?: (?:sasl_)?user(?:name)? | login | ruser | account ) \s* [=:] \s* [<"'(]?
+        r#"(?ix) (?P<before> \b (?: (?: (?:sasl_)?user(?:name)? | ruser | account ) \s* [=:] | login \s* = ) \s* [<"'(]?
             | \b (?: invalid | illegal ) \s user \s | \b password \s for \s (?: invalid \s user \s )? | \b user \s [<"']? )
             (?P<name> [^\s,;<>"')\]]+ )
         | (?P<local> [\w.!\#$%&'*+/?^`{|}~-]+ ) @ (?P<domain> [a-z0-9-]+ \. [a-z0-9.-]+ )"#,
