@@ -24,6 +24,9 @@ enum Action {
         /// Why
         #[arg(short, long, value_name = "TEXT", default_value = "")]
         note: String,
+        /// Who answers for it; without it whoever runs this
+        #[arg(short, long, value_name = "NAME")]
+        owner: Option<String>,
         /// For how long, such as 2d; without it until it is removed
         #[arg(short = 'f', long = "for", value_name = "DURATION", value_parser = duration::parse)]
         time: Option<Duration>,
@@ -41,9 +44,9 @@ impl Args {
     /// Does it and reports.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
         match self.action {
-            Action::Add { prefix, note, time } => {
+            Action::Add { prefix, note, owner, time } => {
                 let seconds = time.map(|time| time.as_secs());
-                add(&NewAllow { prefix, note, seconds }, global, out)?;
+                add(&NewAllow { prefix, note, owner, seconds }, global, out)?;
             }
             Action::Remove { prefix } => remove(prefix, global, out)?,
             Action::List => list(global, out)?,
@@ -66,14 +69,15 @@ fn remove(prefix: Prefix, global: &Global, out: &mut dyn Write) -> anyhow::Resul
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let answer: Allowlist = global.client()?.pages("/allow", &(), None, usize::MAX)?;
     let rows: Vec<_> = answer.allow.iter().map(row).collect();
-    global.rows(&answer, ["PREFIX", "SINCE", "UNTIL", "NOTE"], &rows, out)
+    global.rows(&answer, ["PREFIX", "SINCE", "UNTIL", "OWNER", "NOTE"], &rows, out)
 }
 
-fn row(allow: &Allow) -> [String; 4] {
+fn row(allow: &Allow) -> [String; 5] {
     [
         allow.prefix.to_string(),
         allow.since.map_or_else(|| "configuration".to_owned(), |since| since.to_string()),
         allow.until.map_or_else(|| "-".to_owned(), |until| until.to_string()),
+        allow.owner.clone(),
         allow.note.clone(),
     ]
 }

@@ -244,12 +244,14 @@ pub(super) async fn allowlist(
 /// `POST /api/v1/allow`
 pub(super) async fn allow(
     State(daemon): Daemon,
+    Extension(by): By,
     body: Result<Json<NewAllow>, JsonRejection>,
 ) -> Answer<AllowChanged> {
-    let Json(NewAllow { prefix, note, seconds }) = body?;
+    let Json(NewAllow { prefix, note, owner, seconds }) = body?;
     check_span(seconds)?;
     let until = seconds.map(|seconds| daemon.now() + Duration::from_secs(seconds));
-    let changed = daemon.order(Order::Allow { prefix, note, until }).await?;
+    let owner = owner.unwrap_or_else(|| by.name().to_owned());
+    let changed = daemon.order(Order::Allow { prefix, note, owner, until }).await?;
     let allow = find_allowed(&*daemon, prefix).await?;
     Ok(Json(AllowChanged { changed: true, allow, ended: changed.saturating_sub(1) as u64 }))
 }
@@ -280,7 +282,8 @@ pub(super) async fn reload(State(daemon): Daemon) -> Answer<Reloaded> {
 
 /// An entry of the allowlist as the API shows it.
 pub(super) fn allowed(allow: &jail::Allow) -> Allow {
-    Allow { prefix: allow.prefix, note: allow.note.clone(), since: Some(allow.since), until: allow.until }
+    let jail::Allow { prefix, note, owner, since, until } = allow.clone();
+    Allow { prefix, note, owner, since: Some(since), until }
 }
 
 /// A ban with how often it was the answer, if it is in force.

@@ -125,7 +125,7 @@ fn in_jails(jails: &Jails, address: IpAddr) -> (Vec<Prefix>, Vec<Failures>, Opti
     let entry = jails.allowlist().entries().find(|entry| entry.prefix.contains(address)).map(allowed);
     let entry = entry.or_else(|| {
         let note = jails.allowlist().covering(host)?;
-        Some(Allow { prefix: host, note, since: None, until: None })
+        Some(Allow { prefix: host, note, owner: String::new(), since: None, until: None })
     });
     (covering_prefixes(host), failures.collect(), entry)
 }

@@ -79,6 +79,8 @@ pub struct Allow {
     pub prefix: Prefix,
     /// Why, as the person who added it wrote.
     pub note: String,
+    /// Who answers for it; empty where nobody was named.
+    pub owner: String,
     /// When it was added.
     pub since: Timestamp,
     /// When it ends by itself; `None` is never.

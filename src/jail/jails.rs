@@ -254,8 +254,9 @@ impl Jails {
                 let cause = EndCause::Order(by.clone());
                 self.order_unban(*prefix, jail.as_ref(), (&cause, *forgive), now, effects)
             }
-            Order::Allow { prefix, note, until } => {
-                let allow = Allow { prefix: *prefix, note: note.clone(), since: now, until: *until };
+            Order::Allow { prefix, note, owner, until } => {
+                let (note, owner) = (note.clone(), owner.clone());
+                let allow = Allow { prefix: *prefix, note, owner, since: now, until: *until };
                 check_width(*prefix)?;
                 self.allowlist.insert(allow.clone())?;
                 effects.changes.push(Change::Allowed(allow));

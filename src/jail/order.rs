@@ -33,6 +33,8 @@ pub enum Order {
         prefix: Prefix,
         /// Why.
         note: String,
+        /// Who answers for it.
+        owner: String,
         /// Until when; absent: for good.
         until: Option<Timestamp>,
     },

@@ -133,6 +133,7 @@ mod tests {
         Allow {
             prefix: prefix.parse().unwrap(),
             note: String::new(),
+            owner: String::new(),
             since: NOW,
             until: until.map(Timestamp::from_secs),
         }

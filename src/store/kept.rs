@@ -143,9 +143,9 @@ impl Store {
     }
 
     fn try_allowlist(&self) -> rusqlite::Result<Vec<Allow>> {
-        self.all("SELECT address, length, note, since, until FROM allowlist", |row| {
-            let since: Timestamp = row.get(3)?;
-            Ok(Allow { prefix: prefix(row, 0)?, note: row.get(2)?, since, until: row.get(4)? })
+        self.all("SELECT address, length, note, since, until, owner FROM allowlist", |row| {
+            let (since, until): (Timestamp, _) = (row.get(3)?, row.get(4)?);
+            Ok(Allow { prefix: prefix(row, 0)?, note: row.get(2)?, owner: row.get(5)?, since, until })
         })
     }
 }

@@ -381,6 +381,10 @@ CREATE INDEX passkeys_by_user ON passkeys (user, created);
     "
 CREATE INDEX bans_in_force_by_end ON bans (ifnull(until, 9223372036854775807)) WHERE ended IS NULL;
 ",
+    // Who answers for an entry of the allowlist.
+    "
+ALTER TABLE allowlist ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -89,7 +89,13 @@ fn a_restart_takes_up_what_was_committed() {
         failures: 2,
         lines: ["naïve \u{0} line"].iter().collect(),
     };
-    let allow = Allow { prefix: prefix("198.51.100.0/24"), note: "office".into(), since: at(3), until: None };
+    let allow = Allow {
+        prefix: prefix("198.51.100.0/24"),
+        note: "office".into(),
+        owner: "alice".into(),
+        since: at(3),
+        until: None,
+    };
     let mut effects = Effects::default();
     effects.counters.push(("sasl".into(), prefix("2001:db8::/64"), Some(counter.clone())));
     effects.counters.push(("sasl".into(), prefix("192.0.2.9"), None));

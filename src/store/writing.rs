@@ -155,8 +155,8 @@ impl Writing<'_> {
             Change::Allowed(allow) => {
                 let (address, length) = allow.prefix.to_bytes();
                 self.execute(
-                    "INSERT OR REPLACE INTO allowlist VALUES (?1, ?2, ?3, ?4, ?5)",
-                    params![address, length, allow.note, allow.since, allow.until],
+                    "INSERT OR REPLACE INTO allowlist VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    params![address, length, allow.note, allow.since, allow.until, allow.owner],
                 )?;
                 self.record("allowed", allow.since, None, allow.prefix, allow.until, None)
             }

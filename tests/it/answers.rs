@@ -298,7 +298,13 @@ fn ban(written: &str) -> Ban {
 }
 
 fn allow(prefix: &str) -> Allow {
-    Allow { prefix: prefix.parse().unwrap(), note: String::new(), since: START, until: None }
+    Allow {
+        prefix: prefix.parse().unwrap(),
+        note: String::new(),
+        owner: String::new(),
+        since: START,
+        until: None,
+    }
 }
 
 /// `PREFIX,PREFIX... pass|refuse|ignore|empty|list [CODE TEXT]`

@@ -287,13 +287,21 @@ fn the_allowlist_is_kept_by_forms() {
     let (env, daemon) = daemon(LAX);
     add(&env, "alice", "operator");
     let alice = Browser::sign_in(&daemon, "alice", None);
-    let entry = form(&alice, &[("prefix", "192.0.2.0/28"), ("note", "our <relays>"), ("days", "7")]);
+    let entry = form(
+        &alice,
+        &[("prefix", "192.0.2.0/28"), ("note", "our <relays>"), ("owner", "bob"), ("days", "7")],
+    );
     assert_eq!(own(&alice, "post /allow", &entry).status, 303);
     let list = own(&alice, "get /allow", "").body;
     assert!(
         list.contains("192.0.2.0/28") && list.contains("our &#60;relays&#62;") && list.contains("6 d"),
         "{list}"
     );
+    assert!(list.contains(">bob<"), "{list}");
+    let entry = form(&alice, &[("prefix", "192.0.2.64/28"), ("note", "office")]);
+    assert_eq!(own(&alice, "post /allow", &entry).status, 303);
+    let kept = env.get("/api/v1/allow").json();
+    assert_eq!(kept["allow"][1]["owner"], "user alice", "{kept}");
     assert_eq!(own(&alice, "post /allow/remove", &form(&alice, &[("prefix", "192.0.2.0/28")])).status, 303);
     assert!(!own(&alice, "get /allow", "").body.contains("192.0.2.0/28"));
 }

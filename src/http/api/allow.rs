@@ -24,6 +24,9 @@ pub struct Allow {
     pub prefix: Prefix,
     /// Why.
     pub note: String,
+    /// Who answers for it; empty where nobody was named.
+    #[serde(default)]
+    pub owner: String,
     /// When it was added; null for what the configuration allows.
     #[serde(with = "rfc3339::option")]
     pub since: Option<Timestamp>,
@@ -41,6 +44,9 @@ pub struct NewAllow {
     /// Why.
     #[serde(default)]
     pub note: String,
+    /// Who answers for it; absent: whoever asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// How long; absent: until somebody removes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,

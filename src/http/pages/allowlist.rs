@@ -22,7 +22,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
     let mut page = Listing::new(Frame::of(&by, "/allow"), "Allowlist");
     page.tables = vec![Table {
         title: "",
-        heads: &["Address or network", "Why", "Since", "Until", ""],
+        heads: &["Address or network", "Why", "Owner", "Since", "Until", ""],
         rows: found.allow.iter().map(|allow| row(allow, can_change, now)).collect(),
         empty: "Nothing is allowed beside what the configuration says.",
     }];
@@ -35,7 +35,8 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
             path: "/allow",
             fields: vec![
                 Field::new("prefix", "Address or network", Kind::Text).required(),
-                Field::new("note", "Why, and for whom", Kind::Text).required(),
+                Field::new("note", "Why", Kind::Text).required(),
+                Field::new("owner", "Who answers for it", Kind::Text).hint("empty: you"),
                 Field::new("days", "For so many days", Kind::Number)
                     .hint("empty: until somebody takes it off"),
             ],
@@ -52,6 +53,7 @@ fn row(allow: &Allow, can_change: bool, now: Timestamp) -> Vec<Cell> {
     vec![
         Cell::text(allow.prefix).link(format!("/ip/{}", allow.prefix.address())),
         Cell::text(&allow.note),
+        Cell::text(&allow.owner),
         Cell::text(allow.since.map_or_else(String::new, |since| ago(since, now))),
         Cell::text(left(allow.until, now)),
         Cell::acts(if can_change { vec![remove] } else { Vec::new() }),
@@ -65,18 +67,21 @@ pub(super) struct Entry {
     #[serde(default)]
     note: String,
     #[serde(default)]
+    owner: String,
+    #[serde(default)]
     days: String,
 }
 
 /// `POST /allow`
-pub(super) async fn allow(daemon: Daemon, form: Result<Typed<Entry>, FormRejection>) -> Page {
-    let Typed(Entry { prefix, note, days }) = form?;
+pub(super) async fn allow(daemon: Daemon, by: By, form: Result<Typed<Entry>, FormRejection>) -> Page {
+    let Typed(Entry { prefix, note, owner, days }) = form?;
     let prefix = read_prefix(&prefix)?;
     let days = Some(days).filter(|days| !days.trim().is_empty());
     let days = days.map(|days| read_number(&days, "days")).transpose()?;
     let seconds = days.map(|days| days.saturating_mul(86_400));
-    let order = NewAllow { prefix, note: note.trim().to_owned(), seconds };
-    let Json(_) = bans::allow(daemon, Ok(Json(order))).await?;
+    let owner = Some(owner.trim().to_owned()).filter(|owner| !owner.is_empty());
+    let order = NewAllow { prefix, note: note.trim().to_owned(), owner, seconds };
+    let Json(_) = bans::allow(daemon, by, Ok(Json(order))).await?;
     back("/allow")
 }
 

@@ -183,8 +183,12 @@ fn the_allowlist_wins_over_every_ban() {
     }
     assert_eq!(jails.status("sasl").unwrap().ignored, never.len() as u64);
     run(&mut jails, &[(0, "192.0.2.77")]);
-    let allow =
-        Order::Allow { prefix: "192.0.2.64/26".parse().unwrap(), note: "office".into(), until: Some(at(50)) };
+    let allow = Order::Allow {
+        prefix: "192.0.2.64/26".parse().unwrap(),
+        note: "office".into(),
+        owner: "alice".into(),
+        until: Some(at(50)),
+    };
     let changes = order(&mut jails, allow, 5).unwrap();
     assert_eq!(changes, ["allow 192.0.2.64/26", "192.0.2.77 free at 5 Allowed"]);
     let mut effects = Effects::default();
@@ -215,7 +219,12 @@ fn orders_are_carried_out_or_refused_with_the_reason() {
         let refusal = order(&mut jails, ban(prefix), 7).unwrap_err();
         assert!(refusal.contains(words), "{prefix}: {refusal}");
     }
-    let everything = Order::Allow { prefix: "::/0".parse().unwrap(), note: String::new(), until: None };
+    let everything = Order::Allow {
+        prefix: "::/0".parse().unwrap(),
+        note: String::new(),
+        owner: String::new(),
+        until: None,
+    };
     assert!(order(&mut jails, everything, 7).unwrap_err().contains("too wide"));
     let elsewhere = Order::Unban { prefix: None, jail: Some("ftp".into()), by: "test".into(), forgive: true };
     assert_eq!(

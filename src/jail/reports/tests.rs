@@ -281,8 +281,11 @@ fn what_is_held_goes_with_its_votes() {
         hub.report(reporter, &["192.0.2.1", "192.0.2.2", "192.0.2.3"], at(0));
     }
     assert_eq!(hub.held().len(), 3);
-    hub.order(&Order::Allow { prefix: prefix("192.0.2.1"), note: String::new(), until: None }, at(0))
-        .unwrap();
+    hub.order(
+        &Order::Allow { prefix: prefix("192.0.2.1"), note: String::new(), owner: String::new(), until: None },
+        at(0),
+    )
+    .unwrap();
     assert_eq!(hub.held().len(), 2);
     hub.jails.expire(at(2 * DAY), &mut hub.effects);
     assert_eq!(hub.held(), [""; 0], "too little is left of the votes");
