@@ -1,8 +1,9 @@
 //! How often somebody has tried to sign in: a few times freely, then with a wait that doubles.
 //!
 //! Attempts are counted for each account from each source, and for each source. There is no count for an account from
-//! everywhere, since that would let a stranger lock its owner out. An attempt counts when it begins, so that many at a time
-//! are no way around.
+//! everywhere, since that would let a stranger lock its owner out; but for those who know the password, and guess codes of six
+//! digits: whoever owns the account comes in by a recovery code or a passkey meanwhile. An attempt counts when it begins, so
+//! that many at a time are no way around.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,6 +19,9 @@ const FREE_AT_ACCOUNT: u32 = 5;
 /// So many from one source, at whatever accounts.
 const FREE_FROM_SOURCE: u32 = 20;
 
+/// So many codes of one account, from wherever.
+const FREE_CODES: u32 = 10;
+
 /// No wait is longer.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
@@ -30,8 +34,16 @@ const MOST: usize = 20_000;
 /// Longer names are nobody's.
 const NAME: usize = 64;
 
-/// A source, and the account if the count is for one.
-type Key = (Prefix, Option<Box<str>>);
+/// What attempts are counted for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    /// An account from a source.
+    Account(Prefix, Box<str>),
+    /// A source, at whatever accounts.
+    Source(Prefix),
+    /// The codes of an account.
+    Codes(Box<str>),
+}
 
 #[derive(Clone, Copy)]
 struct Count {
@@ -47,27 +59,38 @@ pub struct Attempts(Mutex<HashMap<Key, Count>>);
 impl Attempts {
     /// Counts an attempt at `account` from `source`; how long to wait if it is too early for that.
     pub fn begin(&self, source: IpAddr, account: &str, now: Timestamp) -> Result<(), Duration> {
+        let [of_account, of_source] = keys(source, account);
+        self.begin_all(&[(of_account, FREE_AT_ACCOUNT), (of_source, FREE_FROM_SOURCE)], now)
+    }
+
+    /// Counts an attempt at the second factor of `account` by somebody who knows the password.
+    pub fn begin_code(&self, account: &str, now: Timestamp) -> Result<(), Duration> {
+        self.begin_all(&[(Key::Codes(shortened(account).into()), FREE_CODES)], now)
+    }
+
+    fn begin_all(&self, keys: &[(Key, u32)], now: Timestamp) -> Result<(), Duration> {
         let mut counts = self.counts();
-        let keys = keys(source, account);
-        let wait = keys.iter().filter_map(|key| counts.get(key)).map(|count| count.next.since(now)).max();
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+        let of_keys = keys.iter().filter_map(|(key, _)| counts.get(key));
+        let wait = of_keys.map(|count| count.next.since(now)).max().unwrap_or_default();
+        if !wait.is_zero() {
             return Err(wait);
         }
         make_room(&mut counts, now);
-        for (key, free) in keys.into_iter().zip([FREE_AT_ACCOUNT, FREE_FROM_SOURCE]) {
-            let count = counts.entry(key).or_insert(Count { attempts: 0, last: now, next: now });
+        for (key, free) in keys {
+            let count = counts.entry(key.clone()).or_insert(Count { attempts: 0, last: now, next: now });
             let before = if now.since(count.last) < FORGET { count.attempts } else { 0 };
             let attempts = before.saturating_add(1);
-            *count = Count { attempts, last: now, next: now + wait_after(attempts, free) };
+            *count = Count { attempts, last: now, next: now + wait_after(attempts, *free) };
         }
         Ok(())
     }
 
-    /// The attempt was a right one: of the account from there nothing is held against anybody.
+    /// The attempt was a right one: of the account from there, and of its codes, nothing is held against anybody.
     pub fn succeeded(&self, source: IpAddr, account: &str) {
         let mut counts = self.counts();
         let [of_account, of_source] = keys(source, account);
         counts.remove(&of_account);
+        counts.remove(&Key::Codes(shortened(account).into()));
         if let Some(count) = counts.get_mut(&of_source) {
             count.attempts = count.attempts.saturating_sub(1);
         }
@@ -76,12 +99,17 @@ impl Attempts {
     /// Lets everybody try at `account` again, and from the sources they tried from.
     pub fn forget(&self, account: &str) {
         let mut counts = self.counts();
-        let is_of_account = |key: &Key| key.1.as_deref() == Some(shortened(account));
-        let sources: Vec<_> = counts.keys().filter(|key| is_of_account(key)).map(|key| key.0).collect();
-        counts.retain(|key, _| !is_of_account(key));
+        let account = shortened(account);
+        let tried = |key: &Key| match key {
+            Key::Account(source, name) if **name == *account => Some(*source),
+            _ => None,
+        };
+        let sources: Vec<_> = counts.keys().filter_map(tried).collect();
         for source in sources {
-            counts.remove(&(source, None));
+            counts.remove(&Key::Source(source));
+            counts.remove(&Key::Account(source, account.into()));
         }
+        counts.remove(&Key::Codes(account.into()));
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Key, Count>> {
@@ -92,7 +120,7 @@ impl Attempts {
 /// An IPv6 host has a whole /64.
 fn keys(source: IpAddr, account: &str) -> [Key; 2] {
     let source = Prefix::host(source).widen(32, 64);
-    [(source, Some(shortened(account).into())), (source, None)]
+    [Key::Account(source, shortened(account).into()), Key::Source(source)]
 }
 
 fn shortened(account: &str) -> &str {
@@ -164,6 +192,19 @@ mod tests {
     }
 
     #[test]
+    fn codes_are_guessed_slowly_from_everywhere() {
+        let attempts = Attempts::default();
+        let begun = |second: u32| attempts.begin_code("alice", NOW + SECOND * second).is_ok();
+        let in_an_hour = (0..10_000).filter(|number| begun(number * 3600 / 10_000)).count();
+        assert!((15..=25).contains(&in_an_hour), "{in_an_hour}");
+        let soon = NOW + SECOND * 3601;
+        assert!(attempts.begin_code("alice", soon).is_err());
+        assert!(attempts.begin(ip("192.0.2.1"), "alice", soon).is_ok(), "passwords are not codes");
+        attempts.succeeded(ip("192.0.2.1"), "alice");
+        assert!(attempts.begin_code("alice", soon).is_ok());
+    }
+
+    #[test]
     fn whoever_signs_in_begins_anew() {
         let attempts = Attempts::default();
         for _ in 0..100 {
@@ -180,8 +221,7 @@ mod tests {
             attempts.begin(source, &"x".repeat(1000), NOW + Duration::from_millis(number.into())).unwrap();
         }
         assert!(attempts.counts().len() <= MOST + 2);
-        assert!(
-            attempts.counts().keys().all(|(_, name)| name.as_ref().is_none_or(|name| name.len() <= NAME))
-        );
+        let is_short = |key: &Key| matches!(key, Key::Account(_, name) if name.len() <= NAME);
+        assert!(attempts.counts().keys().all(|key| is_short(key) || matches!(key, Key::Source(_))));
     }
 }

@@ -98,6 +98,11 @@ fn hash(code: &str) -> String {
     BASE32_NOPAD.encode(&Sha256::digest(code))
 }
 
+/// Whether a code is short enough to be guessed: one that a telephone shows, not one for recovery.
+pub fn is_guessable(typed: &str) -> bool {
+    typed.trim().len() <= 8
+}
+
 /// Which of `kept` has the hash of what was typed, if any.
 pub(super) fn recovery_index(typed: &str, kept: &[String]) -> Option<usize> {
     let plain: String =

@@ -123,6 +123,7 @@ async fn sign_in(
     let check = move || password::is_right(&password, kept.as_deref()).then_some(kept).flatten();
     let Some(kept) = hashing(check).await? else { return Ok(Err(Denied::Wrong)) };
     let (settings, now) = (daemon.sign_in(), daemon.now());
+    begin_code(daemon, &user, code.as_deref())?;
     let open = move |changes: &Transaction<'_>| {
         let opened = session::open(changes, (&user, &kept), code.as_deref(), &place, &settings, now)?;
         let row = note_sign_in(changes, &opened, source, now)?;
@@ -242,6 +243,7 @@ pub(super) async fn verify(
     if code.is_none() {
         check_password(&*daemon, &own.user, password.unwrap_or_default()).await?;
     }
+    begin_code(&*daemon, &own.user, code.as_deref())?;
     let (now, session) = (daemon.now(), own.clone());
     daemon.change(move |changes| session::verify(changes, &session, code.as_deref(), now)).await??;
     daemon.attempts().succeeded(address, &own.user);
@@ -253,6 +255,17 @@ pub(super) fn begin_attempt(daemon: &dyn Control, source: Source, user: &str) ->
     let Source::Address(address) = source else { return Err(no_session()) };
     daemon.attempts().begin(address, user, daemon.now()).map_err(Refused::too_early)?;
     Ok(address)
+}
+
+/// Nor may whoever knows the password guess the code from many addresses.
+fn begin_code(daemon: &dyn Control, user: &str, code: Option<&str>) -> Result<(), Refused> {
+    if !code.is_some_and(second::is_guessable) {
+        return Ok(());
+    }
+    daemon.attempts().begin_code(user, daemon.now()).map_err(|wait| {
+        warn!(user, "too many codes of a second factor by somebody who knows the password");
+        Refused::too_early(wait)
+    })
 }
 
 async fn check_password(daemon: &dyn Control, user: &str, typed: String) -> Result<(), Refused> {

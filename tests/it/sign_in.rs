@@ -256,6 +256,26 @@ fn whoever_knows_the_password_cannot_guess_codes() {
 }
 
 #[test]
+fn codes_are_not_guessed_from_many_addresses_either() {
+    let (env, daemon) = daemon("[http]\nlisten = '127.0.0.1:0'\nproxies = ['127.0.0.1']\n");
+    add(&env, "alice", "viewer");
+    let begun = env.request("POST", "/api/v1/users/alice/totp", "{}").json();
+    let confirm = json!({ "code": code(begun["secret"].as_str().unwrap(), 0) }).to_string();
+    let recovery = env.request("POST", "/api/v1/users/alice/totp/confirm", &confirm).json();
+    let from = |host: usize, password: &str, code: &str| {
+        let body = json!({ "user": "alice", "password": password, "code": code }).to_string();
+        let client = format!("X-Forwarded-For: 192.0.2.{host}\r\n");
+        ask(daemon.http(), "POST /api/v1/session", &client, &body).status
+    };
+    // Whoever does not know the password keeps nobody out.
+    assert!((1..30).all(|host| from(host, "wrong horse battery", "000000") == 401));
+    let statuses: Vec<_> = (30..45).map(|host| from(host, PASSWORD, "000000")).collect();
+    assert_eq!(statuses[..10], [401; 10]);
+    assert!(statuses[10..].contains(&429), "{statuses:?}");
+    assert_eq!(from(50, PASSWORD, recovery["recovery_codes"][0].as_str().unwrap()), 200);
+}
+
+#[test]
 fn what_cannot_be_undone_takes_certainty() {
     let (env, daemon) = daemon(LAX);
     add(&env, "root", "admin");
