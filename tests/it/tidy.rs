@@ -237,3 +237,47 @@ fn functions(lines: &[&str]) -> Vec<(usize, usize)> {
     }
     found
 }
+
+/// Files that have to do with secrets: what somebody shows is compared there with what is kept.
+const SECRETIVE: &[&str] = &[
+    "src/access/passkey.rs",
+    "src/access/password.rs",
+    "src/access/second.rs",
+    "src/access/session.rs",
+    "src/access/token.rs",
+    "src/access/user.rs",
+    "src/http/gate.rs",
+    "src/http/routes.rs",
+    "src/http/session.rs",
+];
+
+/// What is called by these names is a secret, or follows from one.
+const SECRETS: &[&str] =
+    &["secret", "hash", "csrf", "cookie", "password", "code", "kept", "shown", "challenge"];
+
+/// Comparisons of them whose time may tell.
+const HARMLESS: &[(&str, &str)] = &[
+    ("*check == checksum(id, secret)", "whoever shows it has all that the checksum is made of"),
+    ("row.password != kept", "what the database has with what it had"),
+    ("shown, now)? != *session.user", "the name of a user whose signature is right"),
+    (".ct_eq(", "it is so"),
+];
+
+/// The time of a comparison must not tell how much of a guess is right: `subtle` compares, or a crate that does so.
+#[test]
+fn secrets_are_compared_in_constant_time() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    for file in SECRETIVE {
+        let file = read(&root.join("src"), root.join(file));
+        for (line, text) in file.code.lines().enumerate() {
+            let compares = text.contains("==") || text.contains("!=");
+            let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+            let names_one = words.into_iter().any(|word| SECRETS.contains(&word));
+            if compares && names_one && !HARMLESS.iter().any(|(harmless, _)| text.contains(harmless)) {
+                wrong.push(format!("{}:{}: {}", file.path.display(), line + 1, text.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "compare with `ct_eq`, or say why not:\n{}", wrong.join("\n"));
+}
