@@ -23,6 +23,9 @@ pub enum Error {
     /// No such token is in force.
     #[error("no token `{0}` is in force; `banzone token list` shows those that are")]
     NoToken(String),
+    /// It would be over before it is used.
+    #[error("a token that is good for no time lets nobody in: give it some, or leave the time out")]
+    NoTime,
     /// No more fit.
     #[error(
         "there are {0} tokens, and no more than that: revoke some; those that have ended go after 90 days"

@@ -106,6 +106,9 @@ pub enum GrantError {
     /// It would be of no use.
     #[error("only a reporter reports for an organisation: leave it out, or take the role reporter")]
     UselessOrganisation,
+    /// It would confine nothing.
+    #[error("a reporter sees and changes no jails and zones: leave those out that it is confined to")]
+    UselessConfinement,
 }
 
 /// What somebody may do.
@@ -149,6 +152,7 @@ impl Grant {
         match (self.role, &self.organisation) {
             _ if !is_short || !fits(&self.jails) || !fits(&self.zones) => Err(GrantError::TooMuch),
             (Role::Reporter, None) => Err(GrantError::NoOrganisation),
+            (Role::Reporter, Some(_)) if self.is_confined() => Err(GrantError::UselessConfinement),
             (Role::Viewer | Role::Operator | Role::Admin, Some(_)) => Err(GrantError::UselessOrganisation),
             _ => Ok(self),
         }
@@ -227,7 +231,8 @@ mod tests {
         for (grant, expected) in [
             (Grant::of(Role::Reporter), GrantError::NoOrganisation),
             (Grant { role: Role::Viewer, ..reporter.clone() }, GrantError::UselessOrganisation),
-            (Grant { organisation: named(""), ..reporter.clone() }, GrantError::TooMuch),
+            (Grant { organisation: named(" . "), ..reporter.clone() }, GrantError::TooMuch),
+            (Grant { jails: Some(vec!["j".into()]), ..reporter.clone() }, GrantError::UselessConfinement),
             (Grant { jails: Some(vec!["j".into(); MOST + 1]), ..reporter.clone() }, GrantError::TooMuch),
             (
                 Grant { zones: Some(vec!["z".repeat(LONGEST_NAME + 1).into()]), ..reporter },

@@ -109,7 +109,7 @@ pub fn without_secrets(text: &str) -> Cow<'_, str> {
     let mut rest = text;
     while let Some((before, id, behind)) = next(rest) {
         shown.extend([before, PREFIX, id, "_…"]);
-        rest = behind.trim_start_matches(|c: char| c.is_ascii_alphanumeric());
+        rest = behind.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '…');
     }
     if shown.is_empty() {
         return text.into();
@@ -222,6 +222,9 @@ pub fn add(
 ) -> Result<(Token, Secret), Error> {
     let name = checked_name(name)?;
     let grant = grant.checked()?;
+    if until.is_some_and(|until| until <= now) {
+        return Err(Error::NoTime);
+    }
     if transaction.tokens_in_force(name, now)?.into_iter().next().is_some() {
         return Err(Error::TokenExists(name.to_owned()));
     }
@@ -432,6 +435,7 @@ mod tests {
             ("bz_ and bz_x_y and bz_é_z".to_owned(), "bz_ and bz_x_y and bz_é_z".to_owned()),
         ] {
             assert_eq!(without_secrets(&text), expected);
+            assert_eq!(without_secrets(&expected), expected, "nothing is left to take out");
         }
     }
 

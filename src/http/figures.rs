@@ -30,7 +30,12 @@ pub(super) async fn figures(
     own_jail_if_any(&by, jail.as_deref())?;
     let period = Period::new(from, until)
         .map_err(|error| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
-    let asked = Asked { period, jail: jail.clone(), top: top.unwrap_or(TOP).min(MOST) };
+    let top = top.unwrap_or(TOP);
+    if top > MOST {
+        let detail = format!("there are at most {MOST} rows of each kind: ask for no more with `top` (-n)");
+        return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
+    let asked = Asked { period, jail: jail.clone(), top };
     let (zones, settings, now) = (publishing(&*daemon, &by), daemon.report_settings(), daemon.now());
     let read = move |reader: &crate::store::Reader| {
         if let Some(jail) = &asked.jail

@@ -66,10 +66,15 @@ impl Gate {
         client: IpAddr,
         request: &Parts,
     ) -> Result<Option<Principal>, Refused> {
-        let (shown, cookie) = (request.headers.get(header::AUTHORIZATION), cookie(&request.headers));
+        let mut all_shown = request.headers.get_all(header::AUTHORIZATION).iter();
+        let (shown, cookie) = (all_shown.next(), cookie(&request.headers));
         let is_secret = shown.is_some() || cookie.is_some() || !request.method.is_safe();
         if is_secret && !self.is_private && !self.proxies.contains(peer) {
             return Err(Refused::new(StatusCode::FORBIDDEN, UNENCRYPTED));
+        }
+        if all_shown.next().is_some() {
+            // Whoever stands between might look at the one, and we at the other.
+            return Err(Refused::new(StatusCode::BAD_REQUEST, "send the header Authorization once"));
         }
         if let Some(shown) = shown {
             let token = shown.to_str().ok().and_then(bearer).ok_or_else(Refused::denied)?;
@@ -138,8 +143,13 @@ impl Gate {
 pub(super) const COOKIE: &str = "__Host-banzone";
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let written = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = written.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    session_cookie(headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()))
+}
+
+/// The cookie of a session in the headers `Cookie` of a request.
+pub fn session_cookie<'a>(headers: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let pairs = headers.into_iter().flat_map(|value| value.split(';'));
+    let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| value)
 }
 

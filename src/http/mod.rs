@@ -54,6 +54,7 @@ pub use control::{
     Control, DataSetView, Failed, Health, HubView, Look, OutsideView, ReloadFailed, SourceView, Steered,
     Write,
 };
+pub use gate::session_cookie;
 pub use pages::PAGES;
 pub use public::{PublicSettings, PublicZone, Removal, Removals, serve_public};
 pub use routes::{ROUTES, Reach, Route};
@@ -120,7 +121,7 @@ fn health_routes(control: Steered) -> Router {
 
 fn api_routes(control: Steered) -> Router {
     let routes = routes::router(&control, ROUTES).layer(from_fn(limit_time)).with_state(control);
-    Router::new().nest(api::BASE, routes).fallback(not_found)
+    Router::new().nest(api::BASE, routes).fallback(not_found).method_not_allowed_fallback(not_so)
 }
 
 async fn limit_time(request: axum::extract::Request, next: Next) -> Response {
@@ -134,6 +135,11 @@ async fn limit_time(request: axum::extract::Request, next: Next) -> Response {
 
 async fn not_found() -> Refused {
     Refused::new(StatusCode::NOT_FOUND, "there is nothing under this path; docs/api.md lists what there is")
+}
+
+async fn not_so() -> Refused {
+    let detail = "this path is not for this method; `Allow` names those that it is for";
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
 /// What every handler gets beside its arguments.

@@ -199,6 +199,7 @@ fn failed(route: &Route, status: u16, when: &str) -> response::Response {
 
 /// What may go wrong with every request.
 const ALWAYS: &[(u16, &str)] = &[
+    (400, "The query, a header or the body cannot be read"),
     (401, "Nobody knows who asks, or what was shown lets nobody in"),
     (403, "Who asks may not do this"),
     (429, "Too many requests"),
@@ -206,7 +207,6 @@ const ALWAYS: &[(u16, &str)] = &[
     (504, "No answer within 30 seconds"),
 ];
 
-const BAD_QUERY: (u16, &str) = (400, "The query or the body cannot be read");
 const UNKNOWN: (u16, &str) = (404, "What is named is not there");
 const CONFLICT: (u16, &str) = (409, "It is so already, or cannot be now");
 const GONE: (u16, &str) = (410, "What is asked for is kept no more; `detail` says where to begin again");
@@ -219,7 +219,6 @@ fn failures(route: &Route) -> impl Iterator<Item = &'static (u16, &'static str)>
     let (changes, names) = (route.method != "get", path_names(route.path).next().is_some());
     let Spoken { query, takes, .. } = route.spoken;
     let own = [
-        (&BAD_QUERY, query.is_some() || changes || names),
         (&UNKNOWN, names || changes || query.is_some()),
         (&CONFLICT, changes),
         (&GONE, route.spoken.has_lines),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::rejection::{FormRejection, JsonRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -30,6 +30,9 @@ const TOO_LONG_AGO: &str =
     "Session realm=\"banzone\", error=\"insufficient_user_authentication\", max_age=600";
 const WRONG: &str = "Session realm=\"banzone\", error=\"invalid_credentials\"";
 const NO_CODE: &str = "Session realm=\"banzone\", error=\"code_required\"";
+
+/// What keeps the database is mostly over after so many seconds.
+const RETRY_AFTER: u64 = 5;
 
 impl Refused {
     /// A failure with `status`; `detail` says what to do.
@@ -131,7 +134,8 @@ impl From<Failed> for Refused {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        Self::new(status, failed.to_string())
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
+        Self { retry_after, ..Self::new(status, failed.to_string()) }
     }
 }
 
@@ -151,6 +155,7 @@ impl From<access::Error> for Refused {
             | Error::NothingToConfirm => StatusCode::CONFLICT,
             Error::Grant(_)
             | Error::Name(_)
+            | Error::NoTime
             | Error::TooManyTokens(_)
             | Error::TooManyUsers(_)
             | Error::TooManyPasskeys(_)
@@ -161,6 +166,12 @@ impl From<access::Error> for Refused {
             | Error::WrongCode => StatusCode::UNPROCESSABLE_ENTITY,
         };
         Self::new(status, error.to_string())
+    }
+}
+
+impl From<BytesRejection> for Refused {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), rejection.body_text())
     }
 }
 

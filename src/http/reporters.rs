@@ -46,10 +46,7 @@ pub(super) async fn change(
     body: Result<Json<NewReporter>, JsonRejection>,
 ) -> Answer<Reporter> {
     let Json(NewReporter { trust, cut_off }) = body?;
-    let name = read_name(&name)?;
-    if !is_known(&*daemon, &name).await? {
-        return Err(super::Failed::from(Refusal::UnknownReporter(name)).into());
-    }
+    let name = known(&*daemon, &name).await?;
     if trust.is_some_and(|trust| !(0.0..=MAX_TRUST).contains(&trust)) {
         let detail = format!("`trust` is between 0 and {MAX_TRUST}");
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
@@ -66,7 +63,7 @@ pub(super) async fn change(
 
 /// `DELETE /api/v1/reporters/{reporter}/votes`
 pub(super) async fn withdraw(State(daemon): Daemon, Path(name): Path<String>) -> Answer<Ended> {
-    let order = Order::Reporter { name: read_name(&name)?, order: ReporterOrder::Withdraw };
+    let order = Order::Reporter { name: known(&*daemon, &name).await?, order: ReporterOrder::Withdraw };
     Ok(Json(Ended { ended: daemon.order(order).await? as u64 }))
 }
 
@@ -117,18 +114,27 @@ async fn find(daemon: &dyn Control, name: &str) -> Result<Reporter, Refused> {
     found.ok_or_else(|| super::Failed::from(Refusal::UnknownReporter(Arc::from(name))).into())
 }
 
-/// Whether an organisation has reported, or has a token or a user that may. One that nobody knows is a mistyped one.
-async fn is_known(daemon: &dyn Control, name: &Arc<str>) -> Result<bool, Refused> {
-    let searched = Arc::clone(name);
-    let has_reported = move |jails: &Jails| jails.reporters().any(|(known, _, _)| *known == searched);
-    if daemon.see(has_reported).await? {
-        return Ok(true);
-    }
+/// The name of an organisation that has reported, or has a token or a user that may. One that nobody knows is a mistyped one.
+async fn known(daemon: &dyn Control, typed: &str) -> Result<Arc<str>, Refused> {
+    let name = read_name(typed)?;
+    let names = |jails: &Jails| jails.reporters().map(|(name, _, _)| Arc::clone(name)).collect::<Vec<_>>();
+    let mut names = daemon.see(names).await?;
     let grants = daemon.read(|reader| {
         let tokens = token::list(reader)?.into_iter().map(|token| token.grant);
         Ok(tokens.chain(user::list(reader)?.into_iter().map(|user| user.grant)).collect::<Vec<_>>())
     });
-    Ok(grants.await?.iter().any(|grant| grant.organisation.as_ref() == Some(name)))
+    names.extend(grants.await?.into_iter().filter_map(|grant| grant.organisation));
+    if names.contains(&name) { Ok(name) } else { Err(unknown(name, &names)) }
+}
+
+fn unknown(name: Arc<str>, known: &[Arc<str>]) -> Refused {
+    /// Below this, names have little more in common than some letters.
+    const ALIKE: f64 = 0.8;
+    let likeness = |known: &Arc<str>| strsim::jaro_winkler(&name, known);
+    let nearest = known.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    let meant = nearest.filter(|nearest| likeness(nearest) >= ALIKE);
+    let meant = meant.map_or_else(String::new, |nearest| format!("; did you mean `{nearest}`?"));
+    Refused::new(StatusCode::NOT_FOUND, format!("{}{meant}", Refusal::UnknownReporter(name)))
 }
 
 fn all(jails: &Jails) -> Vec<Reporter> {

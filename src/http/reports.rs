@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use siphasher::sip::SipHasher13;
@@ -38,10 +38,11 @@ pub(super) async fn report(
     Extension(by): By,
     query: Result<Query<ReportQuery>, QueryRejection>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Reported>, Refused> {
     let Query(ReportQuery { reporter }) = query?;
     let reporter = organisation(&by, reporter)?;
+    let body = body?;
     let (identity, format) = (identity(&headers, &body)?, format(&headers)?);
     let encoding = text(&headers, header::CONTENT_ENCODING.as_str())?.unwrap_or_default().parse()?;
     let now = daemon.now();
@@ -92,7 +93,12 @@ pub(super) fn read_name(typed: &str) -> Result<Arc<str>, Refused> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refused> {
     let unreadable = || Refused::new(StatusCode::BAD_REQUEST, format!("the header {name} is no text"));
-    headers.get(name).map(|value| value.to_str().map_err(|_| unreadable())).transpose()
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str().map_err(|_| unreadable())).transpose()?;
+    if values.next().is_some() {
+        return Err(Refused::new(StatusCode::BAD_REQUEST, format!("send the header {name} once")));
+    }
+    Ok(value)
 }
 
 fn format(headers: &HeaderMap) -> Result<Format, Refused> {

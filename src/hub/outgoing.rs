@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::rows::MOST_FAILURES;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::{Change, Effects};
@@ -18,7 +19,7 @@ pub fn outgoing(effects: &Effects, jails: &BTreeSet<Arc<str>>) -> Vec<Spooled> {
     for ((jail, hour, prefix), count) in &effects.failures {
         if jails.contains(jail) {
             let row = rows.row(jail, *prefix, *hour);
-            row.failures = row.failures.saturating_add(*count);
+            row.failures = row.failures.saturating_add(*count).min(MOST_FAILURES);
         }
     }
     for change in &effects.changes {

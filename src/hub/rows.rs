@@ -15,7 +15,7 @@ const LONGEST_CATEGORY: usize = 64;
 const UNNAMED: &str = "other";
 
 /// More failures of one address nobody counts in a row; it keeps the figures in range.
-const MOST_FAILURES: u32 = 1_000_000;
+pub(super) const MOST_FAILURES: u32 = 1_000_000;
 
 /// What AbuseIPDB's numbers stand for, from 1.
 const NUMBERED: [&str; 23] = [
@@ -102,6 +102,9 @@ pub enum Malformed {
     /// It is no name.
     #[error("`category` has up to {LONGEST_CATEGORY} letters, digits, `-`, `_` and `.`: `{0}`")]
     Category(String),
+    /// Nobody has seen so many.
+    #[error("`failures` is at most {MOST_FAILURES}")]
+    Failures,
 }
 
 /// A row as it is written.
@@ -171,7 +174,10 @@ impl Rows {
             Some(Time::Text(text)) => text.trim().parse().map_err(|_| Malformed::Time(shown(text)))?,
         };
         let category = self.category(written.category)?;
-        let failures = written.failures.unwrap_or(1).min(MOST_FAILURES);
+        let failures = written.failures.unwrap_or(1);
+        if failures > MOST_FAILURES {
+            return Err(Malformed::Failures);
+        }
         Ok(Report { row, prefix, time, failures, category, kind: written.kind })
     }
 

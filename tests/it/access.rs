@@ -110,12 +110,12 @@ pub fn daemon(http: &str) -> (Env, Daemon) {
 }
 
 /// A new token by the control socket.
-fn token(env: &Env, order: &Value) -> String {
+pub fn token(env: &Env, order: &Value) -> String {
     let made = env.request("POST", "/api/v1/tokens", &order.to_string()).json();
     made["secret"].as_str().unwrap().to_owned()
 }
 
-fn bearer(token: &str) -> String {
+pub fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
@@ -185,7 +185,10 @@ fn only_a_token_in_force_lets_in() {
     let (env, daemon) = daemon(LOOPBACK);
     let good = token(&env, &json!({ "name": "good", "role": "viewer" }));
     assert_eq!(with_token(&daemon, &good, "get /status", "").status, 200);
-    let ended = token(&env, &json!({ "name": "ended", "role": "admin", "seconds": 0 }));
+    let ended = token(&env, &json!({ "name": "ended", "role": "admin" }));
+    env.request("DELETE", "/api/v1/tokens/ended", "").json();
+    let for_no_time = json!({ "name": "none", "role": "admin", "seconds": 0 }).to_string();
+    assert_eq!(env.request("POST", "/api/v1/tokens", &for_no_time).status, 422);
     let mut changed = good.clone();
     changed.replace_range(20..21, if &good[20..21] == "a" { "b" } else { "a" });
     for wrong in ["", "bz_", "admin", &ended, &changed, &good.to_uppercase(), &"x".repeat(5000)] {
@@ -458,7 +461,8 @@ fn what_cannot_be_written_down_is_not_changed() {
     let full = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END";
     env.database().execute_batch(full).unwrap();
     let order = json!({ "name": "ci", "role": "viewer" }).to_string();
-    assert_eq!(env.request("POST", "/api/v1/tokens", &order).status, 503);
+    let refused = env.request("POST", "/api/v1/tokens", &order);
+    assert!(refused.status == 503 && refused.head.contains("retry-after: "), "{}", refused.head);
     assert_eq!(env.get("/api/v1/tokens").json()["tokens"], json!([]));
     env.database().execute_batch("DROP TRIGGER full").unwrap();
     assert_eq!(env.request("POST", "/api/v1/tokens", &order).status, 200);

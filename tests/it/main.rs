@@ -13,6 +13,7 @@ mod env;
 mod fail2ban;
 mod filters;
 mod flood;
+mod hostile;
 mod hub;
 mod journal;
 mod kill;

@@ -204,7 +204,8 @@ fn the_command_asks_the_daemon() {
         ("from=2026-11-02", 400),
         ("from=yesterday&until=2026-11-02", 400),
         ("from=2026-11-02&until=2026-11-03&jail=nobody", 404),
-        ("from=2026-11-02&until=2026-11-03&jail=postfix-sasl&top=1000000", 200),
+        ("from=2026-11-02&until=2026-11-03&jail=postfix-sasl&top=250", 200),
+        ("from=2026-11-02&until=2026-11-03&jail=postfix-sasl&top=251", 422),
     ] {
         assert_eq!(env.get(&format!("/api/v1/figures?{query}")).status, status, "{query}");
     }

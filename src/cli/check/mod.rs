@@ -112,6 +112,10 @@ fn show_config(
     if let (Some(files), Some(certificate)) = (&config.http_certificate, &certificates.http) {
         writeln!(out, "https     {} until {}", files.certificate().display(), certificate.until())?;
     }
+    if let Some(listen) = config.public.listen {
+        let shown: Vec<_> = config.public.zones.iter().map(|zone| &zone.name).collect();
+        writeln!(out, "public    {listen}, of the zones {}", list(&shown))?;
+    }
     writeln!(out, "control   {}", config.http.control.display())?;
     if let Some(hub) = &config.hub {
         writeln!(out, "hub       {}, of the jails {}", hub.url, list(&hub.jails.iter().collect::<Vec<_>>()))?;
@@ -288,6 +292,7 @@ fn as_json(config: &Config, certificates: &Certificates, sets: &[Checked], warni
             "listen": config.http.listen,
             "tls_until": certificates.http.as_ref().map(|certificate| certificate.until().to_string()),
         },
+        "public": config.public.listen,
         "control": { "socket": config.http.control },
         "jails": config.jails.iter().map(jail).collect::<Vec<_>>(),
         "zones": config.zones.iter().map(zone).collect::<Vec<_>>(),
