@@ -27,7 +27,7 @@ use std::net::SocketAddr;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -46,8 +46,9 @@ use crate::dns;
 use crate::http;
 use crate::ip::{Prefix, PrefixSet};
 use crate::jail::{self, Jails, Readers};
+use crate::report;
 use crate::source::{self, Position};
-use crate::store::{KeptReports, Store};
+use crate::store::{KeptReports, ReaderPool, Store};
 use crate::sys::{addresses, control, limits, notify, privileges};
 
 use certificate::Renewals;
@@ -228,6 +229,8 @@ impl Daemon {
             held,
             reporting: Arc::clone(&reporting),
             certificates,
+            readers: Arc::new(ReaderPool::new(config.store.path.clone())),
+            geo: report::KeptGeo::default(),
             issuing: Arc::default(),
             attempts: Attempts::default(),
             passkeys: Asked::default(),
@@ -237,9 +240,7 @@ impl Daemon {
             data: Mutex::new(data),
             reloading: Arc::default(),
         });
-        let daemon = Arc::downgrade(&steering);
-        // It ends with the process, and may be waiting for the hub then.
-        drop(spawn("reporting", move || reporting::run(&reporting, &woken, &daemon))?);
+        start_reporting(reporting, woken, &steering)?;
         Ok(Self { steering, pipeline, writer, dns, reached, encrypted, stopping })
     }
 
@@ -338,6 +339,14 @@ impl Daemon {
         let _ = std::fs::remove_file(control);
         info!("stopped");
     }
+}
+
+/// Starts the thread that reports to a hub.
+fn start_reporting(reporting: Arc<Reporting>, woken: Receiver<()>, steering: &Arc<Steering>) -> Result<()> {
+    let daemon = Arc::downgrade(steering);
+    // It ends with the process, and may be waiting for the hub then.
+    drop(spawn("reporting", move || reporting::run(&reporting, &woken, &daemon))?);
+    Ok(())
 }
 
 fn look_at_certificate(steering: &Arc<Steering>) -> impl FnOnce() + use<> {

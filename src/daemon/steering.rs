@@ -30,6 +30,7 @@ use crate::http::{
 };
 use crate::jail::{Order, Receipt, ReportBatch};
 use crate::report;
+use crate::store::ReaderPool;
 
 /// How long somebody who gave an order waits before they are told that it waits for the database.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,6 +57,10 @@ pub(super) struct Steering {
     pub(super) held: Arc<AtomicUsize>,
     pub(super) reporting: Arc<Reporting>,
     pub(super) certificates: Renewals,
+    /// Views of the database for look-ups.
+    pub(super) readers: Arc<ReaderPool>,
+    /// To whom addresses belong.
+    pub(super) geo: report::KeptGeo,
     /// How it goes with the certificate that somebody issues.
     pub(super) issuing: Arc<Issuing>,
     pub(super) attempts: Attempts,
@@ -237,6 +242,10 @@ impl Control for Arc<Steering> {
         lock(&self.running).store.path.clone()
     }
 
+    fn readers(&self) -> Arc<ReaderPool> {
+        Arc::clone(&self.readers)
+    }
+
     fn sign_in(&self) -> access::Settings {
         lock(&self.running).sign_in.clone()
     }
@@ -267,8 +276,9 @@ impl Control for Arc<Steering> {
         }
     }
 
-    fn report_settings(&self) -> report::Settings {
-        lock(&self.running).report.clone()
+    fn geo(&self) -> Arc<report::Geo> {
+        let settings = lock(&self.running).report.clone();
+        self.geo.get(&settings)
     }
 
     fn started(&self) -> Timestamp {

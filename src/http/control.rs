@@ -16,7 +16,7 @@ use crate::ip::Prefix;
 use crate::jail::{Jails, Order, Readers, Receipt, Refusal, ReportBatch};
 use crate::report;
 use crate::source;
-use crate::store::{self, AuditRow, Store, Transaction};
+use crate::store::{self, AuditRow, ReaderPool, Store, Transaction};
 
 /// The daemon as the handlers see it.
 pub type Steered = Arc<dyn Control>;
@@ -182,8 +182,11 @@ pub trait Control: Send + Sync + 'static {
     /// What the pages for everybody are told.
     fn public(&self) -> Arc<PublicSettings>;
 
-    /// Where the database is, for look-ups beside the writer.
+    /// Where the database is.
     fn database(&self) -> PathBuf;
+
+    /// Views of it, for look-ups beside the writer.
+    fn readers(&self) -> Arc<ReaderPool>;
 
     /// How users are let in.
     fn sign_in(&self) -> access::Settings;
@@ -203,8 +206,8 @@ pub trait Control: Send + Sync + 'static {
     /// What it was told about itself.
     fn settings(&self) -> DaemonSettings;
 
-    /// Where reports learn to whom addresses belong.
-    fn report_settings(&self) -> report::Settings;
+    /// To whom addresses belong, as far as reports can tell. Blocks.
+    fn geo(&self) -> Arc<report::Geo>;
 
     /// When the daemon started.
     fn started(&self) -> Timestamp;
@@ -276,8 +279,8 @@ impl dyn Control {
         &self,
         read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Failed> {
-        let path = self.database();
-        let task = tokio::task::spawn_blocking(move || read(&store::Reader::open(&path)?));
+        let readers = self.readers();
+        let task = tokio::task::spawn_blocking(move || readers.read(read));
         Ok(task.await.map_err(|_| Failed::Stopping)??)
     }
 }

@@ -1,5 +1,7 @@
 //! The figures of reports.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
@@ -11,7 +13,7 @@ use super::problem::Refused;
 use super::routes::{By, own_jail_if_any};
 use super::{Control, Daemon};
 use crate::access::Principal;
-use crate::report::{self, Asked, Compared, Figures, Geo, Period, Publishing};
+use crate::report::{self, Asked, Compared, Figures, Period, Publishing};
 use crate::zone::Zone;
 
 /// As many rows of each kind as people look at, where nobody says how many.
@@ -36,14 +38,14 @@ pub(super) async fn figures(
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     let asked = Asked { period, jail: jail.clone(), top };
-    let (zones, settings, now) = (publishing(&*daemon, &by), daemon.report_settings(), daemon.now());
+    let (zones, now, known) = (publishing(&*daemon, &by), daemon.now(), Arc::clone(&daemon));
     let read = move |reader: &crate::store::Reader| {
         if let Some(jail) = &asked.jail
             && !reader.knows_jail(jail)?
         {
             return Ok(None);
         }
-        report::gather(reader, &asked, &zones, &Geo::open(&settings), now).map(Some)
+        report::gather(reader, &asked, &zones, &known.geo(), now).map(Some)
     };
     let mut figures = daemon.read(read).await?.ok_or_else(|| unknown_jail(&jail.unwrap_or_default()))?;
     if by.grant().is_confined() {

@@ -24,7 +24,7 @@ pub use figures::{
 };
 pub use format::Format;
 pub use gather::{Asked, Publishing, gather};
-pub use geo::Geo;
+pub use geo::{Geo, KeptGeo};
 pub use html::{STYLE, piece};
 pub use mask::without_names;
 pub use period::{Day, Length, ParseDayError, Period, PeriodError};

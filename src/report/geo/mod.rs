@@ -1,8 +1,9 @@
 //! Where addresses belong, from files on this machine; nothing is asked outside.
 //!
-//! A file is read whole for a report and let go after it. What is missing or cannot be read is a line among
+//! A file is read whole and kept until it is another ([`KeptGeo`]). What is missing or cannot be read is a line among
 //! [`Geo::problems`] and otherwise just not known.
 
+mod kept;
 mod mmdb;
 mod ranges;
 
@@ -10,6 +11,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::Settings;
+pub use kept::KeptGeo;
 use mmdb::Mmdb;
 use ranges::Ranges;
 
@@ -18,6 +20,19 @@ const COUNTRIES: [&str; 2] = ["/usr/share/tor/geoip", "/usr/share/tor/geoip6"];
 
 /// A larger file is none of these: it would only fill the memory. Files of cities have about 60 MB.
 const LARGEST: u64 = 512 << 20;
+
+/// The files of countries; without any in `settings` those of Debian, if they are there.
+fn countries(settings: &Settings) -> Vec<PathBuf> {
+    if settings.countries.is_empty() {
+        return COUNTRIES.map(PathBuf::from).into_iter().filter(|path| path.exists()).collect();
+    }
+    settings.countries.clone()
+}
+
+/// All files that are read.
+fn paths(settings: &Settings) -> impl Iterator<Item = PathBuf> {
+    countries(settings).into_iter().chain(settings.networks.clone())
+}
 
 /// What is known of addresses.
 #[derive(Debug, Default)]
@@ -37,9 +52,7 @@ impl Geo {
     /// Reads the files that `settings` name; without any for countries those of Debian, if they are there.
     pub fn open(settings: &Settings) -> Self {
         let mut geo = Self::default();
-        let defaults = COUNTRIES.map(PathBuf::from).into_iter().filter(|path| path.exists()).collect();
-        let countries = if settings.countries.is_empty() { &defaults } else { &settings.countries };
-        geo.countries = geo.read_all(countries);
+        geo.countries = geo.read_all(&countries(settings));
         geo.systems = geo.read_all(&settings.networks);
         geo
     }
