@@ -87,8 +87,8 @@ impl Hub {
         Ok(made["secret"].as_str().ok_or("no token was made")?.to_owned())
     }
 
-    /// Sends all `batches`, and prints how it went.
-    pub fn measure(&self, what: &str, batches: &[Batch]) -> Result<()> {
+    /// Sends all `batches`, and prints how it went; how many rows were accepted.
+    pub fn measure(&self, what: &str, batches: &[Batch]) -> Result<usize> {
         let (next, accepted) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let socket = self.socket();
         let (begin, before) = (Instant::now(), cpu_seconds(self.process.id())?);
@@ -104,7 +104,7 @@ impl Hub {
         let database = self.database()? >> 20;
         let (cpu, memory) = (cpu_seconds(self.process.id())? - before, resident(self.process.id())?);
         println!("{what:20} {:10.0} {cpu:7.1} {memory:5.0} {database:14}", accepted as f64 / seconds);
-        Ok(())
+        Ok(accepted)
     }
 }
 
