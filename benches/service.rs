@@ -6,7 +6,7 @@
 //! failures, 10 000 000 if absent.
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use asking::{Result, free_address};
-use hub::{BATCH, Batch, Hub};
+use hub::{BATCH, Batch, Hub, answer};
 
 #[allow(dead_code, reason = "shared with benches that ask the DNS")]
 mod asking;
@@ -105,29 +105,11 @@ fn ask(
             path(random)
         );
         stream.get_mut().write_all(head.as_bytes())?;
-        read(&mut stream)?;
+        answer(&mut stream)?;
         times.push(begin.elapsed().as_secs_f64() * 1000.0);
     }
     times.sort_by(f64::total_cmp);
     let at = |share: usize| times[(TIMES - 1) * share / 100];
     println!("{what:24} {:9.1} {:8.1} {:8.1}", at(50), at(99), at(100));
-    Ok(())
-}
-
-/// Reads a success to its end.
-fn read(stream: &mut BufReader<TcpStream>) -> Result<()> {
-    let (mut line, mut length) = (String::new(), 0);
-    stream.read_line(&mut line)?;
-    if !line.starts_with("HTTP/1.1 200") {
-        return Err(format!("the hub answers {line}").into());
-    }
-    while line.trim() != "" {
-        line.clear();
-        stream.read_line(&mut line)?;
-        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse()?;
-        }
-    }
-    stream.read_exact(&mut vec![0; length])?;
     Ok(())
 }

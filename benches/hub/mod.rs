@@ -129,7 +129,7 @@ fn send(socket: &Path, batches: &[Batch], next: &AtomicUsize, accepted: &AtomicU
 }
 
 /// The body of a success.
-fn answer(stream: &mut BufReader<UnixStream>) -> Result<Vec<u8>> {
+pub fn answer(stream: &mut BufReader<impl Read>) -> Result<Vec<u8>> {
     let (mut line, mut length) = (String::new(), 0);
     stream.read_line(&mut line)?;
     if !line.starts_with("HTTP/1.1 200") {
