@@ -1,6 +1,7 @@
 //! `[http]` and `[control]`: what is typed there, and the settings of the servers that it becomes.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use super::DEFAULT_SOCKET;
@@ -20,6 +21,7 @@ pub(super) struct Http {
     pub listen: Option<At<SocketAddr>>,
     pub certificate: certificate::Written,
     pub proxies: Vec<Prefix>,
+    pub rate_limit: Option<NonZeroU32>,
     pub socket: Option<At<PathBuf>>,
 }
 
@@ -31,6 +33,7 @@ impl Http {
             listen: http.get("listen"),
             certificate: certificate::Written::read("http", &http),
             proxies: http.get("proxies").unwrap_or_default(),
+            rate_limit: http.get("rate_limit").and_then(NonZeroU32::new),
             socket: main.section("control", keys::CONTROL).get("socket"),
         }
     }
@@ -42,6 +45,7 @@ impl Http {
             listen: self.listen.as_ref().map(|listen| listen.value),
             tls: self.certificate.is_some(),
             proxies: self.proxies.clone(),
+            rate_limit: self.rate_limit,
             control: resolve_absolute(file, socket),
         }
     }

@@ -208,7 +208,7 @@ fn what_stays(before: &Config, after: &Config) -> Vec<String> {
             before.dns != after.dns,
         ),
         (
-            "[http] listen, proxies, or whether there is a certificate, or [control] socket",
+            "[http] listen, proxies, rate_limit, or whether there is a certificate, or [control] socket",
             before.http != after.http,
         ),
         ("[public] listen", before.public.listen != after.public.listen),

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::audit::write_down;
 use super::forwarded::client;
 use super::problem::Refused;
+use super::quota::{Caller, Left, Quota};
 use super::{Settings, Steered};
 use crate::access::audit::Event;
 use crate::access::token::{self, Denied};
@@ -47,6 +48,8 @@ pub(super) struct Gate {
     pub(super) is_private: bool,
     /// Hosts that hand on requests of others, and end their TLS.
     pub(super) proxies: PrefixSet,
+    /// How much each may ask.
+    quota: Option<Quota>,
 }
 
 impl Gate {
@@ -57,7 +60,17 @@ impl Gate {
             daemon,
             is_private: settings.tls || is_loopback,
             proxies: settings.proxies.iter().copied().collect(),
+            quota: settings.rate_limit.map(|limit| Quota::new(limit.get())),
         }
+    }
+
+    /// Counts a request of whoever it is; `None`: nobody counts.
+    fn count(&self, identified: &Result<Option<Principal>, Refused>, client: IpAddr) -> Option<Left> {
+        let caller = match identified {
+            Ok(Some(principal)) => Caller::Known(principal.name().to_owned()),
+            _ => Caller::unknown(client),
+        };
+        Some(self.quota.as_ref()?.take(caller, self.daemon.now()))
     }
 
     async fn identify(
@@ -199,13 +212,20 @@ pub(super) async fn identify(
         Err(wrong) => return Refused::new(StatusCode::BAD_REQUEST, wrong.to_string()).into_response(),
     };
     head.extensions.insert(Source::Address(client));
-    match gate.identify(peer.ip(), client, &head).await {
-        Ok(principal) => {
+    let identified = gate.identify(peer.ip(), client, &head).await;
+    let left = gate.count(&identified, client);
+    let mut response = match (identified, left) {
+        (_, Some(left)) if left.is_over => Refused::too_many(left.seconds).into_response(),
+        (Ok(principal), _) => {
             if let Some(principal) = principal {
                 head.extensions.insert(principal);
             }
             next.run(Request::from_parts(head, body)).await
         }
-        Err(refused) => refused.into_response(),
+        (Err(refused), _) => refused.into_response(),
+    };
+    if let Some(left) = left {
+        left.tell(&mut response);
     }
+    response
 }

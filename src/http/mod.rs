@@ -25,6 +25,7 @@ mod paging;
 mod passkeys;
 mod problem;
 mod public;
+mod quota;
 mod reporters;
 mod reports;
 mod requests;

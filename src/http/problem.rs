@@ -102,6 +102,12 @@ impl Refused {
         Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
+    /// Whoever asks has asked for more than they may in this time.
+    pub(super) fn too_many(seconds: u64) -> Self {
+        let detail = format!("too many requests: wait {seconds} s, or have `rate_limit` of `[http]` raised");
+        Self { retry_after: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+    }
+
     /// There is no room for the work now.
     pub(super) fn busy(detail: &str) -> Self {
         Self { retry_after: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }

@@ -524,3 +524,25 @@ fn the_command_shows_and_verifies_the_audit_log() {
     assert!(run(&["-n", "1"]).1.starts_with('2'));
     drop(daemon);
 }
+
+#[test]
+fn each_has_so_many_requests() {
+    let (env, daemon) = daemon("[http]\nlisten = '127.0.0.1:0'\nrate_limit = 3\n");
+    let names = ["one", "two"];
+    let [one, two] = names.map(|name| token(&env, &json!({ "name": name, "role": "viewer" })));
+    for left in ["r=2", "r=1", "r=0"] {
+        let answer = with_token(&daemon, &one, "get /status", "");
+        assert_eq!(answer.status, 200);
+        assert!(answer.head.contains("ratelimit-policy: \"requests\";q=3;w=60"), "{}", answer.head);
+        assert!(answer.head.contains(left), "{}", answer.head);
+    }
+    let answer = with_token(&daemon, &one, "get /status", "");
+    assert_eq!(answer.status, 429, "{}", answer.body);
+    assert!(answer.head.contains("retry-after: ") && answer.head.contains("application/problem+json"));
+    assert_eq!(with_token(&daemon, &two, "get /status", "").status, 200);
+    // Wrong tokens count where they come from, whatever they are.
+    for expected in [401, 401, 401, 429] {
+        assert_eq!(with_token(&daemon, "bz_x", "get /status", "").status, expected);
+    }
+    assert_eq!(env.get("/api/v1/status").status, 200);
+}
