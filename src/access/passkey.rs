@@ -17,7 +17,7 @@ use webauthn_rs::prelude::{
 use super::origin::Origin;
 use super::{Error, second, user};
 use crate::clock::Timestamp;
-use crate::store::{self, PasskeyRow, Reader, Transaction};
+use crate::store::{PasskeyRow, Transaction};
 
 /// So many passkeys has a user: their telephones, computers and sticks.
 pub const MOST: usize = 10;
@@ -199,22 +199,10 @@ fn checked_label(label: &str) -> Result<String, Error> {
     if is_good { Ok(label.to_owned()) } else { Err(Error::Label(LONGEST_LABEL)) }
 }
 
-/// The passkeys of `user`, the oldest first.
-pub fn list(reader: &Reader, user: &str) -> Result<Vec<PasskeyRow>, store::Error> {
-    reader.passkeys(user)
-}
-
 /// Removes a passkey of `user`; all their sessions but the one with the id `but` end.
 pub fn remove(transaction: &Transaction<'_>, user: &str, id: &str, but: Option<&str>) -> Result<(), Error> {
     if !transaction.remove_passkey(user, id)? {
         return Err(Error::NoPasskey(id.chars().take(64).collect()));
     }
-    let mut owner = user::existing(transaction, user)?;
-    if !user::has_second_factor(&owner) {
-        // They stand in for a second factor.
-        owner.recovery.clear();
-        transaction.put_user(&owner)?;
-    }
-    transaction.end_sessions(user, but)?;
-    Ok(())
+    user::weaken(transaction, user::existing(transaction, user)?, but)
 }

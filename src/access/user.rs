@@ -168,12 +168,22 @@ pub fn confirm_totp(
 
 /// Takes the codes of the telephone away, for who has lost it; all their sessions but the one with the id `but` end.
 pub fn remove_totp(transaction: &Transaction<'_>, name: &str, but: Option<&str>) -> Result<(), Error> {
-    let mut row = UserRow { totp: None, totp_pending: None, ..existing(transaction, name)? };
+    let row = UserRow { totp: None, totp_pending: None, ..existing(transaction, name)? };
+    weaken(transaction, row, but)
+}
+
+/// Keeps `row`, which has a second factor less: recovery codes stand in for one, and go with the last. All sessions but the one
+/// with the id `but` end.
+pub(super) fn weaken(
+    transaction: &Transaction<'_>,
+    mut row: UserRow,
+    but: Option<&str>,
+) -> Result<(), Error> {
     if !has_second_factor(&row) {
         row.recovery.clear();
     }
     transaction.put_user(&row)?;
-    transaction.end_sessions(name, but)?;
+    transaction.end_sessions(&row.name, but)?;
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::document::Section;
@@ -55,7 +56,7 @@ fn host(name: &Name) -> String {
 }
 
 fn short_hash(text: &str) -> String {
-    Sha256::digest(text).iter().take(4).map(|octet| format!("{octet:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(text)[..4])
 }
 
 /// `[acme]` as it is written.

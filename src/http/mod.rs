@@ -44,7 +44,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Extension;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -123,6 +123,14 @@ fn health_routes(control: Steered) -> Router {
 fn api_routes(control: Steered) -> Router {
     let routes = routes::router(&control, ROUTES).layer(from_fn(limit_time)).with_state(control);
     Router::new().nest(api::BASE, routes).fallback(not_found).method_not_allowed_fallback(not_so)
+}
+
+/// Gives an answer those of `headers` that it does not have.
+fn add_missing(headers: &[(HeaderName, &'static str)], mut response: Response) -> Response {
+    for (name, value) in headers {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn limit_time(request: axum::extract::Request, next: Next) -> Response {

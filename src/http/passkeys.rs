@@ -93,7 +93,7 @@ pub(super) async fn list(State(daemon): Daemon, Extension(by): By) -> Answer<Pas
 
 /// The passkeys of `user`.
 pub(super) async fn passkeys_of(daemon: &dyn Control, user: String) -> Result<Passkeys, Refused> {
-    let found = daemon.read(move |reader| passkey::list(reader, &user)).await?;
+    let found = daemon.read(move |reader| reader.passkeys(&user)).await?;
     Ok(Passkeys { passkeys: found.into_iter().map(shown).collect() })
 }
 
@@ -105,7 +105,7 @@ fn shown(row: PasskeyRow) -> PasskeyView {
 pub(super) async fn begin(State(daemon): Daemon, Extension(by): By) -> Answer<PasskeyChallenge> {
     let (user, origin) = (own(&by)?.user, origin(&*daemon)?);
     let name = user.to_string();
-    let kept = daemon.read(move |reader| passkey::list(reader, &name)).await?;
+    let kept = daemon.read(move |reader| reader.passkeys(&name)).await?;
     Ok(asked(daemon.passkeys().new_key(&origin, &user, &kept, daemon.now())?))
 }
 

@@ -95,6 +95,16 @@ impl Route {
         Self { method, path, needs, reach, body, audit, is_grave, name, spoken, router }
     }
 
+    /// Whether `principal` may have it answered, on some jail or zone at least.
+    pub(super) fn is_for(&self, principal: &Principal) -> bool {
+        principal.may(self.needs) && self.is_within_reach(principal)
+    }
+
+    /// Whether it is about no more than `principal` may see.
+    fn is_within_reach(&self, principal: &Principal) -> bool {
+        self.reach != Reach::Whole || !principal.grant().is_confined()
+    }
+
     /// Its body holds a secret.
     pub(super) const fn masked(mut self) -> Self {
         self.audit = Audit::Masked;
@@ -265,7 +275,6 @@ async fn guard(
     next: Next,
 ) -> Response {
     let principal = request.extensions().get::<Principal>();
-    let known = principal.cloned();
     let admitted = admit(route, &params, principal, request.headers(), daemon.now());
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
@@ -276,10 +285,6 @@ async fn guard(
         (Err(refused), None) => refused.into_response(),
         (Err(refused), Some(act)) => act.end(refused.into_response()).await,
     };
-    if let Some(principal) = known {
-        // For what is said around the answer.
-        response.extensions_mut().insert(principal);
-    }
     if route.needs != Permission::Read {
         // Secrets and names of users are among these.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -337,7 +342,7 @@ fn check_reach(route: &Route, params: &RawPathParams, principal: &Principal) -> 
     match (route.reach, jail) {
         (Reach::Own, _) => Ok(()),
         (Reach::Jail, Some(jail)) => own_jail(principal, jail),
-        _ if principal.grant().is_confined() => Err(Refused::forbidden(
+        _ if !route.is_within_reach(principal) => Err(Refused::forbidden(
             "this is about all jails and zones, and you are confined to some; ask an administrator",
         )),
         _ => Ok(()),

@@ -8,9 +8,6 @@ use super::tables::{change, number, up_to};
 use super::text::title;
 use super::{Compared, Figures, Table, Wait, tables};
 
-/// The style of tiles, charts and tables.
-pub const STYLE: &str = include_str!("../../templates/report/style.css");
-
 /// Writes it.
 pub(super) fn write(figures: &Figures) -> String {
     let tables = tables(figures);
@@ -25,7 +22,7 @@ pub(super) fn write(figures: &Figures) -> String {
     page.render().expect("strings take all that is written")
 }
 
-/// Tiles, charts and tables as a piece of HTML, for a page that has [`STYLE`]. `link` says where a row of a table leads, by the id
+/// Tiles, charts and tables as a piece of HTML, for a page that has `templates/report/style.css`. `link` says where a row of a table leads, by the id
 /// of the table and the name of the row.
 pub fn piece(figures: &Figures, link: impl Fn(&str, &str) -> Option<String>) -> String {
     let tables = tables(figures);

@@ -25,7 +25,7 @@ pub use figures::{
 pub use format::Format;
 pub use gather::{Asked, Publishing, gather};
 pub use geo::{Geo, KeptGeo};
-pub use html::{STYLE, piece};
+pub use html::piece;
 pub use mask::without_names;
 pub use period::{Day, Length, ParseDayError, Period, PeriodError};
 pub use settings::Settings;

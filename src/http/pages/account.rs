@@ -7,6 +7,7 @@ use axum::response::Response;
 use axum::{Form, Json};
 use serde::Deserialize;
 
+use super::forms::Which;
 use super::frame::Frame;
 use super::words::{ago, when};
 use super::{Page, back, page, page_with_script};
@@ -140,12 +141,6 @@ pub(super) async fn confirm_totp(
 pub(super) async fn remove_totp(daemon: Daemon, by: By) -> Page {
     let Json(_) = session::remove_totp(daemon, by).await?;
     back("/account")
-}
-
-/// Which of several.
-#[derive(Deserialize)]
-pub(super) struct Which {
-    id: String,
 }
 
 /// `POST /account/passkey/remove`

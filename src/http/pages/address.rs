@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
-use super::bans::{Chosen, Row, jails, read_prefix};
+use super::bans::{Chosen, Row, jails};
+use super::forms::read_prefix;
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, page};
@@ -116,7 +117,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address)
             .collect(),
         score: threshold
             .map(|threshold| Score { sum: format!("{sum:.2}"), threshold: format!("{threshold:.2}") }),
-        votes: votes.into_iter().map(|vote| shown_vote(vote, now)).collect(),
+        votes: votes.into_iter().map(shown_vote).collect(),
         history: history.iter().map(|ban| Row::of(ban, now)).collect(),
         jails,
         can_operate: by.may(Permission::Operate),
@@ -132,6 +133,6 @@ fn shown_allow(Allow { prefix, note, until, .. }: Allow, now: Timestamp) -> Allo
     Allowed { prefix, note, until: left(until, now) }
 }
 
-fn shown_vote(Vote { prefix, reporter, seen, weight }: Vote, _now: Timestamp) -> Voting {
+fn shown_vote(Vote { prefix, reporter, seen, weight }: Vote) -> Voting {
     Voting { reporter, prefix, seen: when(seen), weight: format!("{weight:.2}") }
 }

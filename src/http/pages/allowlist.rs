@@ -5,8 +5,7 @@ use axum::extract::{Extension, Query, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
-use super::bans::{read_number, read_prefix};
-use super::frame::Frame;
+use super::forms::{filled, read_prefix, read_span};
 use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, left};
 use super::{Page, back};
@@ -19,16 +18,14 @@ use crate::http::{By, Daemon, bans};
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
     let found = bans::allowlist(State(daemon.clone()), Ok(Query(query))).await?.0;
     let (now, can_change) = (daemon.now(), by.may(Permission::Operate));
-    let mut page = Listing::new(Frame::of(&by, "/allow"), "Allowlist");
+    let mut page = Listing::new(&by, "/allow", "Allowlist");
     page.tables = vec![Table {
         title: "",
         heads: &["Address or network", "Why", "Owner", "Since", "Until", ""],
         rows: found.allow.iter().map(|allow| row(allow, can_change, now)).collect(),
         empty: "Nothing is allowed beside what the configuration says.",
     }];
-    page.next = found
-        .next
-        .map(|next| format!("/allow?{}", serde_urlencoded::to_string([("after", next)]).unwrap_or_default()));
+    page.goes_on(found.next);
     if can_change {
         page.forms = vec![Form {
             title: "Allow an address or a network",
@@ -76,11 +73,8 @@ pub(super) struct Entry {
 pub(super) async fn allow(daemon: Daemon, by: By, form: Result<Typed<Entry>, FormRejection>) -> Page {
     let Typed(Entry { prefix, note, owner, days }) = form?;
     let prefix = read_prefix(&prefix)?;
-    let days = Some(days).filter(|days| !days.trim().is_empty());
-    let days = days.map(|days| read_number(&days, "days")).transpose()?;
-    let seconds = days.map(|days| days.saturating_mul(86_400));
-    let owner = Some(owner.trim().to_owned()).filter(|owner| !owner.is_empty());
-    let order = NewAllow { prefix, note: note.trim().to_owned(), owner, seconds };
+    let seconds = read_span(&days, "days", 86_400)?;
+    let order = NewAllow { prefix, note: note.trim().to_owned(), owner: filled(&owner), seconds };
     let Json(_) = bans::allow(daemon, by, Ok(Json(order))).await?;
     back("/allow")
 }

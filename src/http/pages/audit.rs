@@ -3,7 +3,6 @@
 use axum::extract::{Extension, Query, State};
 
 use super::Page;
-use super::frame::Frame;
 use super::listing::{Cell, Listing, Table};
 use super::words::when;
 use crate::http::api::{AuditEntry, AuditQuery};
@@ -13,7 +12,7 @@ use crate::http::{By, Daemon, audit};
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<AuditQuery>) -> Page {
     let is_first = query.after.is_none();
     let found = audit::list(State(daemon.clone()), Ok(Query(query))).await?.0;
-    let mut page = Listing::new(Frame::of(&by, "/audit"), "Audit log");
+    let mut page = Listing::new(&by, "/audit", "Audit log");
     if is_first {
         let verified = audit::verify(State(daemon)).await?.0;
         page.notes = vec![match verified.broken {
@@ -33,9 +32,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.audit.iter().map(row).collect(),
         empty: "Nothing was done yet.",
     }];
-    page.next = found
-        .next
-        .map(|next| format!("/audit?{}", serde_urlencoded::to_string([("after", next)]).unwrap_or_default()));
+    page.goes_on(found.next);
     Ok(page.show())
 }
 

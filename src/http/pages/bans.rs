@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::{Form, Json};
 use serde::Deserialize;
 
-use super::forms::local;
+use super::forms::{filled, local, query, read_prefix, read_span};
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, back, page};
@@ -104,16 +104,15 @@ fn origin(origin: &Origin) -> String {
 /// `GET /bans`
 pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
     let Choice { jail, within, history, after } = choice;
-    let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let jail = filled(&jail);
-    let query = BansQuery {
+    let wanted = BansQuery {
         jail: jail.clone(),
         state: (!history.is_empty()).then_some(BanState::All),
         prefix: filled(&within).map(|within| read_prefix(&within)).transpose()?,
         after: after.clone(),
         ..BansQuery::default()
     };
-    let found = bans::list(State(daemon.clone()), Extension(by.clone()), Ok(Query(query))).await?.0;
+    let found = bans::list(State(daemon.clone()), Extension(by.clone()), Ok(Query(wanted))).await?.0;
     let now = daemon.now();
     let jails = jails(State(daemon.clone()), &by, jail.as_deref()).await?;
     let here = |after: Option<String>| {
@@ -124,7 +123,7 @@ pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice)
             ("after", after),
         ];
         let chosen = chosen.into_iter().filter_map(|(name, value)| Some((name, value?))).collect::<Vec<_>>();
-        format!("/bans?{}", serde_urlencoded::to_string(chosen).unwrap_or_default())
+        format!("/bans?{}", query(&chosen))
     };
     Ok(page(&Bans {
         frame: Frame::of(&by, "/bans"),
@@ -196,35 +195,15 @@ pub(super) struct Typed {
 /// `POST /bans`
 pub(super) async fn ban(daemon: Daemon, by: By, form: Result<Form<Typed>, FormRejection>) -> Page {
     let Form(Typed { prefix, jail, hours, reason }) = form?;
-    let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let prefix = read_prefix(&prefix)?;
-    let seconds = filled(&hours).map(|hours| read_number(&hours, "hours")).transpose()?;
     let order = NewBan {
         prefix,
         jail: filled(&jail),
         since: None,
-        seconds: seconds.map(|hours| hours.saturating_mul(3600)),
+        seconds: read_span(&hours, "hours", 3600)?,
         permanent: false,
         reason: filled(&reason),
     };
     let Json(_) = bans::ban(daemon, by, Ok(Json(order))).await?;
     back(&format!("/ip/{}", prefix.address()))
-}
-
-/// An address or network that somebody has typed.
-pub(super) fn read_prefix(typed: &str) -> Result<Prefix, Refused> {
-    let wrong = |_| {
-        let detail = format!("`{}` is no address or network", typed.trim());
-        Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-    };
-    typed.trim().parse().map_err(wrong)
-}
-
-/// A whole number that somebody has typed.
-pub(super) fn read_number(typed: &str, what: &str) -> Result<u64, Refused> {
-    let wrong = |_| {
-        let detail = format!("`{typed}` is no number of {what}: write a whole one");
-        Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-    };
-    typed.trim().parse().map_err(wrong)
 }

@@ -5,9 +5,11 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::super::problem::Refused;
 use super::super::routes::CSRF;
+use crate::ip::Prefix;
 
 /// The largest form: some thousand bans that are to end.
 const MAX_FORM: usize = 256 * 1024;
@@ -57,6 +59,42 @@ pub(super) fn local(path: &str) -> &str {
     let is_local = path.starts_with('/') && !path[1..].starts_with(['/', '\\']);
     let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     if is_local && is_plain { path } else { "/" }
+}
+
+/// Fields as the query of a link.
+pub(super) fn query<V: AsRef<str>>(fields: &[(&str, V)]) -> String {
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name, value.as_ref())).collect();
+    serde_urlencoded::to_string(fields).expect("pairs of texts are a query")
+}
+
+/// What somebody has typed into a field, if anything.
+pub(super) fn filled(typed: &str) -> Option<String> {
+    Some(typed.trim().to_owned()).filter(|typed| !typed.is_empty())
+}
+
+/// Which of several a form is about.
+#[derive(Deserialize)]
+pub(super) struct Which {
+    pub(super) id: String,
+}
+
+/// An address or network that somebody has typed.
+pub(super) fn read_prefix(typed: &str) -> Result<Prefix, Refused> {
+    let wrong = |_| {
+        let detail = format!("`{}` is no address or network", typed.trim());
+        Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    };
+    typed.trim().parse().map_err(wrong)
+}
+
+/// In seconds how long somebody has typed, as a whole number of `what`, each of which has so many; nothing if nothing was typed.
+pub(super) fn read_span(typed: &str, what: &str, seconds: u64) -> Result<Option<u64>, Refused> {
+    let Some(typed) = filled(typed) else { return Ok(None) };
+    let wrong = |_| {
+        let detail = format!("`{typed}` is no number of {what}: write a whole one");
+        Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    };
+    typed.parse::<u64>().map(|number| Some(number.saturating_mul(seconds))).map_err(wrong)
 }
 
 #[cfg(test)]

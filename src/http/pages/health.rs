@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use axum::extract::{Extension, State};
 
 use super::Page;
-use super::frame::Frame;
 use super::listing::{Cell, Listing, Table};
 use super::words::{ago, left};
 use crate::http::api::{OutsideStatus, Status};
@@ -17,7 +16,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
         bans::status(State(daemon.clone()), Extension(by.clone())).await?.0;
     let Health { problems, warnings } = daemon.health();
     let now = daemon.now();
-    let mut page = Listing::new(Frame::of(&by, "/health"), "Health");
+    let mut page = Listing::new(&by, "/health", "Health");
     let is_well = problems.is_empty() && warnings.is_empty();
     page.notes = problems
         .into_iter()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::Page;
 use super::bans::{Chosen, jails as names};
-use super::frame::Frame;
+use super::forms::query;
 use super::listing::{Cell, Field, Form, Kind, Listing, Table};
 use crate::clock::Timestamp;
 use crate::filter::{self, Filter, Line, Pace, State as Memory, Timing, Verdict};
@@ -26,7 +26,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let query = Ok(Query(ListQuery::default()));
     let found = lists::jails(State(daemon.clone()), Extension(by.clone()), query).await?.0;
     let chosen = names(State(daemon), &by, None).await?;
-    let mut page = Listing::new(Frame::of(&by, "/jails"), "Jails");
+    let mut page = Listing::new(&by, "/jails", "Jails");
     page.tables = vec![Table {
         title: "",
         heads: &["Jail", "Failing now", "Banned now", "Failures", "Bans", "Excused"],
@@ -38,7 +38,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
 }
 
 fn row(jail: &JailSummary) -> Vec<Cell> {
-    let query = serde_urlencoded::to_string([("jail", &jail.jail)]).unwrap_or_default();
+    let query = query(&[("jail", &jail.jail)]);
     vec![
         Cell::text(&jail.jail).link(format!("/?{query}")),
         Cell::number(jail.currently_failed),
@@ -89,7 +89,7 @@ pub(super) async fn attempt(
     let tried = tokio::task::spawn_blocking(move || read(&settings, &text, now)).await;
     let rows = tried.map_err(|_| crate::http::Failed::Stopping)?.map_err(|wrong| unusable(&wrong))?;
     let chosen = names(State(daemon), &by, Some(&jail)).await?;
-    let mut page = Listing::new(Frame::of(&by, "/jails"), "What the filter finds");
+    let mut page = Listing::new(&by, "/jails", "What the filter finds");
     page.tables = vec![Table {
         title: "",
         heads: &["Line", "Outcome", "Who", "When"],

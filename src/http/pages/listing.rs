@@ -3,13 +3,16 @@
 use askama::Template;
 use axum::response::Response;
 
+use super::forms::query;
 use super::frame::Frame;
+use crate::access::Principal;
 
 /// A page of tables and forms.
 #[derive(Template)]
 #[template(path = "pages/listing.html")]
 pub(super) struct Listing {
     pub(super) frame: Frame,
+    path: &'static str,
     pub(super) title: &'static str,
     /// What is to be said first, a paragraph each, and whether it is bad.
     pub(super) notes: Vec<(String, bool)>,
@@ -20,8 +23,15 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    pub(super) fn new(frame: Frame, title: &'static str) -> Self {
-        Self { frame, title, notes: Vec::new(), tables: Vec::new(), forms: Vec::new(), next: None }
+    /// An empty one at `path`, for `principal`.
+    pub(super) fn new(principal: &Principal, path: &'static str, title: &'static str) -> Self {
+        let frame = Frame::of(principal, path);
+        Self { frame, path, title, notes: Vec::new(), tables: Vec::new(), forms: Vec::new(), next: None }
+    }
+
+    /// The page behind it begins at this place, if there is one.
+    pub(super) fn goes_on(&mut self, after: Option<String>) {
+        self.next = after.map(|after| format!("{}?{}", self.path, query(&[("after", after)])));
     }
 
     pub(super) fn show(&self) -> Response {

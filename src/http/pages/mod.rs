@@ -24,13 +24,13 @@ mod zones;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use super::Steered;
 use super::problem::Refused;
 use super::routes::{self, Route, route};
+use super::{Steered, add_missing};
 use crate::access::Principal;
 use frame::{Failure, Frame};
 
@@ -78,8 +78,11 @@ pub const PAGES: &[Route] = &[
     route!(get "/health", Read, Own, health::show),
 ];
 
-/// The look of all pages.
-const STYLE: &str = include_str!("../../../templates/pages/style.css");
+/// The look of all pages: that of figures, and theirs.
+const STYLE: &str = concat!(
+    include_str!("../../../templates/report/style.css"),
+    include_str!("../../../templates/pages/style.css")
+);
 
 /// Asks browsers for passkeys.
 const SCRIPT: &str = include_str!("../../../templates/pages/passkey.js");
@@ -107,28 +110,37 @@ type Page = Result<Response, Refused>;
 pub(super) fn router(daemon: &Steered) -> Router<Steered> {
     routes::router(daemon, PAGES)
         .layer(from_fn(forms::read_csrf))
+        .layer(from_fn(tell_who))
         .route("/style.css", axum::routing::get(style))
         .route("/passkey.js", axum::routing::get(script))
         .layer(map_response(with_headers))
 }
 
-async fn with_headers(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+async fn with_headers(response: Response) -> Response {
+    add_missing(&HEADERS, response)
+}
+
+/// Keeps who has asked beside the answer, for what is said around it.
+async fn tell_who(request: Request, next: Next) -> Response {
+    let principal = request.extensions().get::<Principal>().cloned();
+    let mut response = next.run(request).await;
+    if let Some(principal) = principal {
+        response.extensions_mut().insert(principal);
     }
     response
 }
 
 async fn style() -> Response {
-    let css = format!("{}{STYLE}", crate::report::STYLE);
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], css)
-        .into_response()
+    asset("text/css; charset=utf-8", STYLE)
 }
 
 async fn script() -> Response {
-    let headers =
-        [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
-    (headers, SCRIPT).into_response()
+    asset("text/javascript; charset=utf-8", SCRIPT)
+}
+
+/// Something that pages load; it is small, so that an upgrade may show within minutes.
+fn asset(kind: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text).into_response()
 }
 
 /// A page from its template.
@@ -150,10 +162,10 @@ fn back(path: &str) -> Page {
 /// Shows browsers a page in the place of a problem document: that of the sign-in to whoever has to sign in, or shows once more
 /// who they are.
 pub(super) async fn for_browsers(request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
-    if path.starts_with(super::api::BASE) || !is_for_browser(&request) {
+    if request.uri().path().starts_with(super::api::BASE) || !is_for_browser(&request) {
         return next.run(request).await;
     }
+    let path = request.uri().path().to_owned();
     let asked = request.uri().path_and_query().map_or_else(|| path.clone(), ToString::to_string);
     let came_from = if request.method().is_safe() { asked } else { forms::came_from(request.headers()) };
     let response = next.run(request).await;
@@ -172,7 +184,7 @@ fn is_for_browser(request: &Request) -> bool {
 }
 
 fn refusal(refused: &Refused, principal: Option<&Principal>, came_from: &str, path: &str) -> Response {
-    let next = serde_urlencoded::to_string([("next", came_from)]).unwrap_or_default();
+    let next = forms::query(&[("next", came_from)]);
     let must_enrol = principal.and_then(Principal::session).is_some_and(|session| session.must_enrol);
     match refused.status() {
         StatusCode::UNAUTHORIZED if path != "/sign-in" => {

@@ -4,7 +4,7 @@ use axum::extract::{Extension, Query, State};
 use serde::Deserialize;
 
 use super::Page;
-use super::frame::Frame;
+use super::forms::query;
 use super::listing::{Cell, Listing, Table};
 use crate::http::api::FiguresQuery;
 use crate::http::{By, Daemon, figures};
@@ -25,9 +25,9 @@ pub(super) struct Choice {
 /// `GET /networks`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
     let until = Day::of(daemon.now()).plus(1);
-    let query = FiguresQuery { from: until.plus(-DAYS), until, jail: choice.jail, top: Some(ROWS) };
-    let found = figures::figures(State(daemon.clone()), Extension(by.clone()), Ok(Query(query))).await?.0;
-    let mut page = Listing::new(Frame::of(&by, "/networks"), "Networks");
+    let wanted = FiguresQuery { from: until.plus(-DAYS), until, jail: choice.jail, top: Some(ROWS) };
+    let found = figures::figures(State(daemon.clone()), Extension(by.clone()), Ok(Query(wanted))).await?.0;
+    let mut page = Listing::new(&by, "/networks", "Networks");
     page.notes = vec![(format!("The last {DAYS} days, compared with {}.", found.before), false)];
     page.tables =
         vec![table("/24 of IPv4", &found.networks_ipv4), table("/64 of IPv6", &found.networks_ipv6)];
@@ -38,7 +38,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(choice)
 
 fn table(title: &'static str, top: &Top) -> Table {
     let row = |row: &crate::report::Ranked| {
-        let bans = serde_urlencoded::to_string([("within", &row.name)]).unwrap_or_default();
+        let bans = query(&[("within", &row.name)]);
         vec![
             Cell::text(&row.name).note(&row.note).link(format!("/bans?history=1&{bans}")),
             Cell::number(row.count.now),

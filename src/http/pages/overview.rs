@@ -5,6 +5,7 @@ use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::forms::query;
 use super::frame::Frame;
 use super::{Page, page};
 use crate::access::{Permission, Principal};
@@ -51,10 +52,7 @@ pub(super) async fn show(daemon: Daemon, by: By, Query(choice): Query<Choice>) -
         frame: Frame::of(&by, "/"),
         title: jail.as_ref().map_or_else(|| title.to_owned(), |jail| format!("{jail}, {title}")),
         periods: PERIODS.map(|(name, title, _)| (name, title, name == period)).into(),
-        of_jail: jail
-            .iter()
-            .filter_map(|jail| serde_urlencoded::to_string([("jail", jail)]).ok())
-            .fold(String::new(), |query, jail| query + "&" + &jail),
+        of_jail: jail.map_or_else(String::new, |jail| format!("&{}", query(&[("jail", jail)]))),
         before: figures.before.to_string(),
         problems,
         warnings,
@@ -72,8 +70,8 @@ async fn read(
 ) -> Result<report::Figures, Refused> {
     let tomorrow = Day::of(daemon.now()).plus(1);
     let Period { from, until } = Period { from: tomorrow.plus(-days), until: tomorrow };
-    let query = FiguresQuery { from, until, jail, top: None };
-    let found = figures::figures(State(daemon.0.clone()), Extension(by.clone()), Ok(Query(query))).await?;
+    let wanted = FiguresQuery { from, until, jail, top: None };
+    let found = figures::figures(State(daemon.0.clone()), Extension(by.clone()), Ok(Query(wanted))).await?;
     Ok(found.0)
 }
 
@@ -91,7 +89,7 @@ fn link(table: &str, name: &str) -> Option<String> {
     match table {
         "addresses" => Some(format!("/ip/{name}")),
         "listings" => Some(format!("/ip/{}", name.split('/').next().unwrap_or(name))),
-        "jails" => Some(format!("/?{}", serde_urlencoded::to_string([("jail", name)]).ok()?)),
+        "jails" => Some(format!("/?{}", query(&[("jail", name)]))),
         _ => None,
     }
 }

@@ -5,7 +5,6 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
-use super::frame::Frame;
 use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, left};
 use super::{Page, back};
@@ -21,7 +20,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
     let found = reporters::list(State(daemon.clone()), Ok(Query(query))).await?.0;
     let held = reporters::held(State(daemon.clone())).await?.0;
     let now = daemon.now();
-    let mut page = Listing::new(Frame::of(&by, "/reporters"), "Reporters");
+    let mut page = Listing::new(&by, "/reporters", "Reporters");
     if !held.held.is_empty() {
         let can_decide = by.may(Permission::Operate);
         page.tables.push(Table {
@@ -38,9 +37,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.reporters.iter().map(|reporter| row(reporter, can_change, now)).collect(),
         empty: "Nobody has reported yet. `banzone token add NAME --role reporter --organisation ORG` makes a token.",
     });
-    page.next = found.next.map(|next| {
-        format!("/reporters?{}", serde_urlencoded::to_string([("after", next)]).unwrap_or_default())
-    });
+    page.goes_on(found.next);
     if can_change {
         page.forms.push(Form {
             title: "Say what votes weigh",
@@ -137,7 +134,7 @@ pub(super) struct Decision {
 /// `POST /held`
 pub(super) async fn decide(daemon: Daemon, form: Result<Typed<Decision>, FormRejection>) -> Page {
     let Typed(Decision { prefix, act }) = form?;
-    let query = Ok(Query(HeldQuery { prefix: Some(super::bans::read_prefix(&prefix)?), all: false }));
+    let query = Ok(Query(HeldQuery { prefix: Some(super::forms::read_prefix(&prefix)?), all: false }));
     let Json(_) = match &*act {
         "release" => reporters::release(daemon, query).await?,
         "discard" => reporters::discard(daemon, query).await?,

@@ -5,7 +5,6 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
-use super::frame::Frame;
 use super::listing::{Act, Cell, Listing, Table};
 use super::words::ago;
 use super::{Page, back};
@@ -18,7 +17,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let list = |decided| requests::list(State(daemon.clone()), Ok(Query(RequestsQuery { decided })));
     let (waiting, decided) = (list(false).await?.0.requests, list(true).await?.0.requests);
     let now = daemon.now();
-    let mut page = Listing::new(Frame::of(&by, "/requests"), "Requests for removal");
+    let mut page = Listing::new(&by, "/requests", "Requests for removal");
     page.tables = vec![
         Table {
             title: "Waiting",

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use super::forms::filled;
 use super::frame::Frame;
 use super::{Page, forms, page_with_script};
 use crate::http::api::{NewSession, Verification};
@@ -72,8 +73,7 @@ pub(super) async fn sign_in(
 ) -> Page {
     let Form(Credentials { user, password, code, next }) = form?;
     let next = Next { next };
-    let code = Some(code.trim().to_owned()).filter(|code| !code.is_empty());
-    let wanted = NewSession { user: user.trim().to_owned(), password, code };
+    let wanted = NewSession { user: user.trim().to_owned(), password, code: filled(&code) };
     match session::begin(&*daemon, source, &headers, wanted).await {
         Ok(begun) => {
             let cookie = AppendHeaders([(header::SET_COOKIE, begun.cookie)]);
@@ -156,8 +156,7 @@ pub(super) async fn verify(
     form: Result<Form<Again>, FormRejection>,
 ) -> Page {
     let Form(Again { code, password, next }) = form?;
-    let filled = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-    let shown = Verification { code: filled(code), password: filled(password) };
+    let shown = Verification { code: filled(&code), password: filled(&password) };
     let next = Next { next };
     match session::verify(State(daemon.0.clone()), by.clone(), source, Ok(Json(shown))).await {
         Ok(_) => Ok(Redirect::to(next.path()).into_response()),

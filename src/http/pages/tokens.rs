@@ -6,7 +6,7 @@ use axum::extract::{Extension, Path, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
-use super::bans::{read_number, read_prefix};
+use super::forms::{Which, filled, read_prefix, read_span};
 use super::frame::Frame;
 use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
 use super::users::{grant, names, roles};
@@ -24,7 +24,7 @@ const OVERLAP: u64 = 86_400;
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let found = tokens::list(State(daemon.clone())).await?.0.tokens;
     let now = daemon.now();
-    let mut listing = Listing::new(Frame::of(&by, "/tokens"), "Tokens");
+    let mut listing = Listing::new(&by, "/tokens", "Tokens");
     listing.tables = vec![Table {
         title: "",
         heads: &["Name", "May", "Made", "Until", "Used", ""],
@@ -106,24 +106,16 @@ pub(super) struct New {
 pub(super) async fn add(daemon: Daemon, by: By, form: Result<Typed<New>, FormRejection>) -> Page {
     let Typed(New { name, role, organisation, jails, zones, sources, days }) = form?;
     let sources = names(&sources).unwrap_or_default();
-    let days = Some(days.trim()).filter(|days| !days.is_empty());
-    let days = days.map(|days| read_number(days, "days")).transpose()?;
     let order = NewToken {
         name: name.trim().to_owned(),
         role,
         jails: names(&jails),
         zones: names(&zones),
         sources: sources.iter().map(|source| read_prefix(source)).collect::<Result<_, _>>()?,
-        organisation: Some(organisation).filter(|name| !name.trim().is_empty()).map(Into::into),
-        seconds: days.map(|days| days.saturating_mul(86_400)),
+        organisation: filled(&organisation).map(Into::into),
+        seconds: read_span(&days, "days", 86_400)?,
     };
     Made::show(&by, tokens::add(daemon, Ok(Json(order))).await?.0)
-}
-
-/// Which of several.
-#[derive(Deserialize)]
-pub(super) struct Which {
-    id: String,
 }
 
 /// `POST /tokens/rotate`: shows the new one, this once.

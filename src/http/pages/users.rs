@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
-use super::frame::Frame;
 use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
 use super::words::ago;
 use super::{Page, back};
@@ -22,7 +21,7 @@ use crate::http::{By, Daemon, users};
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let found = users::list(State(daemon.clone())).await?.0.users;
     let now = daemon.now();
-    let mut page = Listing::new(Frame::of(&by, "/users"), "Users");
+    let mut page = Listing::new(&by, "/users", "Users");
     page.tables = vec![Table {
         title: "",
         heads: &["Name", "Role", "Second factor", "Seen", ""],

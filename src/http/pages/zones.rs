@@ -3,7 +3,6 @@
 use axum::extract::{Extension, Query, State};
 
 use super::Page;
-use super::frame::Frame;
 use super::listing::{Cell, Listing, Table};
 use super::words::ago;
 use crate::http::api::{DataSet, DnsQuery, Zone, ZoneSeen};
@@ -19,7 +18,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
         false => dns::seen(State(daemon.clone()), Ok(Query(DnsQuery { limit: None }))).await?.0.zones,
     };
     let now = daemon.now();
-    let mut page = Listing::new(Frame::of(&by, "/zones"), "Zones");
+    let mut page = Listing::new(&by, "/zones", "Zones");
     page.tables = vec![Table {
         title: "",
         heads: &["Zone", "Publishes", "Listings", "Asked", "Listed", "Serial"],

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::{from_fn, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::connections::Tcp;
 use super::gate::is_of_other_site;
-use super::{Failed, Steered, connections, limit_time};
+use super::{Failed, Steered, add_missing, connections, limit_time};
 use client::{Client, Peer};
 use page::{Address, Finding, Home, Missing, Policy, Site, Told, in_sets, listed_in, paragraphs};
 use removal::May;
@@ -85,11 +85,8 @@ fn routes(control: Steered) -> Router {
         .with_state(Public(control))
 }
 
-async fn with_headers(mut response: Response) -> Response {
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    response
+async fn with_headers(response: Response) -> Response {
+    add_missing(&HEADERS, response)
 }
 
 /// What was typed into the field.
