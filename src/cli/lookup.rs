@@ -1,4 +1,4 @@
-//! `lookup`: all that is known of an address, or of a domain name.
+//! `lookup`: all that is known of an address, of a network, or of a domain name.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -10,13 +10,17 @@ use serde::de::DeserializeOwned;
 
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{Ban, Lookup, NameLookup, SetListing, Vote};
+use crate::http::api::{
+    Ban, BanInForce, JailOfNetwork, ListedInNetwork, Lookup, NameLookup, NetworkLookup, NetworkQuery, Score,
+    SetListing, Vote,
+};
+use crate::ip::Prefix;
 use crate::zone::Name;
 
-/// Show all that is known of an address: bans, what DNS answers, failures, history
+/// Show all that is known of an address: bans, what DNS answers, failures, history; or of a network
 #[derive(clap::Args)]
 pub struct Args {
-    /// The address, or a domain name to look for in data sets
+    /// The address or network, or a domain name to look for in data sets
     #[arg(value_name = "ADDRESS")]
     subject: Subject,
 }
@@ -25,6 +29,7 @@ pub struct Args {
 #[derive(Clone, Debug)]
 enum Subject {
     Address(IpAddr),
+    Network(Prefix),
     Name(Name),
 }
 
@@ -34,10 +39,11 @@ impl FromStr for Subject {
     fn from_str(written: &str) -> Result<Self, Self::Err> {
         // What looks like an address and is none would be an odd name.
         let is_name = written.contains(|c: char| c.is_ascii_alphabetic()) && !written.contains(':');
-        match (written.parse(), written.parse()) {
-            (Ok(address), _) => Ok(Self::Address(address)),
-            (_, Ok(name)) if is_name => Ok(Self::Name(name)),
-            _ => Err("it is neither an address nor a domain name".to_owned()),
+        match (written.parse(), written.parse(), written.parse()) {
+            (Ok(address), _, _) => Ok(Self::Address(address)),
+            (_, Ok(network), _) => Ok(Self::Network(network)),
+            (_, _, Ok(name)) if is_name => Ok(Self::Name(name)),
+            _ => Err("it is no address, network or domain name".to_owned()),
         }
     }
 }
@@ -47,9 +53,14 @@ impl Args {
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
         match self.subject {
             Subject::Address(address) => {
-                show::<Lookup>(&format!("/lookup/{address}"), text, global, out)?;
+                show::<Lookup>(&format!("/lookup/{address}"), &(), text, global, out)?;
             }
-            Subject::Name(name) => show::<NameLookup>(&format!("/names/{name}"), name_text, global, out)?,
+            Subject::Network(prefix) => {
+                show::<NetworkLookup>("/lookup", &NetworkQuery { prefix }, network_text, global, out)?;
+            }
+            Subject::Name(name) => {
+                show::<NameLookup>(&format!("/names/{name}"), &(), name_text, global, out)?;
+            }
         }
         Ok(Exit::Done)
     }
@@ -57,15 +68,42 @@ impl Args {
 
 fn show<T: Serialize + DeserializeOwned>(
     path: &str,
+    query: &impl Serialize,
     text: fn(&T) -> String,
     global: &Global,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let answer: T = global.client()?.get(path, &())?;
+    let answer: T = global.client()?.get(path, query)?;
     if global.json {
         return global.json(&answer, out);
     }
     Ok(write!(out, "{}", text(&answer))?)
+}
+
+fn network_text(found: &NetworkLookup) -> String {
+    let mut text = format!("{}\n", found.prefix);
+    if let Some(allow) = &found.allowed {
+        section(&mut text, "Allowed", [format!("{}  {}", allow.prefix, allow.note).trim_end().to_owned()]);
+    }
+    let ban = |BanInForce { prefix, jail, since, until }: &BanInForce| {
+        let end = until.map_or_else(|| "for ever".to_owned(), |until| format!("until {until}"));
+        format!("{prefix}  by {jail} since {since} {end}")
+    };
+    section(&mut text, "Banned", found.bans.iter().map(ban));
+    let jail = |JailOfNetwork { jail, banned, ended, failing }: &JailOfNetwork| {
+        format!("{jail}  {banned} bans, {ended} over, {failing} addresses with failures")
+    };
+    section(&mut text, "Inside", found.jails.iter().map(jail));
+    let listed =
+        |ListedInNetwork { zone, listings }: &ListedInNetwork| format!("{zone}  {listings} listings");
+    section(&mut text, "Listed", found.listings.iter().map(listed));
+    if found.is_cut {
+        text.push_str("There is more than was counted\n");
+    }
+    if found.bans.is_empty() && found.jails.is_empty() {
+        text.push_str("Nothing is known of it\n");
+    }
+    text
 }
 
 fn name_text(found: &NameLookup) -> String {
@@ -99,6 +137,10 @@ fn text(found: &Lookup) -> String {
     };
     section(&mut text, "Counted", found.failures.iter().map(failures));
     section(&mut text, "Reported", found.votes.iter().map(vote_line));
+    let score = |Score { prefix, sum, threshold }: &Score| {
+        format!("{prefix}  {sum:.2} of the {threshold:.2} that make a listing")
+    };
+    section(&mut text, "Score", found.scores.iter().map(score));
     section(&mut text, "History", found.history.iter().flat_map(ban_lines));
     text
 }

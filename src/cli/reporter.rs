@@ -2,9 +2,6 @@
 
 use std::io::Write;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::client::segment;
 use super::{Exit, Global};
 use crate::http::api::{Ended, Held, HeldListing, HeldQuery, NewReporter, Reporter, Reporters};
@@ -92,8 +89,9 @@ impl Args {
                 )?;
             }
             Action::Held => {
-                let rows = |answer: &Held| answer.held.iter().map(held_row).collect();
-                show("/held", HELD_COLUMNS, rows, global, out)?;
+                let answer: Held = global.client()?.pages("/held", &(), None, usize::MAX)?;
+                let rows: Vec<_> = answer.held.iter().map(held_row).collect();
+                global.rows(&answer, HELD_COLUMNS, &rows, out)?;
             }
             Action::Release(chosen) => {
                 let path = format!("/held/release?{}", serde_urlencoded::to_string(chosen.query())?);
@@ -124,17 +122,6 @@ fn change(name: &str, change: &NewReporter, global: &Global, out: &mut dyn Write
 
 fn ended(answer: Ended, words: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     global.done(&answer, &format!("{words}: {}", answer.ended), out)
-}
-
-fn show<T: Serialize + DeserializeOwned, const N: usize>(
-    path: &str,
-    columns: [&str; N],
-    rows: impl Fn(&T) -> Vec<[String; N]>,
-    global: &Global,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let answer: T = global.client()?.get(path, &())?;
-    global.rows(&answer, columns, &rows(&answer), out)
 }
 
 const REPORTER_COLUMNS: [&str; 8] =

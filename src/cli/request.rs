@@ -40,7 +40,9 @@ impl Args {
     /// Does it and reports.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
         match self.action {
-            Action::List { decided } => list(&RequestsQuery { decided }, global, out)?,
+            Action::List { decided } => {
+                list(&RequestsQuery { decided, ..RequestsQuery::default() }, global, out)?;
+            }
             Action::Grant(chosen) => decide(chosen, true, global, out)?,
             Action::Refuse(chosen) => decide(chosen, false, global, out)?,
         }
@@ -49,7 +51,7 @@ impl Args {
 }
 
 fn list(query: &RequestsQuery, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let answer: RemovalRequests = global.client()?.get("/requests", query)?;
+    let answer: RemovalRequests = global.client()?.pages("/requests", query, None, usize::MAX)?;
     let rows: Vec<_> = answer.requests.iter().map(row).collect();
     global.rows(&answer, ["NUMBER", "ADDRESS", "ASKED", "CONTACT", "DECISION", "STATEMENT"], &rows, out)
 }

@@ -94,7 +94,7 @@ fn revoke(token: &str, global: &Global, out: &mut dyn Write) -> anyhow::Result<(
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let answer: Tokens = global.client()?.get("/tokens", &())?;
+    let answer: Tokens = global.client()?.pages("/tokens", &(), None, usize::MAX)?;
     let rows: Vec<_> = answer.tokens.iter().map(row).collect();
     global.rows(&answer, ["NAME", "ID", "ROLE", "FOR", "FROM", "USED", "UNTIL"], &rows, out)
 }

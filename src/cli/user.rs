@@ -244,7 +244,7 @@ fn sessions(name: &str, end: bool, global: &Global, out: &mut dyn Write) -> anyh
 }
 
 fn list(global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
-    let answer: Users = global.client()?.get("/users", &())?;
+    let answer: Users = global.client()?.pages("/users", &(), None, usize::MAX)?;
     let rows: Vec<_> = answer.users.iter().map(row).collect();
     global.rows(&answer, ["NAME", "ROLE", "FOR", "FROM", "SECOND FACTOR", "SEEN", "STATE"], &rows, out)
 }

@@ -40,8 +40,8 @@ pub use lists::{
     ListingsQuery, Paged, PublishRule, PublishedPrefix, Zone, Zones,
 };
 pub use lookup::{
-    Addresses, BanInForce, Checked, CheckedAddress, Failures, Listing, Lookup, MAX_ADDRESSES, NameLookup,
-    SetListing,
+    Addresses, BanInForce, Checked, CheckedAddress, Failures, JailOfNetwork, ListedInNetwork, Listing,
+    Lookup, MAX_ADDRESSES, NameLookup, NetworkLookup, NetworkQuery, Score, SetListing,
 };
 pub use passkeys::{NewPasskey, PasskeyAdded, PasskeyAnswer, PasskeyChallenge, PasskeyView, Passkeys};
 pub use reports::{

@@ -33,7 +33,7 @@ pub(super) async fn ready(State(daemon): Daemon) -> (StatusCode, String) {
 
 /// That somebody has waited too long for an answer to a request. A database that can't be read is told of elsewhere.
 async fn unanswered(daemon: &dyn Control) -> Option<String> {
-    let oldest = daemon.read(|reader| reader.requests(true, 1)).await.ok()?.pop()?;
+    let oldest = daemon.read(|reader| reader.requests(true, None, 1)).await.ok()?.rows.pop()?;
     let asked = oldest.request.asked;
     (asked + ANSWER <= daemon.now()).then(|| {
         format!("request {} waits since {asked}: `banzone request list` shows those that wait", oldest.number)

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 
 use super::api::{
     Addresses, Allow, BanInForce, Checked, CheckedAddress, Failures, Listing, Lookup, MAX_ADDRESSES,
-    NameLookup, SetListing,
+    NameLookup, Score, SetListing, Vote,
 };
 use super::bans::{allowed, seen};
 use super::problem::Refused;
@@ -19,6 +19,7 @@ use crate::access::Principal;
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, write_reversed};
 use crate::jail::{BanTable, Held, Jails};
+use crate::store::{PastBan, Reader};
 use crate::zone::{InSet, Name, ParseNameError};
 
 /// `GET /api/v1/lookup/{address}`
@@ -30,8 +31,7 @@ pub(super) async fn lookup(
     let address: IpAddr = address.parse().map_err(|_| no_address(&address))?;
     let (prefixes, mut failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
     let (covering, now) = (prefixes.clone(), daemon.now());
-    let votes = move |jails: &Jails| covering.iter().flat_map(|prefix| votes(jails, *prefix, now)).collect();
-    let votes = daemon.see(votes).await?;
+    let (votes, scores) = daemon.see(move |jails| voted(jails, &covering, now)).await?;
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     failures.retain(|failures| by.grant().has_jail(&failures.jail));
     let mut past = past_bans(&*daemon, prefixes).await?;
@@ -41,7 +41,21 @@ pub(super) async fn lookup(
     }
     let listings = own_listings(&*daemon, &by, address);
     let sets = in_sets(&*daemon, &by, &write_reversed(address));
-    Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, votes, history }))
+    Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, votes, scores, history }))
+}
+
+/// The votes for `prefixes`, and what those for each weigh together.
+fn voted(jails: &Jails, prefixes: &[Prefix], now: Timestamp) -> (Vec<Vote>, Vec<Score>) {
+    let Some((_, settings)) = jails.reports() else { return Default::default() };
+    let threshold = settings.consensus.threshold;
+    let votes: Vec<Vote> = prefixes.iter().flat_map(|prefix| votes(jails, *prefix, now)).collect();
+    let score = |votes: &[Vote]| Score {
+        prefix: votes[0].prefix,
+        sum: votes.iter().map(|vote| vote.weight).sum(),
+        threshold,
+    };
+    let scores = votes.chunk_by(|one, other| one.prefix == other.prefix).map(score).collect();
+    (votes, scores)
 }
 
 /// `POST /api/v1/lookup`
@@ -65,7 +79,7 @@ pub(super) async fn many(
     let check = move || {
         let result = |(address, is_allowed)| CheckedAddress {
             address,
-            bans: in_force(&table, &by, address, daemon.now()),
+            bans: in_force(&table, &by, Prefix::host(address), daemon.now()),
             listings: own_listings(&*daemon, &by, address),
             sets: in_sets(&*daemon, &by, &write_reversed(address)),
             is_allowed,
@@ -76,9 +90,9 @@ pub(super) async fn many(
     Ok(Json(Checked { results }))
 }
 
-/// The bans that cover `address`, the narrowest first, as far as they are for `by`.
-fn in_force(table: &BanTable, by: &Principal, address: IpAddr, now: Timestamp) -> Vec<BanInForce> {
-    let covering = table.covering(Prefix::host(address)).filter(|(_, held)| held.in_force(now));
+/// The bans that cover all of `prefix`, the narrowest first, as far as they are for `by`.
+pub(super) fn in_force(table: &BanTable, by: &Principal, prefix: Prefix, now: Timestamp) -> Vec<BanInForce> {
+    let covering = table.covering(prefix).filter(|(_, held)| held.in_force(now));
     let shown = |(prefix, held): (Prefix, Held)| BanInForce {
         prefix,
         jail: table.jails()[held.jail.index()].name.to_string(),
@@ -135,11 +149,8 @@ fn covering_prefixes(host: Prefix) -> Vec<Prefix> {
     (0..=host.len()).rev().filter_map(|length| Prefix::new(host.address(), length)).collect()
 }
 
-async fn past_bans(
-    daemon: &dyn Control,
-    prefixes: Vec<Prefix>,
-) -> Result<Vec<crate::store::PastBan>, Failed> {
-    let read = move |reader: &crate::store::Reader| {
+async fn past_bans(daemon: &dyn Control, prefixes: Vec<Prefix>) -> Result<Vec<PastBan>, Failed> {
+    let read = move |reader: &Reader| {
         let mut found = Vec::new();
         for prefix in prefixes {
             found.extend(reader.history(prefix)?);

@@ -149,6 +149,9 @@ fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
         .parameters(Some(parameters))
         .request_body(body)
         .response("200", done(gives.map(|gives| gives(schemas)), has_lines));
+    if route.is_kept() {
+        operation = operation.response("304", unchanged());
+    }
     for (status, when) in failures(route) {
         operation = operation.response(status.to_string(), failed(route, *status, when));
     }
@@ -189,6 +192,10 @@ fn done(schema: Option<RefOr<Schema>>, has_lines: bool) -> response::Response {
         Some(schema) => Content::new(Some(schema)),
     };
     answer.content(JSON, content).build()
+}
+
+fn unchanged() -> response::Response {
+    ResponseBuilder::new().description("It is what the `ETag` in `If-None-Match` stands for").build()
 }
 
 fn failed(route: &Route, status: u16, when: &str) -> response::Response {

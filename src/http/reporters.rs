@@ -19,9 +19,6 @@ use crate::jail::{self, Jails, MAX_TRUST, Order, Refusal, ReporterOrder};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
-/// So many of those held back are shown; whoever has more of them looks at the reporters first.
-const SHOWN: usize = 1000;
-
 /// `GET /api/v1/reporters`
 pub(super) async fn list(
     State(daemon): Daemon,
@@ -68,14 +65,17 @@ pub(super) async fn withdraw(State(daemon): Daemon, Path(name): Path<String>) ->
 }
 
 /// `GET /api/v1/held`
-pub(super) async fn held(State(daemon): Daemon) -> Answer<Held> {
-    let now = daemon.now();
+pub(super) async fn held(
+    State(daemon): Daemon,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Answer<Held> {
+    let (Query(query), now) = (query?, daemon.now());
     let held = move |jails: &Jails| {
-        let shown = jails.held_listings().take(SHOWN);
-        let shown = shown.map(|(prefix, held)| held_listing(jails, prefix, held, now)).collect();
-        Held { total: jails.held_listings().len() as u64, held: shown }
+        let (held, next) = page_of(jails.held_listings(), &query, |(prefix, _)| *prefix)?;
+        let held = held.into_iter().map(|(prefix, held)| held_listing(jails, prefix, held, now)).collect();
+        Ok::<_, Refused>(Held { total: jails.held_listings().len() as u64, held, next })
     };
-    Ok(Json(daemon.see(held).await?))
+    Ok(Json(daemon.see(held).await??))
 }
 
 fn held_listing(jails: &Jails, prefix: Prefix, held: jail::HeldListing, now: Timestamp) -> HeldListing {

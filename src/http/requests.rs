@@ -9,24 +9,24 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 
 use super::api::{Decided, Decision, NewDecision, RemovalRequest, RemovalRequests, RequestsQuery};
+use super::paging::{place, rows};
 use super::problem::Refused;
 use super::routes::By;
 use super::{Control, Daemon};
 use crate::ip::Prefix;
 use crate::jail::Order;
-use crate::store::{self, RequestRow, Transaction};
-
-/// No answer has more.
-const MOST: u32 = 1000;
+use crate::store::{self, Page, RequestRow, Transaction};
 
 /// `GET /api/v1/requests`
 pub(super) async fn list(
     State(daemon): Daemon,
     query: Result<Query<RequestsQuery>, QueryRejection>,
 ) -> Result<Json<RemovalRequests>, Refused> {
-    let Query(RequestsQuery { decided }) = query?;
-    let rows = daemon.read(move |reader| reader.requests(!decided, MOST)).await?;
-    Ok(Json(RemovalRequests { requests: rows.into_iter().map(shown).collect() }))
+    let Query(RequestsQuery { decided, after, limit }) = query?;
+    let (after, limit) = (place(after.as_deref())?, rows(limit));
+    let Page { rows, next } = daemon.read(move |reader| reader.requests(!decided, after, limit)).await?;
+    let requests = rows.into_iter().map(shown).collect();
+    Ok(Json(RemovalRequests { requests, next: next.map(|next| next.to_string()) }))
 }
 
 /// `POST /api/v1/requests/{number}`: the bans end first, so that a request that is granted is one that was carried out.

@@ -3,8 +3,8 @@
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, RawPathParams, Request};
+use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
@@ -13,19 +13,19 @@ use super::api::{
     Addresses, AllowChanged, Allowlist, AuditLog, AuditQuery, AuditVerified, BanChanged, Bans, BansQuery,
     Checked, Confirmation, Counted, Counts, CountsQuery, DaemonSettings, DataSets, Decided, DisallowQuery,
     DnsQuery, DnsSeen, Ended, Enrolment, FiguresQuery, Held, HeldQuery, JailChange, JailSettings, JailStatus,
-    JailSummaries, KnownBans, ListQuery, Listings, ListingsQuery, Lookup, NameLookup, NewAllow, NewBan,
-    NewDecision, NewFailure, NewPasskey, NewPassword, NewReporter, NewSession, NewToken, NewUser,
-    PasskeyAdded, PasskeyAnswer, PasskeyChallenge, Passkeys, RecoveryCodes, Reloaded, RemovalRequests,
-    ReportQuery, Reported, Reporter, Reporters, RequestsQuery, Rotation, Sessions, SignedIn, Status,
-    TakenOver, TokenMade, Tokens, UnbanQuery, User, UserChange, Users, Verification, Zones,
+    JailSummaries, KnownBans, ListQuery, Listings, ListingsQuery, Lookup, NameLookup, NetworkLookup,
+    NetworkQuery, NewAllow, NewBan, NewDecision, NewFailure, NewPasskey, NewPassword, NewReporter,
+    NewSession, NewToken, NewUser, PasskeyAdded, PasskeyAnswer, PasskeyChallenge, Passkeys, RecoveryCodes,
+    Reloaded, RemovalRequests, ReportQuery, Reported, Reporter, Reporters, RequestsQuery, Rotation, Sessions,
+    SignedIn, Status, TakenOver, TokenMade, Tokens, UnbanQuery, User, UserChange, Users, Verification, Zones,
 };
 use super::api::{ChangeLine, ChangesQuery};
 use super::audit::{self, Act, Audit};
 use super::openapi::{self, Spoken};
 use super::problem::Refused;
 use super::{
-    Steered, bans, changes, dns, figures, jails, lists, lookup, passkeys, reporters, reports, requests,
-    session, takeover, tokens, users,
+    Steered, bans, changes, dns, etag, figures, jails, lists, lookup, networks, passkeys, reporters, reports,
+    requests, session, takeover, tokens, users,
 };
 use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
@@ -103,6 +103,12 @@ impl Route {
     /// Whether it is about no more than `principal` may see.
     fn is_within_reach(&self, principal: &Principal) -> bool {
         self.reach != Reach::Whole || !principal.grant().is_confined()
+    }
+
+    /// Whether whoever asks may keep the answer, until another one is given: there are neither secrets nor names of users in it.
+    pub(super) const fn is_kept(&self) -> bool {
+        matches!(self.method.as_bytes(), b"get")
+            && matches!(self.needs, Permission::Read | Permission::Nothing)
     }
 
     /// Its body holds a secret.
@@ -197,6 +203,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/datasets", Read, Own, lists::data_sets).gives::<DataSets>(),
     route!(get "/changes", Read, Own, changes::changes).query::<ChangesQuery>().gives_lines::<ChangeLine>(),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup).gives::<Lookup>(),
+    route!(get "/lookup", Read, Own, networks::look_up).query::<NetworkQuery>().gives::<NetworkLookup>(),
     route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name).gives::<NameLookup>(),
     route!(get "/dns", Read, Whole, dns::seen).query::<DnsQuery>().gives::<DnsSeen>(),
@@ -209,7 +216,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/reporters/{reporter}", Read, Whole, reporters::one).gives::<Reporter>(),
     route!(patch "/reporters/{reporter}", Administer, Whole, reporters::change).takes::<NewReporter>().gives::<Reporter>(),
     route!(delete "/reporters/{reporter}/votes", Administer, Whole, reporters::withdraw).gives::<Ended>(),
-    route!(get "/held", Read, Whole, reporters::held).gives::<Held>(),
+    route!(get "/held", Read, Whole, reporters::held).query::<ListQuery>().gives::<Held>(),
     route!(post "/held/release", Operate, Whole, reporters::release).query::<HeldQuery>().gives::<Ended>(),
     route!(delete "/held", Operate, Whole, reporters::discard).query::<HeldQuery>().gives::<Ended>(),
     route!(get "/requests", Operate, Whole, requests::list).query::<RequestsQuery>().gives::<RemovalRequests>(),
@@ -217,7 +224,7 @@ pub const ROUTES: &[Route] = &[
     route!(post "/takeover", Administer, Whole, takeover::take_over).takes::<KnownBans>().gives::<TakenOver>().body(MAX_TAKEOVER),
     route!(get "/settings", Administer, Whole, jails::of_daemon).gives::<DaemonSettings>(),
     route!(post "/reload", Administer, Whole, bans::reload).gives::<Reloaded>(),
-    route!(get "/tokens", Administer, Whole, tokens::list).gives::<Tokens>(),
+    route!(get "/tokens", Administer, Whole, tokens::list).query::<ListQuery>().gives::<Tokens>(),
     route!(post "/tokens", Administer, Whole, tokens::add).takes::<NewToken>().gives::<TokenMade>(),
     route!(delete "/tokens/{token}", Administer, Whole, tokens::revoke).gives::<Ended>(),
     route!(post "/tokens/{token}/rotate", Administer, Whole, tokens::rotate).takes::<Rotation>().gives::<TokenMade>(),
@@ -238,7 +245,7 @@ pub const ROUTES: &[Route] = &[
     route!(delete "/session/passkeys/{passkey}", Own, Own, passkeys::remove).gives::<Ended>().grave(),
     route!(get "/sessions", Own, Own, session::list).gives::<Sessions>(),
     route!(delete "/sessions/{session}", Own, Own, session::revoke).gives::<Ended>(),
-    route!(get "/users", Administer, Whole, users::list).gives::<Users>(),
+    route!(get "/users", Administer, Whole, users::list).query::<ListQuery>().gives::<Users>(),
     route!(post "/users", Administer, Whole, users::add).takes::<NewUser>().gives::<User>().masked(),
     route!(patch "/users/{user}", Administer, Whole, users::change).takes::<UserChange>().gives::<User>().masked(),
     route!(delete "/users/{user}", Administer, Whole, users::remove).gives::<Ended>(),
@@ -279,17 +286,17 @@ async fn guard(
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
         .map(|principal| Act::of(daemon, principal, &request));
-    let mut response = match (admitted, act) {
+    let asked = route.is_kept().then(|| request.headers().clone());
+    let response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
         (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,
         (Err(refused), None) => refused.into_response(),
         (Err(refused), Some(act)) => act.end(refused.into_response()).await,
     };
-    if route.needs != Permission::Read {
-        // Secrets and names of users are among these.
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match asked {
+        Some(asked) => etag::tag(&asked, response).await,
+        None => ([(CACHE_CONTROL, "no-store")], response).into_response(),
     }
-    response
 }
 
 fn admit(

@@ -1,25 +1,69 @@
 //! API tokens: who has one, new ones, and the end of old ones.
 
+use std::cmp::Reverse;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 
 use super::Daemon;
-use super::api::{Ended, NewToken, Rotation, Token, TokenMade, Tokens};
+use super::api::{Ended, ListQuery, NewToken, Rotation, Token, TokenMade, Tokens};
 use super::bans::check_span;
+use super::paging::page_of;
 use super::problem::Refused;
 use crate::access::{Grant, token};
 use crate::clock::Timestamp;
+use crate::store::ParseKeyError;
 
 type Answer<T> = Result<Json<T>, Refused>;
 
 /// `GET /api/v1/tokens`
-pub(super) async fn list(State(daemon): Daemon) -> Answer<Tokens> {
-    let tokens = daemon.read(token::list).await?;
+pub(super) async fn list(
+    State(daemon): Daemon,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Answer<Tokens> {
+    let Query(query) = query?;
+    let mut tokens = daemon.read(token::list).await?;
+    tokens.sort_by_cached_key(Place::of);
+    let (tokens, next) = page_of(tokens, &query, Place::of)?;
     let now = daemon.now();
-    Ok(Json(Tokens { tokens: tokens.into_iter().map(|token| shown(token, now)).collect() }))
+    Ok(Json(Tokens { tokens: tokens.into_iter().map(|token| shown(token, now)).collect(), next }))
+}
+
+/// The place of a token in the list: by name, and the newest of each name first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    name: String,
+    created: Reverse<i64>,
+    id: String,
+}
+
+impl Place {
+    fn of(token: &token::Token) -> Self {
+        let created = Reverse(token.created.as_millis());
+        Self { name: token.name.clone(), created, id: token.id.clone() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, created: Reverse(created), id } = self;
+        write!(f, "{created}_{id}_{name}")
+    }
+}
+
+impl FromStr for Place {
+    type Err = ParseKeyError;
+
+    fn from_str(written: &str) -> Result<Self, ParseKeyError> {
+        let (created, rest) = written.split_once('_').ok_or(ParseKeyError)?;
+        let (id, name) = rest.split_once('_').ok_or(ParseKeyError)?;
+        let created = Reverse(created.parse().map_err(|_| ParseKeyError)?);
+        Ok(Self { name: name.to_owned(), created, id: id.to_owned() })
+    }
 }
 
 /// `POST /api/v1/tokens`

@@ -1,12 +1,15 @@
 //! Users, as administrators see and change them.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 
 use super::Daemon;
-use super::api::{Confirmation, Ended, Enrolment, NewUser, RecoveryCodes, Sessions, User, UserChange, Users};
+use super::api::{
+    Confirmation, Ended, Enrolment, ListQuery, NewUser, RecoveryCodes, Sessions, User, UserChange, Users,
+};
+use super::paging::page_of;
 use super::problem::Refused;
 use super::session::{enrolment, hashing, sessions_of};
 use crate::access::password::Hashed;
@@ -15,9 +18,15 @@ use crate::access::{self, Grant, user};
 type Answer<T> = Result<Json<T>, Refused>;
 
 /// `GET /api/v1/users`
-pub(super) async fn list(State(daemon): Daemon) -> Answer<Users> {
-    let users = daemon.read(user::list).await?;
-    Ok(Json(Users { users: users.into_iter().map(shown).collect() }))
+pub(super) async fn list(
+    State(daemon): Daemon,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Answer<Users> {
+    let Query(query) = query?;
+    let mut users = daemon.read(user::list).await?;
+    users.sort_by(|one, other| one.name.cmp(&other.name));
+    let (users, next) = page_of(users, &query, |user| user.name.clone())?;
+    Ok(Json(Users { users: users.into_iter().map(shown).collect(), next }))
 }
 
 /// `POST /api/v1/users`

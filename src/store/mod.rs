@@ -42,7 +42,7 @@ pub use pool::ReaderPool;
 pub use reader::{PastBan, Reader};
 pub use removals::Removed;
 pub use reports::KeptReports;
-pub use requests::{Decision, NewRequest, RequestRow};
+pub use requests::{Decision, NewRequest, RequestKey, RequestRow};
 pub use rollup::{NETWORK, WAITS};
 pub use settings::Settings;
 pub use spool::{Outgoing, SpoolState, Spooled, Waiting};

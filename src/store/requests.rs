@@ -1,9 +1,13 @@
 //! Requests to take an address off a list, and what became of them.
 
+use std::fmt;
+use std::str::FromStr;
+
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::page::{Found, page};
 use super::row::prefix;
-use super::{Error, Reader, Transaction};
+use super::{Error, Page, ParseKeyError, Reader, Transaction};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -46,13 +50,34 @@ pub struct Decision {
     pub at: Timestamp,
 }
 
+/// The place of a request in a list: when it was made or decided, and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestKey(i64, u64);
+
+impl fmt::Display for RequestKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.0, self.1)
+    }
+}
+
+impl FromStr for RequestKey {
+    type Err = ParseKeyError;
+
+    fn from_str(written: &str) -> Result<Self, ParseKeyError> {
+        let (time, number) = written.split_once('_').ok_or(ParseKeyError)?;
+        let time = time.parse().map_err(|_| ParseKeyError)?;
+        Ok(Self(time, number.parse().map_err(|_| ParseKeyError)?))
+    }
+}
+
 /// The columns of [`row`].
 const SELECT: &str = "SELECT number, address, length, contact, statement, source, source_length, asked,
     decided, granted, note, decided_by FROM removal_requests";
 
 /// Longest waiting first; those that are decided newest first.
-const OPEN: &str = "WHERE decided IS NULL ORDER BY asked LIMIT ?1";
-const DECIDED: &str = "WHERE decided IS NOT NULL ORDER BY decided DESC LIMIT ?1";
+const OPEN: &str = "WHERE decided IS NULL AND (asked, number) > (?1, ?2) ORDER BY asked, number";
+const DECIDED: &str =
+    "WHERE decided IS NOT NULL AND (decided, number) < (?1, ?2) ORDER BY decided DESC, number DESC";
 const ONE: &str = "WHERE number = ?1";
 const OF_ADDRESS: &str = "WHERE decided IS NULL AND address = ?1 AND length = ?2";
 
@@ -64,15 +89,19 @@ const COUNT_OF_SOURCE: &str =
 const DECIDE: &str = "UPDATE removal_requests SET decided = ?2, granted = ?3, note = ?4, decided_by = ?5
     WHERE number = ?1 AND decided IS NULL";
 
+/// Where these stand among the columns.
+const ASKED: usize = 7;
+const DECIDED_AT: usize = 8;
+
 fn row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
     let request = NewRequest {
         prefix: prefix(row, 1)?,
         contact: row.get(3)?,
         statement: row.get(4)?,
         source: prefix(row, 5)?,
-        asked: row.get(7)?,
+        asked: row.get(ASKED)?,
     };
-    let decided: Option<Timestamp> = row.get(8)?;
+    let decided: Option<Timestamp> = row.get(DECIDED_AT)?;
     let decision = decided.map(|at| -> rusqlite::Result<_> {
         Ok(Decision { granted: row.get(9)?, note: row.get(10)?, by: row.get(11)?, at })
     });
@@ -80,10 +109,22 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RequestRow> {
 }
 
 impl Reader {
-    /// At most `limit` requests: the open ones, those that wait the longest first; or those that are decided, the newest first.
-    pub fn requests(&self, is_open: bool, limit: u32) -> Result<Vec<RequestRow>, Error> {
+    /// At most `limit` requests behind `after`: the open ones, those that wait the longest first; or those that are decided, the
+    /// newest first.
+    pub fn requests(
+        &self,
+        is_open: bool,
+        after: Option<RequestKey>,
+        limit: usize,
+    ) -> Result<Page<RequestRow, RequestKey>, Error> {
+        let (time, first) = if is_open { (ASKED, i64::MIN) } else { (DECIDED_AT, i64::MAX) };
         let sql = if is_open { format!("{SELECT} {OPEN}") } else { format!("{SELECT} {DECIDED}") };
-        self.run(|connection| connection.prepare_cached(&sql)?.query_map([limit], row)?.collect())
+        let RequestKey(from, number) = after.unwrap_or(RequestKey(first, 0));
+        let key = |row: &Row<'_>| Ok(RequestKey(row.get(time)?, row.get(0)?));
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            page(statement.query(params![from, number])?, limit, key, |found| Ok(Found::Wanted(row(found)?)))
+        })
     }
 
     /// The request of this number.

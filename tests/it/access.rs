@@ -35,6 +35,7 @@ pub const MATRIX: &[(&str, &str)] = &[
     ("get /datasets", ".voa."),
     ("get /changes", ".voa."),
     ("get /lookup/{address}", ".voa."),
+    ("get /lookup", ".voa."),
     ("post /lookup", ".voa."),
     ("get /names/{name}", ".voa."),
     ("get /dns", ".voa."),
@@ -245,6 +246,9 @@ fn whoever_is_confined_stays_inside() {
     assert_eq!(ask("get /lookup/198.51.100.2", "").json()["bans"], json!([]));
     assert_eq!(ask("get /lookup/198.51.100.2", "").json()["listings"], json!([]));
     assert_eq!(ask("get /lookup/198.51.100.1", "").json()["bans"][0]["jail"], "postfix-sasl");
+    let network = ask("get /lookup?prefix=198.51.100.0/24", "").json();
+    assert_eq!(network["jails"].as_array().map(Vec::len), Some(1), "{network}");
+    assert_eq!((&network["jails"][0]["jail"], &network["listings"]), (&json!("postfix-sasl"), &json!([])));
     let many = ask("post /lookup", r#"{"addresses": ["198.51.100.1", "198.51.100.2"]}"#).json();
     assert_eq!(many["results"][0]["bans"][0]["jail"], "postfix-sasl");
     assert_eq!((&many["results"][1]["bans"], &many["results"][1]["listings"]), (&json!([]), &json!([])));

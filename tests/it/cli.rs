@@ -68,7 +68,7 @@ fn a_senseless_command_line_ends_with_2() {
     check(&["ban", "192.0.2.1", "--for", "soon"], 2, "", "`soon` is no duration");
     check(&["unban"], 2, "", "<PREFIX>");
     check(&["unban", "--all", "192.0.2.1"], 2, "", "cannot be used with");
-    check(&["lookup", "192.0.2.0/24"], 2, "", "neither an address nor a domain name");
+    check(&["lookup", "192.0.2.0/33"], 2, "", "no address, network or domain name");
     check(&["test-filter", "x", "<HOST>", "-q", "-v"], 2, "", "cannot be used with");
     check(&["check", "-v"], 2, "", "unexpected argument '-v'");
     check(&["test-filter", "x"], 2, "", "<FILTER|REGEX>");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::env::{Env, PUBLISH, SASL, failure, until};
+use super::env::{Env, PUBLISH, Response, SASL, failure, until};
 
 /// What `key` is of every row of all pages of `list`.
 fn walk(env: &Env, path: &str, list: &str, key: &str) -> Vec<String> {
@@ -72,7 +72,83 @@ fn lists_come_in_pages() {
     }
     assert_eq!(walk(&env, "/allow", "allow", "prefix"), ["192.0.2.1", "192.0.2.2", "192.0.2.3"]);
     assert_eq!(walk(&env, "/audit", "audit", "who").len(), 9);
+    for name in ["one", "two", "three"] {
+        let order = json!({ "name": name, "role": "viewer" }).to_string();
+        assert_eq!(env.request("POST", "/api/v1/tokens", &order).status, 200);
+        let order = json!({ "name": name, "role": "viewer", "password": "a word of many" }).to_string();
+        assert_eq!(env.request("POST", "/api/v1/users", &order).status, 200);
+    }
+    assert_eq!(env.request("POST", "/api/v1/tokens/one/rotate", r#"{"overlap": 60}"#).status, 200);
+    assert_eq!(walk(&env, "/tokens", "tokens", "name"), ["one", "one", "three", "two"]);
+    assert_eq!(walk(&env, "/users", "users", "name"), ["one", "three", "two"]);
     assert_eq!(walk(&env, "/audit?who=nobody-else", "audit", "who"), [""; 0]);
+}
+
+#[test]
+fn a_network_is_looked_up() {
+    let env = Env::new(&format!("{SASL}[jail.other]\nfilter = 'sshd'\nlogpath = 'log/other.log'\n"));
+    env.log("mail.log").append("");
+    env.log("other.log").append("");
+    let daemon = env.start();
+    env.log("mail.log").append(&failure("192.0.2.200"));
+    for (prefix, jail) in [
+        ("192.0.2.1", "postfix-sasl"),
+        ("192.0.2.1", "other"),
+        ("192.0.2.64/26", "postfix-sasl"),
+        ("192.0.2.9", "other"),
+        ("198.51.100.0/24", "other"),
+        ("2001:db8::/32", "other"),
+        ("2001:db8:0:7::/64", "other"),
+    ] {
+        assert_eq!(env.ban(&json!({ "prefix": prefix, "jail": jail }).to_string()).status, 200);
+    }
+    assert_eq!(env.request("DELETE", "/api/v1/bans?prefix=192.0.2.9", "").status, 200);
+    until("the last ban is answered", || daemon.lists("198.51.100.7"));
+    until("the failure is counted", || walk(&env, "/failures", "failures", "prefix").len() == 1);
+    let look = |prefix: &str| env.get(&format!("/api/v1/lookup?prefix={prefix}")).json();
+    let network = look("192.0.2.0/24");
+    let jail = |name: &str, [banned, ended, failing]: [u64; 3]| json!({ "jail": name, "banned": banned, "ended": ended, "failing": failing });
+    assert_eq!(network["jails"], json!([jail("other", [1, 1, 0]), jail("postfix-sasl", [2, 0, 1])]));
+    assert_eq!(network["listings"], json!([{ "zone": "bl.example.", "listings": 2 }]));
+    assert_eq!((&network["bans"], &network["is_cut"]), (&json!([]), &json!(false)));
+    let inside = look("198.51.100.128/25");
+    assert_eq!((&inside["bans"][0]["prefix"], &inside["jails"]), (&json!("198.51.100.0/24"), &json!([])));
+    assert_eq!(look("2001:db8::/32")["listings"][0]["listings"], 2);
+    let allow = json!({ "prefix": "192.0.2.0/24" }).to_string();
+    assert_eq!(env.request("POST", "/api/v1/allow", &allow).status, 200);
+    let allowed = look("192.0.2.0/28");
+    assert_eq!((&allowed["allowed"]["prefix"], &allowed["listings"]), (&json!("192.0.2.0/24"), &json!([])));
+}
+
+#[test]
+fn what_a_client_has_is_not_sent_again() {
+    let env = Env::new(SASL);
+    env.log("mail.log").append("");
+    let _daemon = env.start();
+    let bans = "/api/v1/bans";
+    let tag = |answer: &Response| {
+        let line = answer.head.lines().find_map(|line| line.strip_prefix("etag: "));
+        line.unwrap_or_else(|| panic!("{}", answer.head)).to_owned()
+    };
+    let ask = |path: &str, tags: &str| {
+        env.try_request_with("GET", path, &format!("If-None-Match: {tags}\r\n"), "").unwrap()
+    };
+    let first = env.get(bans);
+    assert!(first.head.contains("cache-control: private, no-cache"), "{}", first.head);
+    let known = tag(&first);
+    for tags in [known.clone(), format!("\"other\", {known}"), "*".to_owned()] {
+        let again = ask(bans, &tags);
+        assert_eq!((again.status, &*again.body), (304, ""), "{tags}");
+        assert_eq!(tag(&again), known);
+    }
+    env.ban(&json!({ "prefix": "192.0.2.1" }).to_string()).json();
+    let changed = ask(bans, &known);
+    assert_eq!((changed.status, changed.json()["bans"].as_array().map(Vec::len)), (200, Some(1)));
+    assert_ne!(tag(&changed), known);
+    // What failed has no tag, and what holds secrets and names of users is not kept.
+    assert!(!env.get("/api/v1/bans?limit=0").head.contains("etag"));
+    let users = env.get("/api/v1/users");
+    assert!(users.head.contains("no-store") && !users.head.contains("etag"), "{}", users.head);
 }
 
 #[test]
@@ -92,6 +168,11 @@ fn what_is_no_list_is_refused() {
         ("/failures?after=7", 422),
         ("/allow?after=x", 422),
         ("/audit?after=x", 422),
+        ("/tokens?after=x", 422),
+        ("/held?after=x", 422),
+        ("/requests?after=x", 422),
+        ("/lookup?prefix=x", 400),
+        ("/lookup", 400),
         ("/listings", 400),
         ("/listings?zone=other.example", 404),
     ] {

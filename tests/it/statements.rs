@@ -48,11 +48,7 @@ const WHOLE: &[(&str, &str)] = &[
     ("SELECT number, hash FROM audit_anchor UNION ALL", "along the key to its limit"),
     ("SELECT number FROM audit ORDER BY number LIMIT 1", "along the key to its limit"),
     ("SELECT count(*) FROM removal_requests WHERE decided IS NULL", "few may wait at a time"),
-    (OPEN_REQUESTS, "along the time to its limit"),
 ];
-
-const OPEN_REQUESTS: &str = "SELECT number, address, length, contact, statement, source, source_length, asked, \
-    decided, granted, note, decided_by FROM removal_requests WHERE decided IS NULL ORDER BY asked LIMIT";
 
 /// What a statement begins with.
 const VERBS: [&str; 6] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "REPLACE ", "WITH "];

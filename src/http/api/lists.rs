@@ -6,7 +6,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Allowlist, AuditLog, Bans, Reporters, ZoneStatus, rfc3339};
+use super::{
+    Allowlist, AuditLog, Bans, Held, RemovalRequests, Reporters, Tokens, Users, ZoneStatus, rfc3339,
+};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -92,7 +94,8 @@ macro_rules! paged {
 }
 
 paged! {
-    Allowlist allow, AuditLog audit, Bans bans, Reporters reporters,
+    Allowlist allow, AuditLog audit, Bans bans, Held held, RemovalRequests requests, Reporters reporters,
+    Tokens tokens, Users users,
 }
 
 /// Every jail, by name.

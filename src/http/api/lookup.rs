@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Allow, Ban, Vote, rfc3339};
 use crate::clock::Timestamp;
@@ -27,11 +27,25 @@ pub struct Lookup {
     pub allowed: Option<Allow>,
     /// Failures counted at present, per jail.
     pub failures: Vec<Failures>,
-    /// What other servers say of it: their weights together are its score.
+    /// What other servers say of it.
     #[serde(default)]
     pub votes: Vec<Vote>,
+    /// What their votes weigh together, for each prefix that there are votes for.
+    #[serde(default)]
+    pub scores: Vec<Score>,
     /// Bans that covered it and ended, the newest first.
     pub history: Vec<Ban>,
+}
+
+/// What the votes for a prefix weigh together.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Score {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// The sum of their weights now.
+    pub sum: f64,
+    /// So much makes a listing.
+    pub threshold: f64,
 }
 
 /// One answer of DNS.
@@ -46,6 +60,56 @@ pub struct Listing {
     pub code: Ipv4Addr,
     /// The TXT record.
     pub text: String,
+}
+
+/// Which network is asked about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkQuery {
+    /// The network.
+    #[param(inline)]
+    pub prefix: Prefix,
+}
+
+/// What is known of a network and of what is in it; `GET /bans`, `/failures` and `/listings` with its `prefix` list that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NetworkLookup {
+    /// The network asked for.
+    pub prefix: Prefix,
+    /// Bans in force that cover all of it.
+    pub bans: Vec<BanInForce>,
+    /// The entry of the allowlist that covers all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<Allow>,
+    /// The jails that have or had something in it, by name.
+    pub jails: Vec<JailOfNetwork>,
+    /// The zones that list something of bans in it.
+    pub listings: Vec<ListedInNetwork>,
+    /// Whether there were more bans that are over, or addresses with failures, than are counted.
+    pub is_cut: bool,
+}
+
+/// What a jail has in a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JailOfNetwork {
+    /// Its name.
+    pub jail: String,
+    /// Bans in force.
+    pub banned: u64,
+    /// Bans that are over, as far as they are kept.
+    pub ended: u64,
+    /// Addresses with failures that have not made a ban yet.
+    pub failing: u64,
+}
+
+/// What a zone lists of a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListedInNetwork {
+    /// The zone's name.
+    pub zone: String,
+    /// How many addresses and networks.
+    pub listings: u64,
 }
 
 /// What data sets have for a domain name.

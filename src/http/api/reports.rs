@@ -159,8 +159,11 @@ pub struct HeldQuery {
 pub struct Held {
     /// How many listings.
     pub total: u64,
-    /// The first thousand of them, in the order of addresses.
+    /// They, in the order of addresses.
     pub held: Vec<HeldListing>,
+    /// What `after` is for the next page; absent: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A listing that waits for a person.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::rfc3339;
+use super::{Limit, rfc3339};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
@@ -15,13 +15,23 @@ pub struct RequestsQuery {
     /// Those that are decided, the newest first, instead of those that wait.
     #[serde(default, with = "super::flag", skip_serializing_if = "std::ops::Not::not")]
     pub decided: bool,
+    /// The `next` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(inline)]
+    pub limit: Option<Limit>,
 }
 
 /// Requests; those that wait the longest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RemovalRequests {
     /// The requests.
     pub requests: Vec<RemovalRequest>,
+    /// What `after` is for the next page; absent: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// One request.

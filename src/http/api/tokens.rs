@@ -15,6 +15,9 @@ use crate::ip::Prefix;
 pub struct Tokens {
     /// They; those that have ended are kept for 90 days.
     pub tokens: Vec<Token>,
+    /// What `after` is for the next page; absent: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A token, without its secret.

@@ -16,6 +16,9 @@ use crate::ip::Prefix;
 pub struct Users {
     /// They.
     pub users: Vec<User>,
+    /// What `after` is for the next page; absent: this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A user.

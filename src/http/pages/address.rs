@@ -7,17 +7,16 @@ use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
 use super::bans::{Chosen, Row, jails};
-use super::forms::read_prefix;
+use super::forms::{query, read_prefix};
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, page};
 use crate::access::Permission;
 use crate::clock::Timestamp;
-use crate::http::api::{Allow, Listing, Lookup, SetListing, Vote};
+use crate::http::api::{self, Allow, Listing, Lookup, SetListing, Vote};
 use crate::http::problem::Refused;
 use crate::http::{By, Daemon, lookup};
 use crate::ip::Prefix;
-use crate::jail::Jails;
 use crate::report::without_names;
 
 /// What was typed into the field at the top.
@@ -27,10 +26,16 @@ pub(super) struct Search {
     q: String,
 }
 
-/// `GET /ip`: the page of the address that was typed.
+/// `GET /ip`: the page of the address that was typed, or the bans in the network.
 pub(super) async fn search(Query(Search { q }): Query<Search>) -> Page {
     match read_prefix(&q) {
-        Ok(prefix) => Ok(Redirect::to(&format!("/ip/{}", prefix.address())).into_response()),
+        Ok(prefix) if prefix.is_host() => {
+            Ok(Redirect::to(&format!("/ip/{}", prefix.address())).into_response())
+        }
+        Ok(network) => {
+            let inside = query(&[("within", network.to_string())]);
+            Ok(Redirect::to(&format!("/bans?history=1&{inside}")).into_response())
+        }
         Err(_) => {
             let detail = format!("`{}` is no address", q.trim());
             Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
@@ -50,7 +55,7 @@ struct Address {
     sets: Vec<SetListing>,
     failures: Vec<Failing>,
     votes: Vec<Voting>,
-    score: Option<Score>,
+    scores: Vec<Score>,
     history: Vec<Row>,
     jails: Vec<Chosen>,
     can_operate: bool,
@@ -81,8 +86,9 @@ struct Voting {
     weight: String,
 }
 
-/// What the votes weigh together, and what a listing takes.
+/// What the votes for a prefix weigh together, and what a listing takes.
 struct Score {
+    prefix: Prefix,
     sum: String,
     threshold: String,
 }
@@ -90,12 +96,9 @@ struct Score {
 /// `GET /ip/{address}`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address): Path<String>) -> Page {
     let found = lookup::lookup(State(daemon.clone()), Extension(by.clone()), Path(address)).await?.0;
-    let threshold =
-        daemon.see(|jails: &Jails| jails.reports().map(|(_, settings)| settings.consensus.threshold)).await?;
     let now = daemon.now();
     let jails = jails(State(daemon.clone()), &by, None).await?;
-    let Lookup { address, bans, listings, sets, allowed, failures, votes, history } = found;
-    let sum: f64 = votes.iter().map(|vote| vote.weight).sum();
+    let Lookup { address, bans, listings, sets, allowed, failures, votes, scores, history } = found;
     Ok(page(&Address {
         frame: Frame::of(&by, "/ip"),
         address: address.to_string(),
@@ -115,8 +118,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address)
                 last: ago(failing.last, now),
             })
             .collect(),
-        score: threshold
-            .map(|threshold| Score { sum: format!("{sum:.2}"), threshold: format!("{threshold:.2}") }),
+        scores: scores.into_iter().map(shown_score).collect(),
         votes: votes.into_iter().map(shown_vote).collect(),
         history: history.iter().map(|ban| Row::of(ban, now)).collect(),
         jails,
@@ -131,6 +133,10 @@ fn masked(evidence: &[String]) -> Vec<String> {
 
 fn shown_allow(Allow { prefix, note, until, .. }: Allow, now: Timestamp) -> Allowed {
     Allowed { prefix, note, until: left(until, now) }
+}
+
+fn shown_score(api::Score { prefix, sum, threshold }: api::Score) -> Score {
+    Score { prefix, sum: format!("{sum:.2}"), threshold: format!("{threshold:.2}") }
 }
 
 fn shown_vote(Vote { prefix, reporter, seen, weight }: Vote) -> Voting {

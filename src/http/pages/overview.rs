@@ -9,7 +9,7 @@ use super::forms::query;
 use super::frame::Frame;
 use super::{Page, page};
 use crate::access::{Permission, Principal};
-use crate::http::api::{FiguresQuery, RequestsQuery};
+use crate::http::api::{FiguresQuery, Limit, RequestsQuery};
 use crate::http::problem::Refused;
 use crate::http::{By, Daemon, Health, figures, requests};
 use crate::report::{self, Day, Period};
@@ -80,7 +80,7 @@ async fn waiting(daemon: &Daemon, by: &Principal) -> Result<usize, Refused> {
     if !by.may(Permission::Operate) || by.grant().is_confined() {
         return Ok(0);
     }
-    let query = Ok(Query(RequestsQuery { decided: false }));
+    let query = Ok(Query(RequestsQuery { limit: Some(Limit::MOST), ..RequestsQuery::default() }));
     Ok(requests::list(State(daemon.0.clone()), query).await?.0.requests.len())
 }
 

@@ -18,9 +18,13 @@ use crate::jail::HoldReason;
 /// `GET /reporters`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
     let found = reporters::list(State(daemon.clone()), Ok(Query(query))).await?.0;
-    let held = reporters::held(State(daemon.clone())).await?.0;
+    let held = reporters::held(State(daemon.clone()), Ok(Query(ListQuery::default()))).await?.0;
     let now = daemon.now();
     let mut page = Listing::new(&by, "/reporters", "Reporters");
+    if held.next.is_some() {
+        let shown = held.held.len();
+        page.notes.push((format!("{shown} of {} listings that are held back are shown.", held.total), false));
+    }
     if !held.held.is_empty() {
         let can_decide = by.may(Permission::Operate);
         page.tables.push(Table {

@@ -9,29 +9,32 @@ use super::listing::{Act, Cell, Listing, Table};
 use super::words::ago;
 use super::{Page, back};
 use crate::clock::Timestamp;
-use crate::http::api::{NewDecision, RemovalRequest, RequestsQuery};
+use crate::http::api::{Limit, ListQuery, NewDecision, RemovalRequest, RequestsQuery};
 use crate::http::{By, Daemon, requests};
 
-/// `GET /requests`
-pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
-    let list = |decided| requests::list(State(daemon.clone()), Ok(Query(RequestsQuery { decided })));
-    let (waiting, decided) = (list(false).await?.0.requests, list(true).await?.0.requests);
-    let now = daemon.now();
+/// `GET /requests`: those that wait, of which there are not many, and a page of those that are decided.
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let list = |query| requests::list(State(daemon.clone()), Ok(Query(query)));
+    let (is_first, now) = (query.after.is_none(), daemon.now());
     let mut page = Listing::new(&by, "/requests", "Requests for removal");
-    page.tables = vec![
-        Table {
+    if is_first {
+        let all = RequestsQuery { limit: Some(Limit::MOST), ..RequestsQuery::default() };
+        page.tables.push(Table {
             title: "Waiting",
             heads: &["Address", "From", "Why", "Since", ""],
-            rows: waiting.iter().map(|request| waiting_row(request, now)).collect(),
+            rows: list(all).await?.0.requests.iter().map(|request| waiting_row(request, now)).collect(),
             empty: "Nobody waits.",
-        },
-        Table {
-            title: "Decided",
-            heads: &["Address", "From", "Outcome", "When"],
-            rows: decided.iter().map(|request| decided_row(request, now)).collect(),
-            empty: "None yet.",
-        },
-    ];
+        });
+    }
+    let ListQuery { after, limit } = query;
+    let decided = list(RequestsQuery { decided: true, after, limit }).await?.0;
+    page.tables.push(Table {
+        title: "Decided",
+        heads: &["Address", "From", "Outcome", "When"],
+        rows: decided.requests.iter().map(|request| decided_row(request, now)).collect(),
+        empty: "None yet.",
+    });
+    page.goes_on(decided.next);
     Ok(page.show())
 }
 

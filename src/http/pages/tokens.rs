@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
@@ -14,23 +14,24 @@ use super::words::{ago, left};
 use super::{Page, back, page};
 use crate::access::Role;
 use crate::clock::Timestamp;
-use crate::http::api::{NewToken, Rotation, Token, TokenMade};
+use crate::http::api::{ListQuery, NewToken, Rotation, Token, TokenMade};
 use crate::http::{By, Daemon, tokens};
 
 /// The token of before stays good for a day, so that whoever uses it can be told.
 const OVERLAP: u64 = 86_400;
 
 /// `GET /tokens`
-pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
-    let found = tokens::list(State(daemon.clone())).await?.0.tokens;
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let found = tokens::list(State(daemon.clone()), Ok(Query(query))).await?.0;
     let now = daemon.now();
     let mut listing = Listing::new(&by, "/tokens", "Tokens");
     listing.tables = vec![Table {
         title: "",
         heads: &["Name", "May", "Made", "Until", "Used", ""],
-        rows: found.iter().map(|token| row(token, now)).collect(),
+        rows: found.tokens.iter().map(|token| row(token, now)).collect(),
         empty: "There are none.",
     }];
+    listing.goes_on(found.next);
     let every = [Role::Viewer, Role::Operator, Role::Admin, Role::Reporter];
     listing.forms = vec![Form {
         title: "Make a token",

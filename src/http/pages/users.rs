@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Path, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
@@ -13,21 +13,22 @@ use super::words::ago;
 use super::{Page, back};
 use crate::access::Role;
 use crate::clock::Timestamp;
-use crate::http::api::{Granted, NewUser, User, UserChange};
+use crate::http::api::{Granted, ListQuery, NewUser, User, UserChange};
 use crate::http::problem::Refused;
 use crate::http::{By, Daemon, users};
 
 /// `GET /users`
-pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
-    let found = users::list(State(daemon.clone())).await?.0.users;
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let found = users::list(State(daemon.clone()), Ok(Query(query))).await?.0;
     let now = daemon.now();
     let mut page = Listing::new(&by, "/users", "Users");
     page.tables = vec![Table {
         title: "",
         heads: &["Name", "Role", "Second factor", "Seen", ""],
-        rows: found.iter().map(|user| row(user, now)).collect(),
+        rows: found.users.iter().map(|user| row(user, now)).collect(),
         empty: "There are none.",
     }];
+    page.goes_on(found.next);
     page.forms = vec![Form {
         title: "Add a user",
         path: "/users",
