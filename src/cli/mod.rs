@@ -14,6 +14,7 @@ mod completions;
 mod fail2ban_client;
 mod global;
 mod granted;
+mod hits;
 mod import;
 mod lookup;
 mod man;

@@ -6,15 +6,21 @@ use serde::Serialize;
 
 use super::client::segment;
 use super::fail2ban_client::layout;
+use super::hits::{self, Hits};
 use super::printable::printable;
 use super::{Exit, Global};
-use crate::http::api::{HubStatus, JailStatus, OutsideStatus, Status, StoppedPattern};
+use crate::http::api::{
+    FilterHits, HubStatus, JailStatus, OutsideStatus, PatternHits, Status, StoppedPattern,
+};
 
 /// Show the jails, or how one of them is
 #[derive(clap::Args)]
 pub struct Args {
     /// The jail; without one: all names
     jail: Option<String>,
+    /// Show how often each pattern of its filter matched, too
+    #[arg(long, requires = "jail")]
+    hits: bool,
 }
 
 impl Args {
@@ -25,6 +31,9 @@ impl Args {
             Some(jail) => {
                 let status: JailStatus = client.get(&format!("/jails/{}", segment(&jail)), &())?;
                 show(&status, jail_tree, global, out)?;
+                if self.hits && !global.json {
+                    write_hits(&status, out)?;
+                }
             }
             None => {
                 let status: Status = client.get("/status", &())?;
@@ -86,6 +95,23 @@ fn jail_tree(status: &JailStatus) -> String {
     format!("Status for the jail: {}\n{tree}\n", status.jail)
 }
 
+fn write_hits(status: &JailStatus, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Some(FilterHits { filter, since, lines, failregex, ignoreregex }) = &status.hits else {
+        return Ok(writeln!(out, "\nThe jail reads no log.")?);
+    };
+    writeln!(out, "\nFilter {}: {lines} lines since {since}\n", printable(filter))?;
+    let of = |patterns: &[PatternHits]| -> Vec<Hits> {
+        let hits = |one: &PatternHits| Hits {
+            pattern: one.pattern.clone(),
+            count: one.hits,
+            found: one.last.iter().map(|last| format!("last at {last}")).collect(),
+        };
+        patterns.iter().map(hits).collect()
+    };
+    hits::write("Failregex", &of(failregex), true, out)?;
+    Ok(hits::write("Ignoreregex", &of(ignoreregex), true, out)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +128,7 @@ mod tests {
             currently_banned: 2,
             total_banned: 3,
             banned: vec!["203.0.113.7".parse().unwrap(), "2001:db8::5".parse().unwrap()],
+            hits: None,
         };
         let expected = [
             "Status for the jail: sshd",

@@ -33,7 +33,8 @@ pub use changes::{ChangeKind, ChangeLine, Changed, ChangesQuery};
 pub use dns::{CodeCount, DnsQuery, DnsSeen, DropCount, RankedAddress, ZoneSeen};
 pub use figures::FiguresQuery;
 pub use jails::{
-    Counted, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES, NewFailure,
+    Counted, FilterHits, IgnoreCacheSettings, IncrementSettings, JailChange, JailSettings, MAX_LINES,
+    NewFailure, PatternHits,
 };
 pub use lists::{
     Counting, Counts, CountsQuery, DataSet, DataSets, JailSummaries, JailSummary, Limit, ListQuery, Listings,
@@ -146,6 +147,9 @@ pub struct JailStatus {
     pub total_banned: u64,
     /// What is banned now, in order.
     pub banned: Vec<Prefix>,
+    /// How often the patterns of its filter matched; null: it reads no log.
+    #[serde(default)]
+    pub hits: Option<FilterHits>,
 }
 
 /// How many bans, or entries of the allowlist, were ended.

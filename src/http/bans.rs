@@ -13,6 +13,7 @@ use super::api::{
     Ended, HubStatus, JailStatus, ListQuery, MadeBy, NewAllow, NewBan, OutsideStatus, Reloaded, Status,
     StoppedPattern, UnbanQuery,
 };
+use super::jails;
 use super::lists::{check, zone_status};
 use super::paging::{page_of, place, rows};
 use super::problem::Refused;
@@ -103,8 +104,10 @@ impl Reads {
 /// `GET /api/v1/jails/{jail}`
 pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
     let asked = name.clone();
-    let found = daemon.see(move |jails| Some((jails.status(&asked)?, jails.banned(&asked)))).await?;
-    let (status, banned) = found.ok_or_else(|| unknown_jail(&name))?;
+    let found = daemon.see_all(move |jails, readers| {
+        Some((jails.status(&asked)?, jails.banned(&asked), jails::hits(&asked, jails, readers)))
+    });
+    let (status, banned, hits) = found.await?.ok_or_else(|| unknown_jail(&name))?;
     let mut read = daemon.sources();
     read.retain(|source| source.jails.iter().any(|jail| **jail == *name));
     let reads = Reads::of(&read);
@@ -118,6 +121,7 @@ pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Ans
         currently_banned: status.currently_banned as u64,
         total_banned: status.total_banned,
         banned,
+        hits,
     }))
 }
 

@@ -8,11 +8,11 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 
-use super::api::{Counted, DaemonSettings, JailChange, JailSettings, MAX_LINES, NewFailure};
+use super::api::{Counted, DaemonSettings, FilterHits, JailChange, JailSettings, MAX_LINES, NewFailure};
 use super::bans::{check_span, unknown_jail};
 use super::problem::Refused;
 use super::{By, Control, Daemon};
-use crate::jail::{Adjustment, BanTime, Order};
+use crate::jail::{Adjustment, BanTime, Jails, Order, Readers};
 
 type Answer<T> = Result<Json<T>, Refused>;
 
@@ -33,6 +33,12 @@ async fn find(daemon: &dyn Control, name: String) -> Result<JailSettings, Refuse
         Some(JailSettings::of(settings, jails.ignored_by(&asked)))
     });
     found.await?.ok_or_else(|| unknown_jail(&name))
+}
+
+/// How often the patterns of the filter of `name` matched; none if it reads no log.
+pub(super) fn hits(name: &str, jails: &Jails, readers: &Readers) -> Option<FilterHits> {
+    let settings = jails.settings_in_force(name)?;
+    Some(FilterHits::of(&settings.filter, &readers.hits(settings)?))
 }
 
 /// `PATCH /api/v1/jails/{jail}/settings`

@@ -16,7 +16,8 @@ use super::problem::Refused;
 use super::routes::own_jail_if_any;
 use super::{By, Control, Daemon};
 use crate::access::Principal;
-use crate::jail::{self, Jails};
+use crate::filter::Hits;
+use crate::jail::{Jails, Readers};
 use crate::list::{Rule, rule_of};
 use crate::store::{BanQuery, BanSort, CounterQuery, CounterRow, Page, PastBan};
 use crate::zone;
@@ -30,18 +31,21 @@ pub(super) async fn jails(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Answer<JailSummaries> {
     let Query(query) = query?;
-    let all = |jails: &Jails| {
-        jails.names().filter_map(|name| Some(summary(name, &jails.status(name)?))).collect::<Vec<_>>()
+    let all = |jails: &Jails, readers: &Readers| {
+        jails.names().filter_map(|name| summary(name, jails, readers)).collect::<Vec<_>>()
     };
-    let mut jails = daemon.see(all).await?;
+    let mut jails = daemon.see_all(all).await?;
     jails.retain(|jail| by.grant().has_jail(&jail.jail));
     jails.sort_by(|one, other| one.jail.cmp(&other.jail));
     let (jails, next) = page_of(jails, &query, |jail| jail.jail.clone())?;
     Ok(Json(JailSummaries { jails, next }))
 }
 
-fn summary(name: &str, status: &jail::Status) -> JailSummary {
-    JailSummary {
+/// What `name` has done and holds; none if there is no such jail.
+pub(super) fn summary(name: &str, jails: &Jails, readers: &Readers) -> Option<JailSummary> {
+    let status = jails.status(name)?;
+    let hits = jails.settings_in_force(name).and_then(|settings| readers.hits(settings));
+    Some(JailSummary {
         jail: name.to_owned(),
         currently_failed: status.currently_failed as u64,
         total_failed: status.total_failed,
@@ -49,7 +53,9 @@ fn summary(name: &str, status: &jail::Status) -> JailSummary {
         total_banned: status.total_banned,
         ignored: status.ignored,
         without_address: status.without_address,
-    }
+        lines: hits.as_ref().map_or(0, |hits| hits.lines),
+        matched: hits.as_ref().map_or(0, Hits::matched),
+    })
 }
 
 /// `GET /api/v1/failures`

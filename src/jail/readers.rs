@@ -12,7 +12,7 @@ use encoding_rs::Encoding;
 use super::{Found, Settings};
 use crate::clock::Timestamp;
 use crate::filter::{
-    self, Candidates, Dialect, Error, Filter, Line, Matcher, Pace, State, Timed, Timing, Verdict,
+    self, Candidates, Dialect, Error, Filter, Hits, Line, Matcher, Pace, State, Timed, Timing, Verdict,
 };
 
 /// The readers of all logs.
@@ -90,11 +90,18 @@ impl Readers {
         }
     }
 
+    /// How often the patterns of this jail's filter matched in all of its logs; none if it reads none.
+    pub fn hits(&self, jail: &Settings) -> Option<Hits> {
+        let readers = jail.sources.iter().filter_map(|source| self.logs.get(&source.path));
+        let hits =
+            readers.filter_map(|reader| Some(&reader.followers().find(|one| one.jail == jail.name)?.hits));
+        hits.fold(None, |all: Option<Hits>, hits| Some(all.map_or_else(|| hits.clone(), |all| all.and(hits))))
+    }
+
     /// The patterns that took too many steps in some line, in the order of the jails.
     pub fn exhausted(&self) -> Vec<Exhausted> {
-        let groups = self.logs.values().flat_map(|reader| &reader.groups);
         let mut all: Vec<Exhausted> = Vec::new();
-        for follower in groups.flat_map(|group| &group.followers) {
+        for follower in self.logs.values().flat_map(Reader::followers) {
             for (pattern, lines) in follower.filter.exhausted() {
                 let is_same =
                     |known: &&mut Exhausted| known.jail == follower.jail && known.pattern == pattern;
@@ -170,6 +177,9 @@ impl Reader {
         mut found: impl FnMut(&Arc<str>, &Found<'_>, Timestamp),
     ) {
         let all_utf8 = self.groups.iter().all(|group| group.alike.encoding.is_none());
+        for follower in self.groups.iter_mut().flat_map(|group| &mut group.followers) {
+            follower.hits.lines += lines.spans.len() as u64;
+        }
         match simdutf8::basic::from_utf8(lines.text) {
             Ok(text) if all_utf8 => self.read_together(text, lines, pace, &mut found),
             _ => self.read_apart(lines, pace, &mut found),
@@ -226,6 +236,10 @@ impl Reader {
         }
     }
 
+    fn followers(&self) -> impl Iterator<Item = &Follower> {
+        self.groups.iter().flat_map(|group| &group.followers)
+    }
+
     fn follower(&mut self, jail: &str) -> Option<&mut Follower> {
         let mut followers = self.groups.iter_mut().flat_map(|group| &mut group.followers);
         followers.find(|follower| *follower.jail == *jail)
@@ -240,7 +254,7 @@ impl Reader {
         for old in old.followers {
             match self.follower(&old.jail) {
                 Some(here) if here.filter.settings() == old.filter.settings() => {
-                    (here.state, here.is_known) = (old.state, old.is_known);
+                    (here.state, here.is_known, here.hits) = (old.state, old.is_known, old.hits);
                 }
                 _ => others.push(old),
             }
@@ -266,6 +280,7 @@ impl Reader {
             state: State::default(),
             is_known: false,
             findtime: jail.findtime,
+            hits: Hits::new(&jail.filter, now),
         };
         let known = self.groups.iter().position(|group| group.alike == alike);
         let group = match known {
@@ -339,6 +354,7 @@ struct Follower {
     /// Whether the store knows that it is this filter that remembers.
     is_known: bool,
     findtime: Duration,
+    hits: Hits,
 }
 
 impl Follower {
@@ -411,7 +427,7 @@ impl Group {
             _ => self.matcher.candidates(text),
         };
         for candidate in candidates.iter() {
-            let Follower { jail, filter, state, findtime, .. } = &mut self.followers[candidate];
+            let Follower { jail, filter, state, findtime, hits, .. } = &mut self.followers[candidate];
             let Some(time) = time else {
                 filter.pass(Line { text, whole: line }, state);
                 continue;
@@ -420,7 +436,9 @@ impl Group {
             if time < now - *findtime {
                 continue;
             }
-            if let Verdict::Failure(failure) = filter.follow(Line { text, whole: line }, state, now) {
+            let verdict = filter.follow(Line { text, whole: line }, state, now);
+            hits.count(&verdict, time);
+            if let Verdict::Failure(failure) = verdict {
                 // As evidence, a line that bears no time of its own is worth less.
                 let dated = known.map(|known| format!("{known} {line}"));
                 found(jail, &Found { failure, time, line: dated.as_deref().unwrap_or(line) }, now);
@@ -523,6 +541,46 @@ mod tests {
         let mut after = readers(&[jail("one", "/log", &["by <HOST>$", "from <HOST>$"])]);
         after.take_over(before);
         assert_eq!(read(&mut after, true, "from 192.0.2.1"), ["one 192.0.2.1 30"]);
+    }
+
+    #[test]
+    fn what_each_pattern_matched_is_counted_as_long_as_the_filter_stays() {
+        const PATTERNS: &[&str] = &["bad from <HOST>$", "worse from <HOST>$"];
+        let ignoring = |failregex, paths: &[&str]| {
+            let mut one = jail("one", paths[0], failregex);
+            one.sources = paths.iter().flat_map(|path| jail("one", path, failregex).sources).collect();
+            one.filter.ignoreregex = vec!["from 192.0.2.9".to_owned()];
+            one
+        };
+        let counts = |readers: &Readers, jail: &Settings| {
+            let Hits { since, lines, failregex, ignoreregex } = readers.hits(jail).unwrap();
+            let all = failregex.into_iter().chain(ignoreregex);
+            let all = all.map(|hit| (hit.count, hit.last.map_or(0, |last| NOW - last.as_secs())));
+            (NOW - since.as_secs(), lines, all.collect::<Vec<_>>())
+        };
+        let settings = ignoring(PATTERNS, &["/log"]);
+        let mut before = readers(std::slice::from_ref(&settings));
+        let lines: &[&[u8]] = &[
+            b"1899999970 worse from 192.0.2.1",
+            b"1899999971 nothing",
+            b"1899999972 bad from 192.0.2.9",
+            b"1899999960 worse from 192.0.2.1",
+            // Too old to count.
+            b"1800000000 bad from 192.0.2.1",
+        ];
+        read_all(&mut before, false, lines);
+        assert_eq!(counts(&before, &settings), (0, 5, vec![(0, 0), (2, 30), (1, 28)]));
+        // The same filter on one more log, and later another one.
+        let both = ignoring(PATTERNS, &["/log", "/more"]);
+        let mut after = Readers::new(std::slice::from_ref(&both), at(NOW + 60)).unwrap();
+        after.take_over(before);
+        read_all(&mut after, false, &[b"1899999990 bad from 192.0.2.1"]);
+        assert_eq!(counts(&after, &both), (0, 6, vec![(1, 10), (2, 30), (1, 28)]));
+        let other = ignoring(&["bad from <HOST>$"], &["/log"]);
+        let mut changed = Readers::new(std::slice::from_ref(&other), at(NOW + 90)).unwrap();
+        changed.take_over(after);
+        assert_eq!(counts(&changed, &other), (-90, 0, vec![(0, 0), (0, 0)]));
+        assert!(changed.hits(&Settings::plain("manual")).is_none());
     }
 
     /// Keeps what is remembered, as the store does.

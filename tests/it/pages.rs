@@ -1,10 +1,12 @@
 //! The web pages as a browser gets them: who sees which, forms that lead back, and what a hostile text becomes.
 
+use std::process::Command;
+
 use banzone::http::PAGES;
 use serde_json::json;
 
 use super::access::{ROLES, ask, audit, daemon};
-use super::env::{Daemon, Response};
+use super::env::{Daemon, Response, failure, until};
 use super::sign_in::{Browser, add};
 
 /// Nobody must have a second factor.
@@ -36,7 +38,8 @@ const MATRIX: &[(&str, &str)] = &[
     ("get /ip/{address}", ".voa."),
     ("get /networks", ".voa."),
     ("get /jails", ".voa."),
-    ("post /jails/try", ".voa."),
+    ("get /jails/{jail}", ".voa."),
+    ("post /try", ".voa."),
     ("get /reporters", ".voa."),
     ("post /reporters", "...a."),
     ("post /held", "..oa."),
@@ -83,7 +86,7 @@ fn every_page_is_for_those_it_is_for() {
             Browser::sign_in(&daemon, role, None)
         });
         for (page_of, admitted) in MATRIX.iter().filter(|(page, _)| *page != "post /sign-out") {
-            let request = page_of.replace("{address}", "192.0.2.1");
+            let request = page_of.replace("{address}", "192.0.2.1").replace("{jail}", "postfix-sasl");
             let csrf = browser.as_ref().map_or("", |browser| browser.csrf.as_str());
             let body = format!("csrf={csrf}");
             let answer = match &browser {
@@ -256,6 +259,54 @@ fn administrators_add_change_and_remove_by_forms() {
     );
 }
 
+/// The cells of the row of a table in which `name` stands.
+fn cells(page: &str, name: &str) -> Vec<String> {
+    let row = page.split("<tr>").find(|row| row.contains(name)).unwrap_or_else(|| panic!("{name}: {page}"));
+    let texts = row.split("<td").skip(1).map(|cell| {
+        let within = cell.split("<span>").nth(1).unwrap().split("</span>").next().unwrap();
+        within.split('<').map(|part| part.rsplit('>').next().unwrap()).collect::<Vec<_>>().join(" ")
+    });
+    texts.map(|text| text.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_jails_page_says_how_often_each_pattern_matched() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "viewer");
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let log = env.log("mail.log");
+    ["198.51.100.1", "198.51.100.2", "198.51.100.3"].iter().for_each(|one| log.append(&failure(one)));
+    log.append(&failure("198.51.100.4").replace(": x\n", ": generic failure\n"));
+    log.append("no date and nothing to find\n");
+    let hits = || env.get("/api/v1/jails/postfix-sasl").json()["hits"].clone();
+    until("all lines are read", || hits()["lines"] == 5);
+    let hits = hits();
+    let counts = |kind: &str| -> Vec<u64> {
+        hits[kind].as_array().unwrap().iter().map(|one| one["hits"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((counts("failregex"), counts("ignoreregex")), (vec![3, 0], vec![1]), "{hits}");
+    assert!(hits["failregex"][0]["last"].is_string() && hits["failregex"][1].get("last").is_none(), "{hits}");
+    let all = own(&alice, "get /jails", "").body;
+    assert_eq!(cells(&all, "/jails/postfix%2Dsasl")[..3], ["postfix-sasl", "5", "3 60.0 %"]);
+    let one = own(&alice, "get /jails/postfix-sasl", "").body;
+    assert!(one.contains("Filter postfix-sasl. What its patterns matched is counted since 20"), "{one}");
+    assert_eq!(cells(&one, "SASL .+? authentication")[1..4], ["1", "3", "100.0 %"]);
+    assert_eq!(cells(&one, "AUTH command rate limit")[1..], ["2", "0", "0.0 %", "never"]);
+    assert_eq!(cells(&one, "(?:generic failure|")[1..4], ["1", "1", "100.0 %"]);
+    assert!(one.contains("<option selected>postfix-sasl</option>"), "{one}");
+    assert!(own(&alice, "get /jails/manual", "").body.contains("This jail reads no log."));
+    assert_eq!(own(&alice, "get /jails/none", "").status, 404);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_banzone"));
+    command.args(["status", "postfix-sasl", "--hits", "--config"]).arg(env.config());
+    let shown = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(shown.contains("Filter postfix-sasl: 5 lines since 20"), "{shown}");
+    assert!(shown.contains("Failregex: 3 total") && shown.contains("|   1) [3] <PREFIX>warning"), "{shown}");
+    assert!(
+        shown.contains("|   2) [0] <PREFIX>warning: AUTH") && shown.contains("|      last at 20"),
+        "{shown}"
+    );
+}
+
 #[test]
 fn a_filter_is_tried_and_nothing_is_counted() {
     let (env, daemon) = daemon(LAX);
@@ -264,15 +315,12 @@ fn a_filter_is_tried_and_nothing_is_counted() {
     let lines = "2026-11-28T08:00:00+00:00 mx postfix/smtpd[1]: warning: unknown[198.51.100.9]: SASL LOGIN authentication failed: <b>x</b>\n\
         2026-11-28T08:00:01+00:00 mx postfix/smtpd[1]: connect from unknown[198.51.100.9]";
     let fields = form(&alice, &[("jail", "postfix-sasl"), ("lines", lines)]);
-    let tried = own(&alice, "post /jails/try", &fields).body;
+    let tried = own(&alice, "post /try", &fields).body;
     assert!(
         tried.contains("failure by failregex") && tried.contains("nothing") && !tried.contains("<b>x"),
         "{tried}"
     );
-    assert_eq!(
-        own(&alice, "post /jails/try", &form(&alice, &[("jail", "none"), ("lines", "x")])).status,
-        404
-    );
+    assert_eq!(own(&alice, "post /try", &form(&alice, &[("jail", "none"), ("lines", "x")])).status, 404);
     assert!(
         env.get("/api/v1/jails").json()["jails"]
             .as_array()

@@ -157,6 +157,7 @@ mod tests {
             currently_banned: 1,
             total_banned: 3,
             banned: Vec::new(),
+            hits: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::Run;
+use crate::cli::hits::{self, Hits};
 use crate::cli::printable::printable;
 use crate::clock::Timestamp;
 use crate::filter::{Filter, Verdict};
@@ -74,19 +75,10 @@ impl Kept {
     }
 }
 
-/// A pattern and what it found.
-struct Hits {
-    pattern: String,
-    count: usize,
-    /// Addresses and times, if they are asked for.
-    found: Vec<String>,
-}
-
-impl Hits {
-    fn of(patterns: &[String]) -> Vec<Self> {
-        let hits = |pattern: &String| Self { pattern: pattern.clone(), count: 0, found: Vec::new() };
-        patterns.iter().map(hits).collect()
-    }
+/// No hits of these patterns.
+fn none(patterns: &[String]) -> Vec<Hits> {
+    let none = |pattern: &String| Hits { pattern: pattern.clone(), count: 0, found: Vec::new() };
+    patterns.iter().map(none).collect()
 }
 
 /// Everything that was found.
@@ -106,8 +98,8 @@ impl Report {
         Self {
             verbose,
             lines: 0,
-            failregex: Hits::of(&filter.settings().failregex),
-            ignoreregex: Hits::of(&filter.settings().ignoreregex),
+            failregex: none(&filter.settings().failregex),
+            ignoreregex: none(&filter.settings().ignoreregex),
             matched: Kept::new("Matched", print.print_all_matched, !print.print_all_matched),
             ignored: Kept::new("Ignored", print.print_all_ignored, print.print_no_ignored),
             missed: Kept::new("Missed", print.print_all_missed, print.print_no_missed),
@@ -150,8 +142,8 @@ impl Report {
             writeln!(out, "Use {kind:>16} : {}", printable(shown))?;
         }
         writeln!(out, "\n\nResults\n=======\n")?;
-        self.write_hits("Failregex", &self.failregex, out)?;
-        self.write_hits("Ignoreregex", &self.ignoreregex, out)?;
+        hits::write("Failregex", &self.failregex, self.verbose, out)?;
+        hits::write("Ignoreregex", &self.ignoreregex, self.verbose, out)?;
         write_dates(run, out)?;
         writeln!(
             out,
@@ -160,21 +152,6 @@ impl Report {
         )?;
         writeln!(out, "[processed in {:.2} sec]\n", elapsed.as_secs_f64())?;
         [&self.matched, &self.ignored, &self.missed].into_iter().try_for_each(|kept| kept.write(out))
-    }
-
-    fn write_hits(&self, title: &str, hits: &[Hits], out: &mut dyn Write) -> io::Result<()> {
-        let total: usize = hits.iter().map(|hits| hits.count).sum();
-        writeln!(out, "{title}: {total} total")?;
-        let shown = |hits: &Hits| hits.count > 0 || self.verbose;
-        if hits.iter().any(shown) {
-            writeln!(out, "|-  #) [# of hits] regular expression")?;
-            for (number, hits) in hits.iter().enumerate().filter(|(_, hits)| shown(hits)) {
-                writeln!(out, "|  {:2}) [{}] {}", number + 1, hits.count, printable(&hits.pattern))?;
-                hits.found.iter().try_for_each(|found| writeln!(out, "|      {found}"))?;
-            }
-            writeln!(out, "`-")?;
-        }
-        writeln!(out)
     }
 }
 

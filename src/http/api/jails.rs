@@ -1,10 +1,13 @@
-//! The bodies that speak of one jail's settings and of failures that are ordered.
+//! The bodies that speak of one jail's settings and filter, and of failures that are ordered.
 
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::rfc3339;
+use crate::clock::Timestamp;
+use crate::filter;
 use crate::ip::Prefix;
 use crate::jail::{BanTime, Settings};
 
@@ -137,9 +140,60 @@ fn seconds(time: BanTime) -> Option<u64> {
     }
 }
 
+/// How often the patterns of a jail's filter matched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FilterHits {
+    /// The filter's name.
+    pub filter: String,
+    /// When counting began: with the daemon, or with the reload that changed the filter.
+    #[serde(with = "rfc3339")]
+    pub since: Timestamp,
+    /// Lines that were read.
+    pub lines: u64,
+    /// Each failregex, in order.
+    pub failregex: Vec<PatternHits>,
+    /// Each ignoreregex, in order.
+    pub ignoreregex: Vec<PatternHits>,
+}
+
+/// How often a pattern matched. A line counts for one of them: the first failregex that matches, or the ignoreregex that
+/// takes it back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PatternHits {
+    /// It, as written.
+    pub pattern: String,
+    /// How many lines.
+    pub hits: u64,
+    /// The time of the latest of them; absent: there is none.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    pub last: Option<Timestamp>,
+}
+
+impl FilterHits {
+    /// The counts of the filter that `settings` name.
+    pub fn of(settings: &filter::Settings, hits: &filter::Hits) -> Self {
+        let of = |patterns: &[String], hits: &[filter::Hit]| {
+            let each = patterns.iter().zip(hits);
+            each.map(|(pattern, hit)| PatternHits {
+                pattern: pattern.clone(),
+                hits: hit.count,
+                last: hit.last,
+            })
+            .collect()
+        };
+        Self {
+            filter: settings.name.clone(),
+            since: hits.since,
+            lines: hits.lines,
+            failregex: of(&settings.failregex, &hits.failregex),
+            ignoreregex: of(&settings.ignoreregex, &hits.ignoreregex),
+        }
+    }
+}
+
 /// Names are looked up in fail2ban's filters only.
-fn used(filter: &crate::filter::Settings) -> &'static str {
-    use crate::filter::{Dialect, UseDns};
+fn used(filter: &filter::Settings) -> &'static str {
+    use filter::{Dialect, UseDns};
     match (filter.dialect, filter.use_dns) {
         (Dialect::Banzone, _) | (_, UseDns::No) => "no",
         (_, UseDns::Yes) => "yes",

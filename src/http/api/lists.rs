@@ -125,6 +125,12 @@ pub struct JailSummary {
     pub ignored: u64,
     /// Failures since the start of hosts without an address.
     pub without_address: u64,
+    /// Lines that were read since the start, or since a reload changed the filter.
+    #[serde(default)]
+    pub lines: u64,
+    /// How many of them a failregex matched.
+    #[serde(default)]
+    pub matched: u64,
 }
 
 /// Which failures are asked for.

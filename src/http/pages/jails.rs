@@ -1,21 +1,23 @@
-//! The jails with what they found, and a box to try a filter in.
+//! The jails with what they found and their patterns matched, and a box to try a filter in.
 
 use axum::Form as Typed;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Extension, Query, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::Page;
 use super::bans::{Chosen, jails as names};
 use super::forms::query;
 use super::listing::{Cell, Field, Form, Kind, Listing, Table};
+use super::words::{ago, share, when};
 use crate::clock::Timestamp;
 use crate::filter::{self, Filter, Line, Pace, State as Memory, Timing, Verdict};
-use crate::http::api::{JailSummary, ListQuery};
+use crate::http::api::{JailSummary, ListQuery, PatternHits};
 use crate::http::problem::Refused;
 use crate::http::routes::own_jail;
-use crate::http::{By, Daemon, bans, lists};
+use crate::http::{By, Daemon, bans, jails as in_api, lists};
 use crate::jail::Jails;
 
 /// So many lines are tried at a time: this is to look at some, not to read a log.
@@ -29,7 +31,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let mut page = Listing::new(&by, "/jails", "Jails");
     page.tables = vec![Table {
         title: "",
-        heads: &["Jail", "Failing now", "Banned now", "Failures", "Bans", "Excused"],
+        heads: HEADS,
         rows: found.jails.iter().map(row).collect(),
         empty: "There is no jail.",
     }];
@@ -37,10 +39,16 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     Ok(page.show())
 }
 
+/// What is told of a jail.
+const HEADS: &[&str] =
+    &["Jail", "Lines read", "Matched", "Failing now", "Banned now", "Failures", "Bans", "Excused"];
+
 fn row(jail: &JailSummary) -> Vec<Cell> {
     let query = query(&[("jail", &jail.jail)]);
     vec![
-        Cell::text(&jail.jail).link(format!("/?{query}")),
+        Cell::text(&jail.jail).link(path_of(&jail.jail)),
+        Cell::number(jail.lines),
+        Cell::number(jail.matched).note(share(jail.matched, jail.lines)),
         Cell::number(jail.currently_failed),
         Cell::number(jail.currently_banned).link(format!("/bans?{query}")),
         Cell::number(jail.total_failed),
@@ -49,11 +57,67 @@ fn row(jail: &JailSummary) -> Vec<Cell> {
     ]
 }
 
+/// The page of a jail.
+fn path_of(jail: &str) -> String {
+    format!("/jails/{}", utf8_percent_encode(jail, NON_ALPHANUMERIC))
+}
+
+/// `GET /jails/{jail}`
+pub(super) async fn one(State(daemon): Daemon, Extension(by): By, Path(name): Path<String>) -> Page {
+    let asked = name.clone();
+    let seen = daemon.see_all(move |jails, readers| {
+        Some((lists::summary(&asked, jails, readers)?, in_api::hits(&asked, jails, readers)))
+    });
+    let (summary, hits) = seen.await?.ok_or_else(|| bans::unknown_jail(&name))?;
+    let now = daemon.now();
+    let mut page = Listing::new(&by, "/jails", name.clone());
+    page.tables = vec![Table { title: "", heads: HEADS, rows: vec![row(&summary)], empty: "" }];
+    let Some(hits) = hits else {
+        page.notes = vec![("This jail reads no log.".to_owned(), false)];
+        return Ok(page.show());
+    };
+    page.notes = vec![(
+        format!(
+            "Filter {}. What its patterns matched is counted since {}, when the daemon was started or the filter changed.",
+            hits.filter,
+            when(hits.since)
+        ),
+        false,
+    )];
+    let patterns = |title, heads, patterns: &[PatternHits], empty| {
+        let all = patterns.iter().map(|pattern| pattern.hits).sum();
+        let rows = patterns.iter().enumerate().map(|(index, one)| pattern_row(index, one, all, now));
+        Table { title, heads, rows: rows.collect(), empty }
+    };
+    page.tables.extend([
+        patterns("Failregexes", FAILREGEX, &hits.failregex, ""),
+        patterns("Ignoreregexes", IGNOREREGEX, &hits.ignoreregex, "The filter has none."),
+    ]);
+    let chosen = names(State(daemon), &by, None).await?;
+    page.forms = vec![box_of(chosen, name, String::new())];
+    Ok(page.show())
+}
+
+/// What is told of a pattern.
+const FAILREGEX: &[&str] = &["Failregex", "Number", "Hits", "Share", "Last"];
+const IGNOREREGEX: &[&str] = &["Ignoreregex", "Number", "Hits", "Share", "Last"];
+
+fn pattern_row(index: usize, hits: &PatternHits, all: u64, now: Timestamp) -> Vec<Cell> {
+    let last = hits.last.map_or_else(|| "never".to_owned(), |last| ago(last, now));
+    vec![
+        Cell::code(&hits.pattern),
+        Cell::number(index as u64 + 1),
+        Cell::number(hits.hits),
+        Cell { is_number: true, ..Cell::text(share(hits.hits, all)) },
+        Cell::text(last),
+    ]
+}
+
 fn box_of(jails: Vec<Chosen>, jail: String, lines: String) -> Form {
     let jails = jails.into_iter().map(|jail| jail.name).collect();
     Form {
         title: "Try a filter",
-        path: "/jails/try",
+        path: "/try",
         fields: vec![
             Field::new("jail", "The filter of the jail", Kind::Choice(jails, jail)),
             Field::new("lines", "Lines of a log", Kind::Lines(lines))
@@ -72,7 +136,7 @@ pub(super) struct Trial {
     lines: String,
 }
 
-/// `POST /jails/try`
+/// `POST /try`
 pub(super) async fn attempt(
     State(daemon): Daemon,
     Extension(by): By,

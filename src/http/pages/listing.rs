@@ -13,7 +13,7 @@ use crate::access::Principal;
 pub(super) struct Listing {
     pub(super) frame: Frame,
     path: &'static str,
-    pub(super) title: &'static str,
+    pub(super) title: String,
     /// What is to be said first, a paragraph each, and whether it is bad.
     pub(super) notes: Vec<(String, bool)>,
     pub(super) tables: Vec<Table>,
@@ -24,9 +24,10 @@ pub(super) struct Listing {
 
 impl Listing {
     /// An empty one at `path`, for `principal`.
-    pub(super) fn new(principal: &Principal, path: &'static str, title: &'static str) -> Self {
+    pub(super) fn new(principal: &Principal, path: &'static str, title: impl Into<String>) -> Self {
         let frame = Frame::of(principal, path);
-        Self { frame, path, title, notes: Vec::new(), tables: Vec::new(), forms: Vec::new(), next: None }
+        let (notes, tables, forms) = (Vec::new(), Vec::new(), Vec::new());
+        Self { frame, path, title: title.into(), notes, tables, forms, next: None }
     }
 
     /// The page behind it begins at this place, if there is one.
@@ -57,6 +58,7 @@ pub(super) struct Cell {
     pub(super) note: String,
     pub(super) link: Option<String>,
     pub(super) is_number: bool,
+    pub(super) is_code: bool,
     pub(super) acts: Vec<Act>,
 }
 
@@ -69,6 +71,11 @@ impl Cell {
     /// A number.
     pub(super) fn number(number: impl Into<u64>) -> Self {
         Self { text: crate::report::number(number.into()), is_number: true, ..Self::default() }
+    }
+
+    /// What programs read.
+    pub(super) fn code(text: impl ToString) -> Self {
+        Self { is_code: true, ..Self::text(text) }
     }
 
     /// What can be done with the row.

@@ -1,4 +1,4 @@
-//! Times and spans as people read them. Times are in UTC.
+//! Times, spans and shares as people read them. Times are in UTC.
 
 use std::time::Duration;
 
@@ -33,9 +33,21 @@ pub(super) fn span(span: Duration) -> String {
     format!("{} {unit}", seconds / length)
 }
 
+/// Which part of the whole it is: `4.2 %`.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    if whole == 0 { "–".to_owned() } else { format!("{:.1} %", part as f64 / whole as f64 * 100.0) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_said_in_percent() {
+        for (part, whole, words) in [(0, 0, "–"), (0, 5, "0.0 %"), (1, 3, "33.3 %"), (7, 7, "100.0 %")] {
+            assert_eq!(share(part, whole), words);
+        }
+    }
 
     #[test]
     fn spans_are_said_in_one_unit() {
