@@ -131,24 +131,14 @@ impl Steering {
         let of_sets =
             views.into_iter().filter_map(|view| Some(format!("zone {}: {}", view.zone, view.problem?)));
         let of_certificates = self.certificates.problems(self.clock.now());
-        let of_reports = held_back(self.held.load(Ordering::Relaxed));
         let all = lock(&self.sources).problems().into_iter().chain(of_sets).chain(of_certificates);
-        all.chain(of_reports).chain(self.reporting.problem()).chain(self.issuing.problem()).collect()
+        all.chain(self.reporting.problem()).chain(self.issuing.problem()).collect()
     }
 
     /// Where the control socket is.
     pub(super) fn control_path(&self) -> PathBuf {
         lock(&self.running).http.control.clone()
     }
-}
-
-/// That somebody should look at what the guard holds back.
-fn held_back(listings: usize) -> Option<String> {
-    (listings > 0).then(|| {
-        format!(
-            "{listings} listings by reports are held back: `banzone reporter held` shows them, `release` and `discard` settle them"
-        )
-    })
 }
 
 /// Sends without a thread of its own, which would be stuck as long as the channel is.
@@ -219,7 +209,11 @@ impl Control for Arc<Steering> {
     }
 
     fn health(&self) -> Health {
-        Health { problems: self.trouble.get().into_iter().collect(), warnings: self.warnings() }
+        Health {
+            problems: self.trouble.get().into_iter().collect(),
+            warnings: self.warnings(),
+            held: self.held.load(Ordering::Relaxed),
+        }
     }
 
     fn data_sets(&self) -> Vec<DataSetView> {

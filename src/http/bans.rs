@@ -280,7 +280,7 @@ pub(super) async fn disallow(
 /// `POST /api/v1/reload`
 pub(super) async fn reload(State(daemon): Daemon) -> Answer<Reloaded> {
     let mut warnings = daemon.reload().await.map_err(Refused::not_reloaded)?;
-    warnings.extend(daemon.health().warnings);
+    warnings.extend(daemon.health().all_warnings());
     Ok(Json(Reloaded { warnings }))
 }
 

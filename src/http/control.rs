@@ -89,6 +89,21 @@ pub struct Health {
     /// What a person should look at although the daemon goes on, one line each: logs and data sets that are missing or
     /// can't be read, a certificate that can't be read or ends soon.
     pub warnings: Vec<String>,
+    /// Listings by reports that are held back until a person looks at them.
+    pub held: usize,
+}
+
+impl Health {
+    /// What a person should look at, what is held back included.
+    pub(super) fn all_warnings(self) -> Vec<String> {
+        let held = (self.held > 0).then(|| {
+            format!(
+                "{} listings by reports are held back: `banzone reporter held` shows them, `release` and `discard` settle them",
+                self.held
+            )
+        });
+        self.warnings.into_iter().chain(held).collect()
+    }
 }
 
 /// Why an order or a question was not carried out.

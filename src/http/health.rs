@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::{Control, Daemon, Health};
+use super::{Control, Daemon};
 
 /// Nobody should wait longer for an answer (RFC 6471, section 2.2.2).
 const ANSWER: Duration = Duration::from_secs(2 * 86_400);
@@ -19,7 +19,9 @@ pub(super) async fn alive() -> &'static str {
 /// `GET /readyz`: it answers and writes; otherwise 503 and what is wrong, a line each. Lines with `warning: ` follow in any
 /// case for logs that can't be read: a restart would not mend them, and the lists are answered all the same.
 pub(super) async fn ready(State(daemon): Daemon) -> (StatusCode, String) {
-    let Health { problems, mut warnings } = daemon.health();
+    let health = daemon.health();
+    let problems = health.problems.clone();
+    let mut warnings = health.all_warnings();
     warnings.extend(unanswered(&*daemon).await);
     let (status, outcome) = if problems.is_empty() {
         (StatusCode::OK, "ok".to_owned())

@@ -19,7 +19,7 @@ reports = { half_life = '1d', guard = { least = 1_000_000 } }
 
 /// Reports these addresses for `reporter`, as an array.
 #[track_caller]
-fn report(env: &Env, reporter: &str, addresses: &[&str]) -> serde_json::Value {
+pub fn report(env: &Env, reporter: &str, addresses: &[&str]) -> serde_json::Value {
     let rows: Vec<_> = addresses.iter().map(|ip| serde_json::json!({"ip": ip, "category": "sasl"})).collect();
     let path = format!("/api/v1/reports?reporter={reporter}");
     env.request("POST", &path, &serde_json::Value::from(rows).to_string()).json()

@@ -6,8 +6,9 @@ use banzone::http::PAGES;
 use serde_json::json;
 
 use super::access::{ROLES, ask, audit, daemon};
-use super::env::{Daemon, Response, failure, until};
-use super::sign_in::{Browser, add};
+use super::env::{Daemon, Env, Response, failure, until};
+use super::hub::report;
+use super::sign_in::{Browser, PASSWORD, add};
 
 /// Nobody must have a second factor.
 const LAX: &str = "[http]\nlisten = '127.0.0.1:0'\n[sign_in]\nsecond_factor = []\n";
@@ -328,6 +329,34 @@ fn a_filter_is_tried_and_nothing_is_counted() {
             .iter()
             .all(|jail| jail["total_failed"] == 0)
     );
+}
+
+#[test]
+fn the_overview_counts_what_a_hub_holds_back() {
+    let env = Env::new("");
+    env.configure(&format!("{LAX}[jail.shared]\nreports = {{ guard = {{ least = 1 }} }}"));
+    let daemon = env.start();
+    add(&env, "alice", "operator");
+    let bob = json!({ "name": "bob", "role": "viewer", "password": PASSWORD, "jails": ["shared"] });
+    env.request("POST", "/api/v1/users", &bob.to_string()).json();
+    let (alice, bob) = (Browser::sign_in(&daemon, "alice", None), Browser::sign_in(&daemon, "bob", None));
+    let overview = || own(&alice, "get /", "").body;
+    assert!(!overview().contains("held back"));
+    for organisation in ["one", "two"] {
+        report(&env, organisation, &["198.51.100.7", "198.51.100.8", "198.51.100.9"]);
+    }
+    let link = "2 listings that others report are held back. <a href=\"/reporters\">";
+    assert!(
+        overview().contains(link) && !own(&bob, "get /", "").body.contains("held back"),
+        "{}",
+        overview()
+    );
+    let release = form(&alice, &[("prefix", "198.51.100.8"), ("act", "release")]);
+    assert_eq!(own(&alice, "post /held", &release).status, 303);
+    assert!(overview().contains("1 listing that others report is held back."), "{}", overview());
+    let discard = form(&alice, &[("prefix", "198.51.100.9"), ("act", "discard")]);
+    assert_eq!(own(&alice, "post /held", &discard).status, 303);
+    assert!(!overview().contains("held back"), "{}", overview());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use totp_rs::{Builder, Secret};
 use super::access::{LOOPBACK, MATRIX, ROLES, ask, audit, daemon};
 use super::env::{Daemon, Env, Response};
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// Nobody must have a second factor.
 const LAX: &str = "[http]\nlisten = '127.0.0.1:0'\n[sign_in]\nsecond_factor = []\n";

@@ -8,13 +8,15 @@ use super::Page;
 use super::listing::{Cell, Listing, Table};
 use super::words::{ago, left};
 use crate::http::api::{OutsideStatus, Status};
-use crate::http::{By, Daemon, Health, SourceView, bans};
+use crate::http::{By, Daemon, SourceView, bans};
 
 /// `GET /health`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let Status { version, started, outside, hub, .. } =
         bans::status(State(daemon.clone()), Extension(by.clone())).await?.0;
-    let Health { problems, warnings } = daemon.health();
+    let health = daemon.health();
+    let problems = health.problems.clone();
+    let warnings = health.all_warnings();
     let now = daemon.now();
     let mut page = Listing::new(&by, "/health", "Health");
     let is_well = problems.is_empty() && warnings.is_empty();

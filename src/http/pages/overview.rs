@@ -37,6 +37,8 @@ struct Overview {
     before: String,
     problems: Vec<String>,
     warnings: Vec<String>,
+    /// Listings that are held back; none for those who do not see them.
+    held: usize,
     requests: usize,
     figures: String,
 }
@@ -47,7 +49,7 @@ pub(super) async fn show(daemon: Daemon, by: By, Query(choice): Query<Choice>) -
     let (period, title, days) = PERIODS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(PERIODS[1]);
     let jail = choice.jail.filter(|jail| !jail.is_empty());
     let figures = read(&daemon, &by, days, jail.clone()).await?;
-    let Health { problems, warnings } = daemon.health();
+    let Health { problems, warnings, held } = daemon.health();
     let overview = Overview {
         frame: Frame::of(&by, "/"),
         title: jail.as_ref().map_or_else(|| title.to_owned(), |jail| format!("{jail}, {title}")),
@@ -56,6 +58,7 @@ pub(super) async fn show(daemon: Daemon, by: By, Query(choice): Query<Choice>) -
         before: figures.before.to_string(),
         problems,
         warnings,
+        held: if by.grant().is_confined() { 0 } else { held },
         requests: waiting(&daemon, &by).await?,
         figures: report::piece(&figures, link),
     };
