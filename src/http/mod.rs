@@ -5,6 +5,7 @@
 //! a log.
 
 pub mod api;
+mod asset;
 mod audit;
 mod bans;
 mod changes;

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use banzone::http::PAGES;
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::access::{ROLES, ask, audit, daemon};
 use super::env::{Daemon, Env, Response, failure, until};
@@ -122,6 +123,35 @@ fn every_page_is_for_those_it_is_for() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Where a page has what it loads from, by the ending of that.
+fn loaded<'a>(page: &'a str, ending: &str) -> &'a str {
+    page.split('"').find(|part| part.starts_with('/') && part.ends_with(ending)).expect("it loads something")
+}
+
+#[test]
+fn what_pages_load_is_kept_as_long_as_it_is_the_same() {
+    let (_env, daemon) = daemon(
+        "[http]
+listen = '127.0.0.1:0'
+[sign_in]
+origin = 'http://localhost:8053'
+",
+    );
+    let shown = page(&daemon, "get /sign-in", "", "").body;
+    for (ending, kind) in [(".css", "text/css; charset=utf-8"), (".js", "text/javascript; charset=utf-8")] {
+        let path = loaded(&shown, ending);
+        let answer = page(&daemon, &format!("get {path}"), "", "");
+        assert_eq!(answer.status, 200, "{path}");
+        assert_eq!(header(&answer, "content-type"), Some(kind));
+        assert_eq!(header(&answer, "cache-control"), Some("public, max-age=31536000, immutable"));
+        let (name, hash) = path.trim_end_matches(ending).rsplit_once('.').unwrap();
+        let digest = Sha256::digest(answer.body.as_bytes());
+        assert_eq!(hash, &data_encoding::HEXLOWER.encode(&digest)[..16]);
+        // What another release has is not taken for ours.
+        assert_eq!(page(&daemon, &format!("get {name}.0123456789abcdef{ending}"), "", "").status, 404);
+    }
 }
 
 #[test]

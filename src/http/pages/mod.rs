@@ -22,12 +22,15 @@ mod users;
 mod words;
 mod zones;
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
+use super::asset::{self, Asset};
 use super::problem::Refused;
 use super::routes::{self, Route, route};
 use super::{Steered, add_missing};
@@ -80,13 +83,18 @@ pub const PAGES: &[Route] = &[
 ];
 
 /// The look of all pages: that of figures, and theirs.
-const STYLE: &str = concat!(
-    include_str!("../../../templates/report/style.css"),
-    include_str!("../../../templates/pages/style.css")
-);
+pub(super) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::style(concat!(
+        include_str!("../../../templates/report/style.css"),
+        include_str!("../../../templates/pages/style.css")
+    ))
+});
 
 /// Asks browsers for passkeys.
-const SCRIPT: &str = include_str!("../../../templates/pages/passkey.js");
+pub(super) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let text = include_str!("../../../templates/pages/passkey.js");
+    Asset::new("passkey", "js", "text/javascript; charset=utf-8", text)
+});
 
 /// What a browser may do with a page: show it, and send its forms back here. No script runs, whatever found its way into a text.
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; \
@@ -109,12 +117,8 @@ type Page = Result<Response, Refused>;
 
 /// Answers what is in the table; whoever is refused sees a page that says why, or that of the sign-in.
 pub(super) fn router(daemon: &Steered) -> Router<Steered> {
-    routes::router(daemon, PAGES)
-        .layer(from_fn(forms::read_csrf))
-        .layer(from_fn(tell_who))
-        .route("/style.css", axum::routing::get(style))
-        .route("/passkey.js", axum::routing::get(script))
-        .layer(map_response(with_headers))
+    let pages = routes::router(daemon, PAGES).layer(from_fn(forms::read_csrf)).layer(from_fn(tell_who));
+    [&STYLE, &SCRIPT].into_iter().fold(pages, asset::serve).layer(map_response(with_headers))
 }
 
 async fn with_headers(response: Response) -> Response {
@@ -129,19 +133,6 @@ async fn tell_who(request: Request, next: Next) -> Response {
         response.extensions_mut().insert(principal);
     }
     response
-}
-
-async fn style() -> Response {
-    asset("text/css; charset=utf-8", STYLE)
-}
-
-async fn script() -> Response {
-    asset("text/javascript; charset=utf-8", SCRIPT)
-}
-
-/// Something that pages load; it is small, so that an upgrade may show within minutes.
-fn asset(kind: &'static str, text: &'static str) -> Response {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text).into_response()
 }
 
 /// A page from its template.

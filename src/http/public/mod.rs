@@ -10,6 +10,7 @@ mod settings;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 use askama::Template;
 use axum::extract::rejection::FormRejection;
@@ -22,6 +23,7 @@ use axum::{Extension, Form, Router};
 use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
 
+use super::asset::{self, Asset};
 use super::connections::Tcp;
 use super::gate::is_of_other_site;
 use super::{Failed, Steered, add_missing, connections, limit_time};
@@ -32,8 +34,9 @@ pub use removal::{Removal, Removals};
 use request::Asked;
 pub use settings::{PublicSettings, PublicZone};
 
-/// The look of all pages; it is small, so that it is asked for once in a while only.
-const STYLE: &str = include_str!("../../../templates/public/style.css");
+/// The look of all pages.
+pub(super) static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| Asset::style(include_str!("../../../templates/public/style.css")));
 
 /// What a browser may do with a page: show it, with the one style, and send its forms back here. Nothing else is loaded and
 /// no script runs, whatever found its way into a text.
@@ -71,14 +74,14 @@ pub async fn serve_public(
 }
 
 fn routes(control: Steered) -> Router {
-    Router::new()
+    let pages = Router::new()
         .route("/", get(home))
         .route("/ip/{address}", get(address))
         .route("/ip/{address}/removal", post(remove))
         .route("/ip/{address}/request", post(request))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        .route("/zone/{origin}", get(policy))
-        .route("/style.css", get(style))
+        .route("/zone/{origin}", get(policy));
+    asset::serve(pages, &STYLE)
         .fallback(missing)
         .layer(from_fn(limit_time))
         .layer(map_response(with_headers))
@@ -188,13 +191,6 @@ async fn policy(State(public): State<Public>, Path(origin): Path<String>) -> Res
         }
         None => missing(State(public)).await,
     }
-}
-
-/// `GET /style.css`
-async fn style() -> Response {
-    const HOUR: &str = "max-age=3600";
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, HOUR)], STYLE)
-        .into_response()
 }
 
 async fn missing(State(public): State<Public>) -> Response {
