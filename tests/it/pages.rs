@@ -352,6 +352,14 @@ fn a_filter_is_tried_and_nothing_is_counted() {
         "{tried}"
     );
     assert_eq!(own(&alice, "post /try", &form(&alice, &[("jail", "none"), ("lines", "x")])).status, 404);
+    // The jail of bans by hand has no filter.
+    assert_eq!(own(&alice, "post /try", &form(&alice, &[("jail", "manual"), ("lines", "x")])).status, 422);
+    let offered = own(&alice, "get /jails", "").body;
+    assert!(
+        offered.contains("<option>other</option><option>postfix-sasl</option>")
+            && !offered.contains("<option>manual"),
+        "{offered}"
+    );
     assert!(
         env.get("/api/v1/jails").json()["jails"]
             .as_array()

@@ -8,16 +8,16 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::Page;
-use super::bans::{Chosen, jails as names};
 use super::forms::query;
 use super::listing::{Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, share, when};
+use crate::access::Principal;
 use crate::clock::Timestamp;
 use crate::filter::{self, Filter, Line, Pace, State as Memory, Timing, Verdict};
 use crate::http::api::{JailSummary, ListQuery, PatternHits};
 use crate::http::problem::Refused;
 use crate::http::routes::own_jail;
-use crate::http::{By, Daemon, bans, jails as in_api, lists};
+use crate::http::{By, Daemon, Steered, bans, jails as in_api, lists};
 use crate::jail::Jails;
 
 /// So many lines are tried at a time: this is to look at some, not to read a log.
@@ -27,7 +27,6 @@ const LINES: usize = 200;
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let query = Ok(Query(ListQuery::default()));
     let found = lists::jails(State(daemon.clone()), Extension(by.clone()), query).await?.0;
-    let chosen = names(State(daemon), &by, None).await?;
     let mut page = Listing::new(&by, "/jails", "Jails");
     page.tables = vec![Table {
         title: "",
@@ -35,8 +34,22 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
         rows: found.jails.iter().map(row).collect(),
         empty: "There is no jail.",
     }];
-    page.forms = vec![box_of(chosen, String::new(), String::new())];
+    page.forms.extend(box_of(with_filter(&daemon, &by).await?, String::new(), String::new()));
     Ok(page.show())
+}
+
+/// The jails with a filter that whoever asks may see.
+async fn with_filter(daemon: &Steered, by: &Principal) -> Result<Vec<String>, Refused> {
+    let has_filter = |jails: &Jails, name: &str| {
+        jails.settings_in_force(name).is_some_and(|settings| !settings.filter.failregex.is_empty())
+    };
+    let all = move |jails: &Jails| {
+        let names = jails.names().filter(|name| has_filter(jails, name));
+        names.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut names = daemon.see(all).await?;
+    names.retain(|name| by.grant().has_jail(name));
+    Ok(names)
 }
 
 /// What is told of a jail.
@@ -93,8 +106,7 @@ pub(super) async fn one(State(daemon): Daemon, Extension(by): By, Path(name): Pa
         patterns("Failregexes", FAILREGEX, &hits.failregex, ""),
         patterns("Ignoreregexes", IGNOREREGEX, &hits.ignoreregex, "The filter has none."),
     ]);
-    let chosen = names(State(daemon), &by, None).await?;
-    page.forms = vec![box_of(chosen, name, String::new())];
+    page.forms.extend(box_of(with_filter(&daemon, &by).await?, name, String::new()));
     Ok(page.show())
 }
 
@@ -113,9 +125,9 @@ fn pattern_row(index: usize, hits: &PatternHits, all: u64, now: Timestamp) -> Ve
     ]
 }
 
-fn box_of(jails: Vec<Chosen>, jail: String, lines: String) -> Form {
-    let jails = jails.into_iter().map(|jail| jail.name).collect();
-    Form {
+/// The box to try one of the filters of `jails` in, if there are any.
+fn box_of(jails: Vec<String>, jail: String, lines: String) -> Option<Form> {
+    (!jails.is_empty()).then(|| Form {
         title: "Try a filter",
         path: "/try",
         fields: vec![
@@ -126,7 +138,7 @@ fn box_of(jails: Vec<Chosen>, jail: String, lines: String) -> Form {
         ],
         button: "Try",
         is_open: true,
-    }
+    })
 }
 
 /// What is typed into the box.
@@ -152,7 +164,6 @@ pub(super) async fn attempt(
     // Compiling and matching take their time.
     let tried = tokio::task::spawn_blocking(move || read(&settings, &text, now)).await;
     let rows = tried.map_err(|_| crate::http::Failed::Stopping)?.map_err(|wrong| unusable(&wrong))?;
-    let chosen = names(State(daemon), &by, Some(&jail)).await?;
     let mut page = Listing::new(&by, "/jails", "What the filter finds");
     page.tables = vec![Table {
         title: "",
@@ -160,7 +171,7 @@ pub(super) async fn attempt(
         rows,
         empty: "There was no line.",
     }];
-    page.forms = vec![box_of(chosen, jail, lines)];
+    page.forms.extend(box_of(with_filter(&daemon, &by).await?, jail, lines));
     Ok(page.show())
 }
 
