@@ -23,8 +23,8 @@ ORIGIN, FOLDER = sys.argv[1:]
 PASSWORD = "correct horse battery"
 BANNED = "198.51.100.200"
 PAGES = [
-    "/", "/?period=day", "/bans", "/bans?history=1", f"/ip/{BANNED}", "/networks", "/jails", "/reporters", "/allow",
-    "/zones", "/requests", "/users", "/tokens", "/audit", "/health", "/account",
+    "/", "/?period=day", "/bans", "/bans?history=1", f"/ip/{BANNED}", "/networks", "/jails", "/jails/postfix-sasl", "/reporters", "/allow",
+    "/zones", "/requests", "/users", "/tokens", "/audit", "/audit/verify", "/health", "/account",
 ]
 WIDTHS = {"desk": 1280, "telephone": 390}
 

@@ -1,30 +1,25 @@
-//! Who did what.
+//! Who did what, and whether the record of it is whole.
 
 use axum::extract::{Extension, Query, State};
 
 use super::Page;
+use super::forms::query;
 use super::listing::{Cell, Listing, Table};
 use super::words::when;
-use crate::http::api::{AuditEntry, AuditQuery};
+use crate::http::api::{AuditEntry, AuditQuery, AuditVerified};
 use crate::http::{By, Daemon, audit};
+
+const PATH: &str = "/audit";
 
 /// `GET /audit`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<AuditQuery>) -> Page {
-    let is_first = query.after.is_none();
-    let found = audit::list(State(daemon.clone()), Ok(Query(query))).await?.0;
-    let mut page = Listing::new(&by, "/audit", "Audit log");
-    if is_first {
-        let verified = audit::verify(State(daemon)).await?.0;
-        page.notes = vec![match verified.broken {
-            Some(number) => (format!("Entry {number} was changed, or those before it were taken out."), true),
-            None => (
-                format!(
-                    "{} entries, none changed or missing. The last: {}:{}",
-                    verified.entries, verified.number, verified.hash
-                ),
-                false,
-            ),
-        }];
+    let who = query.who.clone();
+    let found = audit::list(State(daemon), Ok(Query(query))).await?.0;
+    let mut page = Listing::new(&by, PATH, "Audit log");
+    page.links = vec![("Verify the chain", "/audit/verify".to_owned())];
+    if let Some(who) = &who {
+        page.notes = vec![(format!("Only what {who} did."), false)];
+        page.links.push(("Show what everybody did", PATH.to_owned()));
     }
     page.tables = vec![Table {
         title: "",
@@ -32,14 +27,36 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.audit.iter().map(row).collect(),
         empty: "Nothing was done yet.",
     }];
-    page.goes_on(found.next);
+    page.goes_on_with(who.map(|who| ("who", who)).into_iter().collect(), found.next);
+    Ok(page.show())
+}
+
+/// `GET /audit/verify`: reads the whole log.
+pub(super) async fn verify(State(daemon): Daemon, Extension(by): By) -> Page {
+    let AuditVerified { entries, number, hash, broken, gone_early } = audit::verify(State(daemon)).await?.0;
+    let mut page = Listing::new(&by, PATH, "The chain of the audit log");
+    page.notes = vec![match broken {
+        Some(broken) => (
+            format!(
+                "Entry {broken} was changed, or those before it were taken out. Up to {number} all is right."
+            ),
+            true,
+        ),
+        None => (format!("{entries} entries, none changed or missing. The last: {number}:{hash}"), false),
+    }];
+    if gone_early {
+        let early = "The first entries are gone before their time: unless history_retention was shorter then, somebody took them out.";
+        page.notes.push((early.to_owned(), true));
+    }
+    page.links = vec![("Back to the entries", PATH.to_owned())];
     Ok(page.show())
 }
 
 fn row(entry: &AuditEntry) -> Vec<Cell> {
+    let of_whom = format!("{PATH}?{}", query(&[("who", &entry.who)]));
     vec![
         Cell::text(when(entry.at)),
-        Cell::text(&entry.who).note(&entry.source),
+        Cell::text(&entry.who).note(&entry.source).link(of_whom),
         Cell::text(&entry.action).note(&entry.detail),
         Cell::text(entry.outcome),
     ]

@@ -18,6 +18,8 @@ pub(super) struct Listing {
     pub(super) notes: Vec<(String, bool)>,
     pub(super) tables: Vec<Table>,
     pub(super) forms: Vec<Form>,
+    /// Where else one may go: what is said of it, and its path.
+    pub(super) links: Vec<(&'static str, String)>,
     /// Where it goes on.
     pub(super) next: Option<String>,
 }
@@ -26,13 +28,21 @@ impl Listing {
     /// An empty one at `path`, for `principal`.
     pub(super) fn new(principal: &Principal, path: &'static str, title: impl Into<String>) -> Self {
         let frame = Frame::of(principal, path);
-        let (notes, tables, forms) = (Vec::new(), Vec::new(), Vec::new());
-        Self { frame, path, title: title.into(), notes, tables, forms, next: None }
+        let (notes, tables, forms, links) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { frame, path, title: title.into(), notes, tables, forms, links, next: None }
     }
 
     /// The page behind it begins at this place, if there is one.
     pub(super) fn goes_on(&mut self, after: Option<String>) {
-        self.next = after.map(|after| format!("{}?{}", self.path, query(&[("after", after)])));
+        self.goes_on_with(Vec::new(), after);
+    }
+
+    /// The same where only a part is shown, which the query says in these fields.
+    pub(super) fn goes_on_with(&mut self, mut chosen: Vec<(&str, String)>, after: Option<String>) {
+        self.next = after.map(|after| {
+            chosen.push(("after", after));
+            format!("{}?{}", self.path, query(&chosen))
+        });
     }
 
     pub(super) fn show(&self) -> Response {

@@ -79,6 +79,7 @@ pub const PAGES: &[Route] = &[
     route!(post "/tokens/rotate", Administer, Whole, tokens::rotate),
     route!(post "/tokens/revoke", Administer, Whole, tokens::revoke),
     route!(get "/audit", Administer, Whole, audit::show),
+    route!(get "/audit/verify", Administer, Whole, audit::verify),
     route!(get "/health", Read, Own, health::show),
 ];
 
