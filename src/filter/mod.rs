@@ -20,6 +20,7 @@ mod settings;
 mod source;
 mod tag;
 mod timing;
+mod trial;
 
 pub use compiled::{Failure, Filter, Line, Verdict, Who};
 pub use date::{DATE_FORMATS, Date, DateFound, DateReading, Dates, Detector, cut, line_time};
@@ -29,3 +30,4 @@ pub use hits::{Hit, Hits};
 pub use matcher::{Ahead, Candidates, Matcher};
 pub use settings::{Dialect, Settings, UseDns};
 pub use timing::{Pace, Timed, Timing};
+pub use trial::{Trial, Tried};

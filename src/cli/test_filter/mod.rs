@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{Exit, Global};
 use crate::clock::{Clock, Timestamp};
-use crate::filter::{Filter, Line, Pace, State, Timing, Verdict};
+use crate::filter::{Trial, Tried, Verdict};
 use crate::source::read_once;
 
 use report::{Print, Report};
@@ -72,30 +72,29 @@ impl Args {
     /// Reads the lines and reports.
     pub(super) fn run(self, global: &Global, out: &mut dyn Write) -> anyhow::Result<Exit> {
         let subject = subject::find(&self, global)?;
-        let filter = Filter::compile(&subject.settings)?;
         let now = self.now.unwrap_or_else(|| Clock::System.now());
-        let mut dated = subject.settings.clone();
-        dated.timezone = self.timezone.clone().or(dated.timezone);
-        let mut run = Run {
-            timing: Timing::new(&dated, now)?,
-            // Lines of the journal have no dates.
-            known: self.journal.then_some(now),
-            now,
-            filter,
-            state: State::default(),
-            matching: Vec::new(),
-        };
+        let mut settings = subject.settings;
+        settings.timezone = self.timezone.clone().or(settings.timezone);
+        // Lines of the journal have no dates.
+        let mut trial = Trial::new(&settings, now)?.of_time(self.journal.then_some(now));
         if global.json {
-            self.print_objects(&mut run, out)?;
+            self.print_objects(&mut trial, out)?;
         } else {
             let started = Instant::now();
-            let mut report = Report::new(&run.filter, self.verbose, self.print);
-            self.fill(&mut run, &mut report)?;
+            let mut report = Report::new(&settings, self.verbose, self.print);
+            self.for_each_line(|line| {
+                if !is_passed_over(line) {
+                    let (verdict, time) =
+                        trial.line(line).map_or((Verdict::Miss, None), |tried| (tried.verdict, tried.time));
+                    report.add(line, verdict, time.unwrap_or(now));
+                }
+                Ok(())
+            })?;
             let log = if self.is_file() { "log file" } else { "single line" };
             let used = [(subject.kind, &*subject.shown), (log, &self.log)];
-            report.write(&run, &used, started.elapsed(), out)?;
+            report.write(trial.dates(), &used, started.elapsed(), out)?;
         }
-        for (place, count) in run.filter.exhausted() {
+        for (place, count) in trial.filter().exhausted() {
             global.note(&format!(
                 "warning: {place} was stopped {count} times, as it takes too many steps in such lines: what it would \
                  have found is not known"
@@ -104,22 +103,13 @@ impl Args {
         Ok(Exit::Done)
     }
 
-    fn fill(&self, run: &mut Run, report: &mut Report) -> anyhow::Result<()> {
-        self.for_each_line(|line| {
-            if !is_passed_over(line) {
-                let (verdict, time) = run.line(line);
-                report.add(line, verdict, time.unwrap_or(run.now));
-            }
-            Ok(())
-        })
-    }
-
-    fn print_objects(&self, run: &mut Run, out: &mut dyn Write) -> anyhow::Result<()> {
+    fn print_objects(&self, trial: &mut Trial, out: &mut dyn Write) -> anyhow::Result<()> {
         let mut number = 0u64;
         self.for_each_line(|line| {
             number += 1;
-            let (verdict, time) = if is_passed_over(line) { (Verdict::Miss, None) } else { run.line(line) };
-            Ok(writeln!(out, "{}", object(number, verdict, time, &run.matching))?)
+            let tried = if is_passed_over(line) { None } else { trial.line(line) };
+            let tried = tried.unwrap_or(Tried { verdict: Verdict::Miss, time: None, matching: Vec::new() });
+            Ok(writeln!(out, "{}", object(number, tried))?)
         })
     }
 
@@ -139,39 +129,6 @@ impl Args {
     }
 }
 
-/// One filter on its way through the lines of a log.
-struct Run {
-    filter: Filter,
-    state: State,
-    timing: Timing,
-    /// The time of all lines, where they have no dates.
-    known: Option<Timestamp>,
-    now: Timestamp,
-    /// Every failregex that matches the last line by itself.
-    matching: Vec<usize>,
-}
-
-impl Run {
-    /// What the filter says of `line`, and the line's time if it has one or matters.
-    fn line<'t>(&mut self, line: &'t str) -> (Verdict<'t>, Option<Timestamp>) {
-        self.matching.clear();
-        let Some(timed) = self.timing.read(line, self.known, Pace::Sampling { now: self.now }) else {
-            return (Verdict::Miss, None);
-        };
-        let (time, is_dated) = (timed.time, timed.is_dated);
-        let text = timed.text;
-        let line = Line { text, whole: line };
-        let verdict = self.filter.follow(line, &mut self.state, self.now).into_owned();
-        if verdict != Verdict::Miss {
-            self.matching = self.filter.matching(text);
-        }
-        // There is no store to keep them in.
-        drop(self.state.take_changes());
-        let matters = is_dated || verdict != Verdict::Miss;
-        (verdict, time.filter(|_| matters))
-    }
-}
-
 /// Comments of sample logs, and nothing at all.
 fn is_passed_over(line: &str) -> bool {
     line.starts_with('#') || line.trim().is_empty()
@@ -180,7 +137,7 @@ fn is_passed_over(line: &str) -> bool {
 /// Why a line that a failregex matches may count for nothing.
 const EXCUSED: &str = "no failure by itself";
 
-fn object(line: u64, verdict: Verdict<'_>, time: Option<Timestamp>, matching: &[usize]) -> serde_json::Value {
+fn object(line: u64, Tried { verdict, time, matching }: Tried) -> serde_json::Value {
     let failregex = match &verdict {
         Verdict::Noted { failregex } | Verdict::Pending { failregex } => Some(*failregex),
         Verdict::Failure(failure) | Verdict::Ignored { failure: Some(failure), .. } => {

@@ -3,11 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::Run;
 use crate::cli::hits::{self, Hits};
 use crate::cli::printable::printable;
 use crate::clock::Timestamp;
-use crate::filter::{Filter, Verdict};
+use crate::filter::{Settings, Verdict};
 
 /// So many lines are shown of each kind unless all are asked for.
 const SHOWN_LINES: usize = 20;
@@ -94,12 +93,12 @@ pub(super) struct Report {
 
 impl Report {
     /// Nothing yet. A verbose one shows every pattern, and every address below it.
-    pub(super) fn new(filter: &Filter, verbose: bool, print: Print) -> Self {
+    pub(super) fn new(filter: &Settings, verbose: bool, print: Print) -> Self {
         Self {
             verbose,
             lines: 0,
-            failregex: none(&filter.settings().failregex),
-            ignoreregex: none(&filter.settings().ignoreregex),
+            failregex: none(&filter.failregex),
+            ignoreregex: none(&filter.ignoreregex),
             matched: Kept::new("Matched", print.print_all_matched, !print.print_all_matched),
             ignored: Kept::new("Ignored", print.print_all_ignored, print.print_no_ignored),
             missed: Kept::new("Missed", print.print_all_missed, print.print_no_missed),
@@ -129,10 +128,10 @@ impl Report {
         }
     }
 
-    /// Writes it all. `used` says what was tested on what.
+    /// Writes it all, with how often each format of `dates` was found. `used` says what was tested on what.
     pub(super) fn write(
         &self,
-        run: &Run,
+        dates: Option<Vec<(&str, u64)>>,
         used: &[(&str, &str)],
         elapsed: Duration,
         out: &mut dyn Write,
@@ -144,7 +143,7 @@ impl Report {
         writeln!(out, "\n\nResults\n=======\n")?;
         hits::write("Failregex", &self.failregex, self.verbose, out)?;
         hits::write("Ignoreregex", &self.ignoreregex, self.verbose, out)?;
-        write_dates(run, out)?;
+        write_dates(dates, out)?;
         writeln!(
             out,
             "Lines: {} lines, {} ignored, {} matched, {} missed",
@@ -155,12 +154,11 @@ impl Report {
     }
 }
 
-fn write_dates(run: &Run, out: &mut dyn Write) -> io::Result<()> {
-    if run.known.is_some() {
+fn write_dates(dates: Option<Vec<(&str, u64)>>, out: &mut dyn Write) -> io::Result<()> {
+    let Some(mut hits) = dates else {
         return Ok(());
-    }
+    };
     writeln!(out, "Date template hits:")?;
-    let mut hits = run.timing.templates();
     hits.retain(|(_, hits)| *hits > 0);
     if !hits.is_empty() {
         writeln!(out, "|- [# of hits] date format")?;

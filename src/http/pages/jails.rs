@@ -13,7 +13,7 @@ use super::listing::{Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, share, when};
 use crate::access::Principal;
 use crate::clock::Timestamp;
-use crate::filter::{self, Filter, Line, Pace, State as Memory, Timing, Verdict};
+use crate::filter::{self, Tried, Verdict};
 use crate::http::api::{JailSummary, ListQuery, PatternHits};
 use crate::http::problem::Refused;
 use crate::http::routes::own_jail;
@@ -143,7 +143,7 @@ fn box_of(jails: Vec<String>, jail: String, lines: String) -> Option<Form> {
 
 /// What is typed into the box.
 #[derive(Deserialize)]
-pub(super) struct Trial {
+pub(super) struct Sample {
     jail: String,
     lines: String,
 }
@@ -152,9 +152,9 @@ pub(super) struct Trial {
 pub(super) async fn attempt(
     State(daemon): Daemon,
     Extension(by): By,
-    form: Result<Typed<Trial>, FormRejection>,
+    form: Result<Typed<Sample>, FormRejection>,
 ) -> Page {
-    let Typed(Trial { jail, lines }) = form?;
+    let Typed(Sample { jail, lines }) = form?;
     own_jail(&by, &jail)?;
     let asked = jail.clone();
     let settings =
@@ -183,26 +183,20 @@ fn unusable(wrong: &filter::Error) -> Refused {
 }
 
 fn read(settings: &filter::Settings, text: &str, now: Timestamp) -> Result<Vec<Vec<Cell>>, filter::Error> {
-    let (filter, mut timing, mut memory) =
-        (Filter::compile(settings)?, Timing::new(settings, now)?, Memory::default());
+    let mut trial = filter::Trial::new(settings, now)?;
     let lines = text.lines().filter(|line| !line.trim().is_empty()).take(LINES);
-    let mut tried = |line: &str| {
-        let Some(timed) = timing.read(line, None, Pace::Sampling { now }) else {
-            return vec![
-                Cell::text(line),
-                Cell::text("no date that is understood"),
-                Cell::text(""),
-                Cell::text(""),
-            ];
+    let tried = |line: &str| {
+        let (outcome, who, time) = match trial.line(line) {
+            None => ("no date that is understood".to_owned(), String::new(), None),
+            Some(Tried { verdict, time, .. }) => {
+                let (outcome, who) = in_words(&verdict);
+                (outcome, who, time)
+            }
         };
-        let time = timed.time.map_or_else(String::new, |time| time.to_string());
-        let verdict = filter.follow(Line { text: timed.text, whole: line }, &mut memory, now).into_owned();
-        // There is no store to keep them in.
-        drop(memory.take_changes());
-        let (outcome, who) = in_words(&verdict);
+        let time = time.map_or_else(String::new, |time| time.to_string());
         vec![Cell::text(line), Cell::text(outcome), Cell::text(who), Cell::text(time)]
     };
-    Ok(lines.map(&mut tried).collect())
+    Ok(lines.map(tried).collect())
 }
 
 fn in_words(verdict: &Verdict<'_>) -> (String, String) {
