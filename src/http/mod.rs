@@ -124,7 +124,8 @@ fn health_routes(control: Steered) -> Router {
 }
 
 fn api_routes(control: Steered) -> Router {
-    let routes = routes::router(&control, ROUTES).layer(from_fn(limit_time)).with_state(control);
+    let routes =
+        routes::router(&control, ROUTES, Route::is_kept).layer(from_fn(limit_time)).with_state(control);
     Router::new().nest(api::BASE, routes).fallback(not_found).method_not_allowed_fallback(not_so)
 }
 

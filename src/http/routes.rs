@@ -105,7 +105,7 @@ impl Route {
         self.reach != Reach::Whole || !principal.grant().is_confined()
     }
 
-    /// Whether whoever asks may keep the answer, until another one is given: there are neither secrets nor names of users in it.
+    /// Whether whoever asks may keep the answer of the API, until another one is given: there are neither secrets nor names of users in it.
     pub(super) const fn is_kept(&self) -> bool {
         matches!(self.method.as_bytes(), b"get")
             && matches!(self.needs, Permission::Read | Permission::Nothing)
@@ -261,12 +261,17 @@ pub const ROUTES: &[Route] = &[
     route!(get "/audit/verify", Administer, Whole, audit::verify).gives::<AuditVerified>(),
 ];
 
-/// Answers what is in the table, for those who may have it answered: the [`Principal`] is an extension of the request.
-pub(super) fn router(daemon: &Steered, table: &'static [Route]) -> Router<Steered> {
+/// Answers what is in the table, for those who may have it answered: the [`Principal`] is an extension of the request. Of some,
+/// as `is_kept` says, the answer may be kept.
+pub(super) fn router(
+    daemon: &Steered,
+    table: &'static [Route],
+    is_kept: fn(&Route) -> bool,
+) -> Router<Steered> {
     let add = |router: Router<Steered>, route: &'static Route| {
         let daemon = Steered::clone(daemon);
         let guard = from_fn(move |params, request, next| {
-            guard(route, Steered::clone(&daemon), params, request, next)
+            guard(route, is_kept(route), Steered::clone(&daemon), params, request, next)
         });
         let answer = (route.router)().route_layer(DefaultBodyLimit::max(route.body)).route_layer(guard);
         router.route(route.path, answer)
@@ -276,6 +281,7 @@ pub(super) fn router(daemon: &Steered, table: &'static [Route]) -> Router<Steere
 
 async fn guard(
     route: &'static Route,
+    is_kept: bool,
     daemon: Steered,
     params: RawPathParams,
     request: Request,
@@ -286,7 +292,7 @@ async fn guard(
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
         .map(|principal| Act::of(daemon, principal, &request));
-    let asked = route.is_kept().then(|| request.headers().clone());
+    let asked = is_kept.then(|| request.headers().clone());
     let response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
         (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,

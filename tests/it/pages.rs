@@ -110,7 +110,8 @@ fn every_page_is_for_those_it_is_for() {
             };
             let is_safe = header(&answer, "content-security-policy")
                 .is_some_and(|policy| policy.starts_with("default-src 'none'"));
-            if !is_as_told || answer.status >= 500 || !is_safe {
+            let is_kept = header(&answer, "cache-control") != Some("no-store");
+            if !is_as_told || answer.status >= 500 || !is_safe || is_kept {
                 wrong.push(format!("{page_of} by {role}: {} {}", answer.status, answer.head));
             }
             if let Some(browser) =

@@ -118,7 +118,9 @@ type Page = Result<Response, Refused>;
 
 /// Answers what is in the table; whoever is refused sees a page that says why, or that of the sign-in.
 pub(super) fn router(daemon: &Steered) -> Router<Steered> {
-    let pages = routes::router(daemon, PAGES).layer(from_fn(forms::read_csrf)).layer(from_fn(tell_who));
+    // The token of the session stands in every page, and whoever comes after must not see them by going back.
+    let pages = routes::router(daemon, PAGES, |_| false);
+    let pages = pages.layer(from_fn(forms::read_csrf)).layer(from_fn(tell_who));
     [&STYLE, &SCRIPT].into_iter().fold(pages, asset::serve).layer(map_response(with_headers))
 }
 
