@@ -104,7 +104,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 fn read(root: &Path, path: PathBuf) -> SourceFile {
     let text = fs::read_to_string(&path).unwrap();
-    let is_test = path.file_name().is_some_and(|name| name == "tests.rs");
+    let is_test = path.ends_with("tests.rs") || path.parent().is_some_and(|folder| folder.ends_with("tests"));
     let code = if is_test {
         ""
     } else {
