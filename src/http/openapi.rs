@@ -38,6 +38,8 @@ pub(super) struct Spoken {
     gives: Option<fn(&mut Schemas) -> RefOr<Schema>>,
     /// Not one object, but one in each line.
     has_lines: bool,
+    /// The statuses that it may fail with, beside those that its form says.
+    fails: &'static [u16],
 }
 
 const JSON: &str = "application/json";
@@ -45,7 +47,7 @@ const JSON: &str = "application/json";
 impl Spoken {
     /// Nothing.
     pub(super) const NOTHING: Self =
-        Self { query: None, takes: None, media: &[JSON], gives: None, has_lines: false };
+        Self { query: None, takes: None, media: &[JSON], gives: None, has_lines: false, fails: &[] };
 
     /// Takes `Q` in its query.
     pub(super) const fn query<Q: IntoParams>(mut self) -> Self {
@@ -70,6 +72,17 @@ impl Spoken {
     pub(super) const fn gives_lines<T: ToSchema>(mut self) -> Self {
         self.has_lines = true;
         self.gives::<T>()
+    }
+
+    /// May fail with these of [`OWN`].
+    pub(super) const fn fails(mut self, statuses: &'static [u16]) -> Self {
+        self.fails = statuses;
+        self
+    }
+
+    /// Whether it takes a body.
+    pub(super) const fn takes_body(&self) -> bool {
+        self.takes.is_some()
     }
 
     /// Gives a `T`.
@@ -134,7 +147,7 @@ fn method(written: &str) -> HttpMethod {
 }
 
 fn operation(route: &Route, schemas: &mut Schemas) -> Operation {
-    let Spoken { query, takes, media, gives, has_lines } = route.spoken;
+    let Spoken { query, takes, media, gives, has_lines, .. } = route.spoken;
     let path = path_names(route.path).map(path_parameter);
     let parameters: Vec<Parameter> = path.chain(query.map(|query| query()).into_iter().flatten()).collect();
     let body = takes.map(|takes| {
@@ -214,26 +227,27 @@ const ALWAYS: &[(u16, &str)] = &[
     (504, "No answer within 30 seconds"),
 ];
 
-const UNKNOWN: (u16, &str) = (404, "What is named is not there");
-const CONFLICT: (u16, &str) = (409, "It is so already, or cannot be now");
-const GONE: (u16, &str) = (410, "What is asked for is kept no more; `detail` says where to begin again");
-const TOO_LARGE: (u16, &str) = (413, "The body is too large");
-const OTHER_MEDIA: (u16, &str) = (415, "The body is of another media type");
-const REFUSED: (u16, &str) = (422, "A value is not one that is possible here");
+/// What may go wrong with some.
+const OWN: &[(u16, &str)] = &[
+    (404, "What is named is not there"),
+    (409, "It is so already, or cannot be now"),
+    (410, "What is asked for is kept no more; `detail` says where to begin again"),
+    (413, "The body is too large"),
+    (415, "The body is of another media type"),
+    (422, "A value is not one that is possible here"),
+];
 
 /// What may go wrong with `route`.
 fn failures(route: &Route) -> impl Iterator<Item = &'static (u16, &'static str)> {
-    let (changes, names) = (route.method != "get", path_names(route.path).next().is_some());
-    let Spoken { query, takes, .. } = route.spoken;
-    let own = [
-        (&UNKNOWN, names || changes || query.is_some()),
-        (&CONFLICT, changes),
-        (&GONE, route.spoken.has_lines),
-        (&TOO_LARGE, changes),
-        (&OTHER_MEDIA, takes.is_some()),
-        (&REFUSED, query.is_some() || changes || names),
-    ];
-    ALWAYS.iter().chain(own.into_iter().filter(|(_, may_be)| *may_be).map(|(failure, _)| failure))
+    let Spoken { takes, fails, .. } = route.spoken;
+    let reads_body = route.reads_body();
+    let may_be = move |status: u16| match status {
+        413 => reads_body,
+        415 => takes.is_some(),
+        422 => takes.is_some() || fails.contains(&status),
+        _ => fails.contains(&status),
+    };
+    ALWAYS.iter().chain(OWN.iter().filter(move |(status, _)| may_be(*status)))
 }
 
 #[cfg(test)]

@@ -33,5 +33,6 @@ mod reports;
 mod seen;
 mod sign_in;
 mod statements;
+mod statuses;
 mod syslog;
 mod tidy;

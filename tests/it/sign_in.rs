@@ -64,7 +64,7 @@ impl<'a> Browser<'a> {
     }
 
     /// The same with other headers beside the cookie.
-    fn ask_with(&self, request: &str, headers: &str, body: &str) -> Response {
+    pub fn ask_with(&self, request: &str, headers: &str, body: &str) -> Response {
         let (method, path) = request.split_once(' ').unwrap();
         let headers = format!("Cookie: theme=dark; {}\r\n{headers}", self.cookie);
         ask(self.daemon.http(), &format!("{} /api/v1{path}", method.to_uppercase()), &headers, body)
