@@ -53,6 +53,12 @@ pub struct Figures {
     /// Failures by autonomous system; absent where nothing is known of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub systems: Option<Top>,
+    /// Reports by organisation; none if one jail is chosen.
+    #[serde(default)]
+    pub reporters: Top,
+    /// Reports by what they say that was done; none if one jail is chosen.
+    #[serde(default)]
+    pub reported: Top,
     /// How long bans took since the first failure.
     pub waits: Vec<Wait>,
     /// The listings that DNS was asked for most; of all jails even if one is chosen.

@@ -51,6 +51,7 @@ pub fn gather(
     let failures = totals.failures.now;
     let prefixes = gathering.prefixes()?;
     let places = Places::of(&prefixes.addresses, geo);
+    let [reporters, reported] = gathering.reports()?;
     let (note, most) = (|prefix: &Prefix| geo.note(prefix.address()), asked.top);
     let top = |ranking: &Ranking<Prefix>, all| ranking.top(most, all, ToString::to_string, note);
     Ok(Figures {
@@ -67,6 +68,8 @@ pub fn gather(
         users: gathering.users()?,
         countries: geo.knows_countries().then(|| places.countries(most, failures)),
         systems: geo.knows_systems().then(|| places.systems(most, failures)),
+        reporters,
+        reported,
         waits: gathering.waits()?,
         listings: gathering.listings()?,
         notes: geo.problems().to_vec(),
@@ -120,6 +123,22 @@ impl Gathering<'_> {
             })?;
         }
         Ok(users.top(self.asked.top, users.sum(), |user| masked(user), |_| String::new()))
+    }
+
+    /// Reports by organisation, and by category.
+    fn reports(&self) -> Result<[Top; 2], Error> {
+        let (mut reporters, mut categories) = (Ranking::default(), Ranking::default());
+        // Reports are for the list of the hub, whichever jail of a log is looked at.
+        for (when, period) in self.periods().into_iter().filter(|_| self.jail().is_none()) {
+            self.reader.reports(period.span(), |reporter, category, reports| {
+                reporters.add(reporter.to_owned(), when, reports);
+                categories.add(category.to_owned(), when, reports);
+            })?;
+        }
+        let top = |ranking: &Ranking<String>| {
+            ranking.top(self.asked.top, ranking.sum(), Clone::clone, |_| String::new())
+        };
+        Ok([top(&reporters), top(&categories)])
     }
 
     fn waits(&self) -> Result<Vec<Wait>, Error> {

@@ -55,6 +55,10 @@ pub fn tables(figures: &Figures) -> Vec<Table> {
     tables.extend(figures.countries.iter().map(|places| top("countries", "Countries", "Country", places)));
     tables
         .extend(figures.systems.iter().map(|places| top("systems", "Autonomous systems", "System", places)));
+    let reports =
+        |id, title, named, reports| Table { measures: &["Reports"], ..top(id, title, named, reports) };
+    tables.push(reports("reporters", "Who reported", "Organisation", &figures.reporters));
+    tables.push(reports("reported", "What they reported", "Category", &figures.reported));
     tables.push(Table {
         rows: waits.map(wait).collect(),
         ..table("waits", "From the first failure to the ban", "Time", &["Bans"])

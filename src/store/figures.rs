@@ -105,6 +105,14 @@ impl Reader {
         })
     }
 
+    /// Hands on who reported what category how often, once for each day.
+    pub fn reports(&self, span: Span, mut each: impl FnMut(&str, &str, u64)) -> Result<(), Error> {
+        self.each(REPORTS, params![span.from, span.until], |row| {
+            each(row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?, row.get(2)?);
+            Ok(())
+        })
+    }
+
     /// How many bans took so long since the first failure: of each of [`super::WAITS`] those up to it, and at the end those
     /// that took longer.
     pub fn waits(&self, span: Span, jail: Option<&str>) -> Result<Vec<u64>, Error> {
@@ -187,6 +195,10 @@ const NETWORKS: &str = "SELECT address, length, failures, addresses FROM network
 
 const USERS: &str = "SELECT user, failures FROM users_by_day
     WHERE day >= ?1 AND day < ?2 AND (?3 IS NULL OR jail = (SELECT id FROM jails WHERE name = ?3))";
+
+const REPORTS: &str = "SELECT reporters.name, report_categories.name, reports FROM reports_by_day
+    JOIN reporters ON reporters.id = reporter JOIN report_categories ON report_categories.id = category
+    WHERE day >= ?1 AND day < ?2";
 
 const WAITS_OF_BANS: &str = "SELECT wait, bans FROM waits_by_day
     WHERE day >= ?1 AND day < ?2 AND (?3 IS NULL OR jail = (SELECT id FROM jails WHERE name = ?3))";

@@ -81,19 +81,19 @@ impl Writing<'_> {
         let mut sightings: Vec<_> =
             taken.sightings.iter().map(|seen| (seen.prefix.to_bytes(), seen)).collect();
         sightings.sort_by_key(|(bytes, seen)| (*bytes, seen.time));
-        let mut by_hour: BTreeMap<(Timestamp, i64), (u64, u64)> = BTreeMap::new();
+        let mut by_day: BTreeMap<(Timestamp, i64), (u64, u64)> = BTreeMap::new();
         let mut put = self.transaction.prepare_cached(PUT_VOTE)?;
         for ((address, length), Sighting { time, failures, category, is_vote, .. }) in sightings {
             let category = categories[usize::from(*category)];
-            let figures = by_hour.entry((time.start_of_hour(), category)).or_default();
+            let figures = by_day.entry((time.start_of_day(), category)).or_default();
             figures.0 += 1;
             figures.1 += u64::from(*failures);
             if *is_vote {
                 put.execute(params![reporter, address, length, time, failures, category])?;
             }
         }
-        for ((hour, category), (reports, failures)) in by_hour {
-            self.execute(ADD_REPORTS, params![hour, reporter, category, reports, failures])?;
+        for ((day, category), (reports, failures)) in by_day {
+            self.execute(ADD_REPORTS, params![day, reporter, category, reports, failures])?;
         }
         Ok(())
     }
@@ -174,7 +174,7 @@ const PUT_VOTE: &str = "INSERT INTO votes VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6)
 const HOLD: &str = "INSERT INTO held_listings VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT DO UPDATE SET since = excluded.since, reason = excluded.reason, until = excluded.until";
 
-const ADD_REPORTS: &str = "INSERT INTO reports_by_hour VALUES (?1, ?2, ?3, ?4, ?5)
+const ADD_REPORTS: &str = "INSERT INTO reports_by_day VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT DO UPDATE SET reports = reports + excluded.reports, failures = failures + excluded.failures";
 
 const DROP_VOTES: &str = "DELETE FROM votes WHERE reporter = ?1";

@@ -169,8 +169,8 @@ const TOKENS: Aging = Aging {
 };
 
 const REPORT_ROWS: Aging = Aging {
-    old: "SELECT hour, reporter, category FROM reports_by_hour WHERE hour < ?1 ORDER BY hour LIMIT ?2",
-    delete: "DELETE FROM reports_by_hour WHERE hour = ?1 AND reporter = ?2 AND category = ?3",
+    old: "SELECT day, reporter, category FROM reports_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM reports_by_day WHERE day = ?1 AND reporter = ?2 AND category = ?3",
 };
 
 /// Deletes the oldest rows; whether there may be more.

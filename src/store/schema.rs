@@ -385,6 +385,20 @@ CREATE INDEX bans_in_force_by_end ON bans (ifnull(until, 9223372036854775807)) W
     "
 ALTER TABLE allowlist ADD COLUMN owner TEXT NOT NULL DEFAULT '';
 ",
+    // A report on a month reads a row for each day, not one for each hour.
+    "
+CREATE TABLE reports_by_day (
+    day INTEGER NOT NULL,
+    reporter INTEGER NOT NULL REFERENCES reporters,
+    category INTEGER NOT NULL REFERENCES report_categories,
+    reports INTEGER NOT NULL,
+    failures INTEGER NOT NULL,
+    PRIMARY KEY (day, reporter, category)
+) STRICT, WITHOUT ROWID;
+INSERT INTO reports_by_day SELECT hour / 86400000 * 86400000 AS day, reporter, category, sum(reports), sum(failures)
+    FROM reports_by_hour GROUP BY day, reporter, category;
+DROP TABLE reports_by_hour;
+",
 ];
 
 /// The version of the tables that this program writes.

@@ -6,6 +6,8 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use banzone::clock::Clock;
+use banzone::report::Day;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
@@ -43,6 +45,27 @@ fn two_organisations_list_and_one_does_not() {
     assert_eq!(cut_off["listings_changed"], 1);
     assert!(!daemon.lists("198.51.100.7"), "what it said is taken back");
     assert_eq!(env.request("POST", "/api/v1/reports?reporter=two", "[]").status, 403);
+}
+
+#[test]
+fn figures_tell_who_reported_what() {
+    let env = Env::new(HUB);
+    let _daemon = env.start();
+    report(&env, "one", &["198.51.100.7", "198.51.100.8"]);
+    report(&env, "two", &["198.51.100.7"]);
+    // The day may end meanwhile.
+    let today = Day::of(Clock::System.now());
+    let (from, until) = (today.plus(-1), today.plus(2));
+    let figures = |rest: &str| env.get(&format!("/api/v1/figures?from={from}&until={until}{rest}")).json();
+    let named = |table: &serde_json::Value| {
+        let rows = table["rows"].as_array().unwrap().iter();
+        rows.map(|row| (row["name"].as_str().unwrap().to_owned(), row["now"].as_u64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let all = figures("");
+    assert_eq!(named(&all["reporters"]), [("one".to_owned(), 2), ("two".to_owned(), 1)]);
+    assert_eq!(named(&all["reported"]), [("sasl".to_owned(), 3)]);
+    assert_eq!(named(&figures("&jail=shared")["reporters"]), []);
 }
 
 /// The forms in which rows come, and what is wrong with a body as a whole.
@@ -130,7 +153,7 @@ fn a_hub_that_is_killed_counts_each_report_once() {
 
 /// Sends a spool to its end.
 fn send(env: &Env, spool: u64) {
-    let (mut first, now) = (1, banzone::clock::Clock::System.now());
+    let (mut first, now) = (1, Clock::System.now());
     while first <= ROWS {
         let last = (first + BATCH - 1).min(ROWS);
         let mut body = String::new();
