@@ -225,6 +225,7 @@ impl Daemon {
             outside,
             service,
             changed,
+            stopping: watch::Sender::new(false),
             trouble,
             held,
             reporting: Arc::clone(&reporting),
@@ -252,7 +253,7 @@ impl Daemon {
         signals: Signals,
         ready: impl FnOnce(&Reached, http::Steered),
     ) -> Result<()> {
-        let (stop, stopped) = watch::channel(false);
+        let stopped = self.steering.stopping.subscribe();
         let reached = Reached {
             dns: self.reached.clone(),
             encrypted: self.encrypted.clone(),
@@ -269,7 +270,7 @@ impl Daemon {
         tokio::spawn(follow_data_files(Arc::clone(&self.steering)));
         let outcome = self.wait(signals).await;
         tell("stopping", notify::stopping());
-        stop.send_replace(true);
+        self.steering.stopping.send_replace(true);
         for server in servers {
             // Connections that stay open are cut off.
             let _ = tokio::time::timeout(GRACE, server).await;

@@ -52,6 +52,8 @@ pub(super) struct Steering {
     pub(super) service: Arc<dns::Service>,
     /// The number of the last change that is published.
     pub(super) changed: watch::Receiver<u64>,
+    /// Whether no more requests are taken.
+    pub(super) stopping: watch::Sender<bool>,
     pub(super) trouble: Arc<Trouble>,
     /// How many listings by reports wait for a person.
     pub(super) held: Arc<AtomicUsize>,
@@ -222,6 +224,10 @@ impl Control for Arc<Steering> {
 
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
+    }
+
+    fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
     }
 
     fn certificate_until(&self) -> Option<Timestamp> {

@@ -65,10 +65,13 @@ const GONE: &str = "the changes behind this position are kept no more: ask for t
 async fn wait_for_more(daemon: &dyn Control, after: ChangePosition, seconds: u32) -> Result<(), Refused> {
     let too_many = || Refused::busy("too many wait for changes; ask without `wait`, or again later");
     let _place = WAITING.try_acquire().map_err(|_| too_many())?;
-    let mut changed = daemon.changed();
-    let more = changed.wait_for(|number| *number > after.number);
+    let (mut changed, mut stopping) = (daemon.changed(), daemon.stopping());
     // That nothing came, or that the daemon stops, is an answer without changes.
-    let _ = tokio::time::timeout(Duration::from_secs(seconds.into()), more).await;
+    tokio::select! {
+        _ = changed.wait_for(|number| *number > after.number) => {}
+        _ = stopping.wait_for(|stops| *stops) => {}
+        () = tokio::time::sleep(Duration::from_secs(seconds.into())) => {}
+    }
     Ok(())
 }
 

@@ -191,6 +191,9 @@ pub trait Control: Send + Sync + 'static {
     /// The number of the last change that is durable and published, as it grows.
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
 
+    /// Whether it stops, and whoever waits had better ask again later.
+    fn stopping(&self) -> tokio::sync::watch::Receiver<bool>;
+
     /// Until when the certificate of the encrypted DNS servers holds, if there is one.
     fn certificate_until(&self) -> Option<Timestamp>;
 

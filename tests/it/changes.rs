@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::access::{LOOPBACK, ask, daemon};
-use super::env::{Env, SASL, exchange};
+use super::access::{LOOPBACK, ask, bearer, daemon, token};
+use super::env::{Env, SASL, exchange, until};
 
 /// The changes behind `after`, and the place behind them.
 fn changes(env: &Env, after: &str) -> (Vec<String>, String) {
@@ -90,4 +90,31 @@ fn who_waits_is_told_at_once() {
     let told = waiting.join().unwrap();
     assert!(told.body.contains("\"prefix\":\"198.51.100.9\""), "{}", told.body);
     assert!(begin.elapsed().as_secs() < 15);
+}
+
+/// So many may wait at a time.
+const WAITING: usize = 64;
+
+#[test]
+fn who_waits_holds_up_no_stop() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let (_, place) = changes(&env, "");
+    let reader = bearer(&token(&env, &json!({ "name": "reader", "role": "viewer" })));
+    let server = daemon.http();
+    let ask =
+        |seconds: u32| ask(server, &format!("GET /api/v1/changes?after={place}&wait={seconds}"), &reader, "");
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..WAITING)
+            .map(|_| {
+                scope.spawn(|| {
+                    until("there is a place to wait", || Some(ask(25)).filter(|told| told.status != 503))
+                })
+            })
+            .collect();
+        until("all of them wait", || ask(1).status == 503);
+        assert!(daemon.terminate().success());
+        for told in waiting.into_iter().map(|waiting| waiting.join().unwrap()) {
+            assert_eq!((told.status, told.body.lines().count()), (200, 1), "{}", told.body);
+        }
+    });
 }
