@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     let listen = free_address()?.to_string();
     let hub = Hub::start(3.0, &format!("[http]\nlisten = \"{listen}\"\n"))?;
     println!("{rows} failures of {ADDRESSES} addresses by {ORGANISATIONS} organisations");
-    println!("                         rows/s   CPU s    MB   database MiB");
+    println!("                             rows/s   CPU s    MB   database MiB");
     let mut random = SmallRng::seed_from_u64(1);
     for first in (0..rows.div_ceil(BATCH)).step_by(STEP) {
         let last = (first + STEP).min(rows.div_ceil(BATCH));

@@ -103,7 +103,7 @@ impl Hub {
         let accepted = accepted.into_inner();
         let database = self.database()? >> 20;
         let (cpu, memory) = (cpu_seconds(self.process.id())? - before, resident(self.process.id())?);
-        println!("{what:20} {:10.0} {cpu:7.1} {memory:5.0} {database:14}", accepted as f64 / seconds);
+        println!("{what:24} {:10.0} {cpu:7.1} {memory:5.0} {database:14}", accepted as f64 / seconds);
         Ok(accepted)
     }
 }

@@ -282,48 +282,78 @@ const NEWEST: &str = "ORDER BY since DESC, bans.id DESC";
 const OLDEST: &str = "ORDER BY since, bans.id";
 const OF_JAIL: &str = "jail = (SELECT id FROM jails WHERE name = ?3)";
 const ACTIVE: &str = "ended IS NULL";
+const OVER: &str = "ended IS NOT NULL";
 /// Of a network those behind a place in it; an index finds the address.
 const INSIDE: &str = "address >= ?1 AND address <= ?4 AND (address, length, bans.id) > (?1, ?2, ?3)";
 const BY_ADDRESS: &str = "ORDER BY address, length, bans.id";
 
+/// Bans in force and those that are over have an index each, along both of which a list of all is read.
 fn sql(query: &BanQuery) -> String {
-    let is_active = query.state == BanState::Active;
+    let of_jail = query.jail.is_some();
     if query.is_by_address() {
-        return if is_active {
-            format!("{SELECT_BANS} WHERE {ACTIVE} AND {INSIDE} {BY_ADDRESS}")
-        } else {
-            format!("{SELECT_BANS} WHERE {INSIDE} {BY_ADDRESS}")
+        return match query.state {
+            BanState::Active => format!("{SELECT_BANS} WHERE {ACTIVE} AND {INSIDE} {BY_ADDRESS}"),
+            BanState::Ended => format!("{SELECT_BANS} WHERE {OVER} AND {INSIDE} {BY_ADDRESS}"),
+            BanState::All => format!(
+                "{SELECT_BANS} WHERE {ACTIVE} AND {INSIDE} UNION ALL {SELECT_BANS} WHERE {OVER} AND {INSIDE} {BY_ADDRESS}"
+            ),
         };
     }
-    match (query.sort, query.jail.is_some(), is_active) {
-        (BanSort::FirstToEnd, _, true) => {
-            format!(
-                "{SELECT_BANS} WHERE {ACTIVE} AND {ENDS} >= ?1 AND ({ENDS}, bans.id) > (?1, ?2) ORDER BY {ENDS}, bans.id"
-            )
+    if query.is_by_end() {
+        return by_end(query.state, query.sort);
+    }
+    match (query.sort, of_jail, query.state) {
+        (BanSort::Oldest, true, BanState::Active) => {
+            format!("{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEHIND} {OLDEST}")
         }
-        (BanSort::LastToEnd, _, true) => {
-            format!(
-                "{SELECT_BANS} WHERE {ACTIVE} AND {ENDS} <= ?1 AND ({ENDS}, bans.id) < (?1, ?2) ORDER BY {ENDS} DESC, bans.id DESC"
-            )
+        (BanSort::Oldest, true, BanState::Ended) => {
+            format!("{SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEHIND} {OLDEST}")
         }
-        (BanSort::FirstToEnd, _, false) => {
+        (BanSort::Oldest, true, BanState::All) => format!(
+            "{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEHIND} UNION ALL {SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEHIND} {OLDEST}"
+        ),
+        (BanSort::Oldest, false, BanState::Active) => {
+            format!("{SELECT_BANS} WHERE {ACTIVE} AND {BEHIND} {OLDEST}")
+        }
+        (BanSort::Oldest, false, BanState::Ended) => {
+            format!("{SELECT_BANS} WHERE {OVER} AND {BEHIND} {OLDEST}")
+        }
+        (BanSort::Oldest, false, BanState::All) => format!(
+            "{SELECT_BANS} WHERE {ACTIVE} AND {BEHIND} UNION ALL {SELECT_BANS} WHERE {OVER} AND {BEHIND} {OLDEST}"
+        ),
+        (_, true, BanState::Active) => {
+            format!("{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEFORE} {NEWEST}")
+        }
+        (_, true, BanState::Ended) => {
+            format!("{SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEFORE} {NEWEST}")
+        }
+        (_, true, BanState::All) => format!(
+            "{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEFORE} UNION ALL {SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEFORE} {NEWEST}"
+        ),
+        (_, false, BanState::Active) => format!("{SELECT_BANS} WHERE {ACTIVE} AND {BEFORE} {NEWEST}"),
+        (_, false, BanState::Ended) => format!("{SELECT_BANS} WHERE {OVER} AND {BEFORE} {NEWEST}"),
+        (_, false, BanState::All) => format!(
+            "{SELECT_BANS} WHERE {ACTIVE} AND {BEFORE} UNION ALL {SELECT_BANS} WHERE {OVER} AND {BEFORE} {NEWEST}"
+        ),
+    }
+}
+
+fn by_end(state: BanState, sort: BanSort) -> String {
+    match (state, sort) {
+        (BanState::Active, BanSort::FirstToEnd) => format!(
+            "{SELECT_BANS} WHERE {ACTIVE} AND {ENDS} >= ?1 AND ({ENDS}, bans.id) > (?1, ?2) ORDER BY {ENDS}, bans.id"
+        ),
+        (BanState::Active, _) => format!(
+            "{SELECT_BANS} WHERE {ACTIVE} AND {ENDS} <= ?1 AND ({ENDS}, bans.id) < (?1, ?2) ORDER BY {ENDS} DESC, bans.id DESC"
+        ),
+        (_, BanSort::FirstToEnd) => {
             format!("{SELECT_BANS} WHERE ended >= ?1 AND (ended, bans.id) > (?1, ?2) ORDER BY ended, bans.id")
         }
-        (BanSort::LastToEnd, _, false) => {
+        (..) => {
             format!(
                 "{SELECT_BANS} WHERE ended <= ?1 AND (ended, bans.id) < (?1, ?2) ORDER BY ended DESC, bans.id DESC"
             )
         }
-        (BanSort::Oldest, true, true) => {
-            format!("{SELECT_BANS} WHERE {OF_JAIL} AND {ACTIVE} AND {BEHIND} {OLDEST}")
-        }
-        (BanSort::Oldest, true, false) => format!("{SELECT_BANS} WHERE {OF_JAIL} AND {BEHIND} {OLDEST}"),
-        (BanSort::Oldest, false, true) => format!("{SELECT_BANS} WHERE {ACTIVE} AND {BEHIND} {OLDEST}"),
-        (BanSort::Oldest, false, false) => format!("{SELECT_BANS} WHERE {BEHIND} {OLDEST}"),
-        (_, true, true) => format!("{SELECT_BANS} WHERE {OF_JAIL} AND {ACTIVE} AND {BEFORE} {NEWEST}"),
-        (_, true, false) => format!("{SELECT_BANS} WHERE {OF_JAIL} AND {BEFORE} {NEWEST}"),
-        (_, false, true) => format!("{SELECT_BANS} WHERE {ACTIVE} AND {BEFORE} {NEWEST}"),
-        (_, false, false) => format!("{SELECT_BANS} WHERE {BEFORE} {NEWEST}"),
     }
 }
 

@@ -209,5 +209,7 @@ const ASKED: &str = "SELECT address, length, answers FROM asked_by_day WHERE day
 
 const JAIL: &str = "SELECT 1 FROM jails WHERE name = ?1";
 
-const JAILS_OF: &str = "SELECT DISTINCT name FROM bans JOIN jails ON jails.id = jail
-    WHERE address = ?1 AND length = ?2";
+const JAILS_OF: &str = "SELECT name FROM bans JOIN jails ON jails.id = jail
+        WHERE ended IS NULL AND address = ?1 AND length = ?2
+    UNION SELECT name FROM bans JOIN jails ON jails.id = jail
+        WHERE ended IS NOT NULL AND address = ?1 AND length = ?2";

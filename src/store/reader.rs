@@ -67,7 +67,9 @@ impl Reader {
     pub fn history(&self, prefix: Prefix) -> Result<Vec<PastBan>, Error> {
         let (address, length) = prefix.to_bytes();
         let sql = format!(
-            "{SELECT_BANS} WHERE address = ?1 AND length = ?2 ORDER BY since DESC, bans.id DESC LIMIT ?3"
+            "{SELECT_BANS} WHERE ended IS NULL AND address = ?1 AND length = ?2
+            UNION ALL {SELECT_BANS} WHERE ended IS NOT NULL AND address = ?1 AND length = ?2
+            ORDER BY since DESC, bans.id DESC LIMIT ?3"
         );
         self.run(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;

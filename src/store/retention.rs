@@ -107,9 +107,13 @@ const OFFENDERS: Aging = Aging {
     delete: "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
 };
 
+/// They go in the order of their numbers, which needs no index by time: all up to one that is old, though the time of some
+/// before it may be later. One that is of half a year from then on was written by a clock gone wrong, and holds up no others.
 /// The last change stays, since numbers go on from it.
 const CHANGE_ROWS: Aging = Aging {
-    old: "SELECT number FROM changes WHERE at < ?1 AND number < (SELECT max(number) FROM changes) ORDER BY at LIMIT ?2",
+    old: "SELECT number FROM changes WHERE number < (SELECT max(number) FROM changes) AND number <= (
+            SELECT max(number) FROM changes WHERE number < (SELECT min(number) FROM changes) + ?2
+                AND (at < ?1 OR at > ?1 + 15552000000))",
     delete: "DELETE FROM changes WHERE number = ?1",
 };
 
@@ -199,4 +203,46 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
     let mut freed = statement.query([])?;
     while freed.next()?.is_some() {}
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::store::Settings;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    /// On what days changes were made, and the numbers that are left on day 200.
+    const CASES: &[(&[u32], &[u64])] = &[
+        (&[10], &[1]),
+        (&[10, 20], &[2]),
+        (&[10, 150, 160], &[2, 3]),
+        (&[150, 160], &[1, 2]),
+        // An old one behind a later one takes it along, so that none are missing between two that are there.
+        (&[10, 150, 20, 160, 170], &[4, 5]),
+        // A clock gone wrong holds up nothing.
+        (&[400, 150, 160], &[2, 3]),
+    ];
+
+    #[test]
+    fn old_changes_go_in_the_order_of_their_numbers() {
+        for (days, left) in CASES {
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().join("banzone.db");
+            let settings = Settings { path, evidence_retention: DAY, history_retention: DAY };
+            let on = |day: u32| Timestamp::from_secs(0) + DAY * day;
+            let mut store = Store::open(&settings, on(1)).unwrap();
+            let put = "INSERT INTO changes VALUES (?1, ?2, 'allowed', NULL, zeroblob(16), 96, NULL, NULL)";
+            for (number, day) in (1_u64..).zip(*days) {
+                store.connection().execute(put, params![number, on(*day)]).unwrap();
+            }
+            while store.retain(on(200)).unwrap() {}
+            let mut select =
+                store.connection().prepare("SELECT number FROM changes ORDER BY number").unwrap();
+            let found = select.query_map([], |row| row.get(0)).unwrap();
+            assert_eq!(found.collect::<rusqlite::Result<Vec<u64>>>().unwrap(), *left, "{days:?}");
+        }
+    }
 }

@@ -4,9 +4,10 @@
 //! between two calls of [`Store::fold`], which leaves the largest of each day and jail. What has no row is in the sums of
 //! the hour all the same.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use foldhash::HashSet;
 use rusqlite::{CachedStatement, Connection, Row, ToSql, Transaction, params};
 
 use super::row::prefix;
@@ -78,20 +79,21 @@ impl Writing<'_> {
     }
 
     fn failures(&mut self, effects: &Effects, hours: &mut Hours) -> rusqlite::Result<()> {
-        // Beside each sum the first hour that it is from.
-        let mut by_day: BTreeMap<_, (i64, Timestamp)> = BTreeMap::new();
+        let mut rows = Vec::with_capacity(effects.failures.len());
         for ((jail, hour, prefix), count) in &effects.failures {
             let (jail, count) = (self.jail(jail)?, i64::from(*count));
             hours.entry((*hour, jail)).or_default().failures += count;
-            let sum = by_day.entry((hour.start_of_day(), jail, prefix.to_bytes())).or_insert((0, *hour));
-            *sum = (sum.0 + count, sum.1.min(*hour));
+            rows.push(((hour.start_of_day(), jail, prefix.to_bytes()), *hour, count));
         }
+        rows.sort_unstable();
         let transaction = self.transaction;
         let mut add = Adding::new(transaction, UPDATE_DAY, INSERT_DAY)?;
-        for ((day, jail, (address, length)), (failures, hour)) in by_day {
+        for of_day in rows.chunk_by(|(one, ..), (other, ..)| one == other) {
+            let ((day, jail, (address, length)), first_hour, _) = of_day[0];
+            let failures: i64 = of_day.iter().map(|(.., count)| count).sum();
             self.unfolded.insert(day);
             if add.run(params![day, jail, address, length, failures], &mut self.room.addresses)? {
-                hours.entry((hour, jail)).or_default().addresses += 1;
+                hours.entry((first_hour, jail)).or_default().addresses += 1;
             }
         }
         Ok(())
@@ -111,25 +113,23 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Counts bans that are not in their table yet.
+    /// Counts bans that are in their table already: those of the same prefix that came before are over.
     fn bans(&mut self, effects: &Effects, hours: &mut Hours) -> rusqlite::Result<()> {
-        let mut banned = HashSet::new();
+        let transaction = self.transaction;
+        let mut before = transaction.prepare_cached(BANNED_BEFORE)?;
+        let mut banned = HashSet::default();
         for change in &effects.changes {
             let Change::Banned(ban) = change else { continue };
             let jail = self.jail(&ban.jail)?;
+            let (address, length) = ban.prefix.to_bytes();
+            let is_again = !banned.insert((jail, ban.prefix))
+                || before.exists(params![address, length, jail, ban.since])?;
             let hour = hours.entry((ban.since.start_of_hour(), jail)).or_default();
             hour.bans += 1;
-            let is_again = !banned.insert((jail, ban.prefix)) || self.was_banned(jail, ban)?;
             hour.again += i64::from(is_again);
             self.wait(jail, ban)?;
         }
         Ok(())
-    }
-
-    fn was_banned(&self, jail: i64, ban: &Ban) -> rusqlite::Result<bool> {
-        let (address, length) = ban.prefix.to_bytes();
-        let mut before = self.transaction.prepare_cached(BANNED_BEFORE)?;
-        before.exists(params![address, length, ban.since, jail])
     }
 
     /// Counts how long a ban took since the first failure.
@@ -350,8 +350,8 @@ const INSERT_USER: &str = "INSERT INTO users_by_day VALUES (?1, ?2, ?3, ?4)";
 const UPDATE_USER: &str =
     "UPDATE users_by_day SET failures = failures + ?4 WHERE day = ?1 AND jail = ?2 AND user = ?3";
 
-const BANNED_BEFORE: &str =
-    "SELECT 1 FROM bans WHERE address = ?1 AND length = ?2 AND since < ?3 AND jail = ?4 LIMIT 1";
+const BANNED_BEFORE: &str = "SELECT 1 FROM bans
+    WHERE ended IS NOT NULL AND address = ?1 AND length = ?2 AND jail = ?3 AND since < ?4 LIMIT 1";
 
 const ADD_WAIT: &str = "INSERT INTO waits_by_day VALUES (?1, ?2, ?3, 1)
     ON CONFLICT DO UPDATE SET bans = bans + 1";

@@ -399,6 +399,31 @@ INSERT INTO reports_by_day SELECT hour / 86400000 * 86400000 AS day, reporter, c
     FROM reports_by_hour GROUP BY day, reporter, category;
 DROP TABLE reports_by_hour;
 ",
+    // A ban in force and one that is over stand in other indexes each, so that a new one is written into few.
+    "
+CREATE INDEX bans_over_by_address ON bans (address, length, jail, since) WHERE ended IS NOT NULL;
+CREATE INDEX bans_over_by_jail ON bans (jail, since) WHERE ended IS NOT NULL;
+CREATE INDEX bans_over_by_time ON bans (since) WHERE ended IS NOT NULL;
+DROP INDEX bans_in_force;
+DROP INDEX bans_by_address;
+DROP INDEX bans_by_jail;
+DROP INDEX bans_by_time;
+-- The kinds one by one: SQLite would make a table of a list of them for every row that is written.
+CREATE TABLE numbered_changes (
+    number INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (
+        kind = 'banned' OR kind = 'extended' OR kind = 'unbanned' OR kind = 'allowed' OR kind = 'disallowed'),
+    jail INTEGER REFERENCES jails,
+    address BLOB NOT NULL,
+    length INTEGER NOT NULL,
+    until INTEGER,
+    cause TEXT
+) STRICT;
+INSERT INTO numbered_changes SELECT * FROM changes ORDER BY number;
+DROP TABLE changes;
+ALTER TABLE numbered_changes RENAME TO changes;
+",
 ];
 
 /// The version of the tables that this program writes.
@@ -447,4 +472,47 @@ pub(super) fn migrate(connection: &mut Connection, from: i64, serial_base: i64) 
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tables before changes were written without a list of kinds.
+    const BEFORE: usize = 15;
+
+    fn rows(connection: &Connection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn what_older_tables_hold_stays() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for step in &MIGRATIONS[..BEFORE] {
+            connection.execute_batch(step).unwrap();
+        }
+        let old = "INSERT INTO jails (id, name) VALUES (1, 'sasl');
+            INSERT INTO bans (id, jail, address, length, since, until, origin, failures, count, ended) VALUES
+                (1, 1, zeroblob(16), 128, 10, 20, '\"log\"', 5, 1, 20), (2, 1, zeroblob(16), 128, 30, 40, '\"log\"', 5, 2, NULL);
+            INSERT INTO evidence VALUES (1, 0, 'one'), (2, 0, 'two');
+            INSERT INTO changes VALUES (7, 10, 'banned', 1, zeroblob(16), 128, 20, NULL),
+                (8, 20, 'unbanned', 1, zeroblob(16), 128, NULL, '\"expired\"'), (9, 30, 'allowed', NULL, zeroblob(16), 96, 40, NULL);";
+        connection.execute_batch(old).unwrap();
+        let held = |connection: &Connection| {
+            let changes = "SELECT number || at || kind || ifnull(jail, '') || hex(address) || length || ifnull(until, '')
+                || ifnull(cause, '') FROM changes ORDER BY number";
+            let bans =
+                "SELECT since || line || ifnull(ended, '') FROM bans JOIN evidence ON ban = id ORDER BY id";
+            [changes, bans].map(|sql| rows(connection, sql))
+        };
+        let before = held(&connection);
+        assert_eq!(before.each_ref().map(Vec::len), [3, 2]);
+        migrate(&mut connection, BEFORE as i64, 0).unwrap();
+        assert_eq!(held(&connection), before);
+        assert_eq!(inspect(&connection).unwrap(), Found::Version(VERSION));
+        assert_eq!(rows(&connection, "PRAGMA integrity_check"), ["ok"]);
+        let of_no_kind = "INSERT INTO changes VALUES (10, 1, 'other', NULL, zeroblob(16), 96, NULL, NULL)";
+        assert!(connection.execute(of_no_kind, []).is_err());
+    }
 }

@@ -1,16 +1,17 @@
 //! The one writer of the database.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::HashMap;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::rollup::{self, Room};
 use super::schema::{self, Found};
-use super::writing::Writing;
+use super::writing::{PUT_CHANGE, Writing};
 use super::{Error, Outgoing, Recorded, Settings};
 use crate::clock::Timestamp;
 use crate::jail::{Effects, Remembered};
@@ -24,6 +25,10 @@ const QUICK_CHECK_LIMIT: u64 = 64 << 20;
 
 /// The write-ahead log is cut back to this size when it has been larger.
 const WAL_LIMIT: i64 = 64 << 20;
+
+/// So many pages, 16 MiB, are gathered in the log before they go to their places in the database: a page that several large works
+/// change goes there once.
+const WAL_PAGES: i64 = 4_000;
 
 /// The memory for pages of the database, in KiB: enough for what a large work changes. With SQLite's 2 MiB the same pages
 /// would go to the write-ahead log and come back many times before they are complete.
@@ -94,13 +99,14 @@ impl Store {
         schema::migrate(&mut connection, version, now.as_secs()).map_err(sqlite)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(sqlite)?;
         connection.pragma_update(None, "journal_size_limit", WAL_LIMIT).map_err(sqlite)?;
+        connection.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).map_err(sqlite)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(sqlite)?;
         set_cache(&connection, CACHE).map_err(sqlite)?;
         let mut store = Self {
             connection,
             settings: settings.clone(),
-            jails: HashMap::new(),
-            reporters: HashMap::new(),
+            jails: HashMap::default(),
+            reporters: HashMap::default(),
             last_number: 0,
             serial_base: 0,
             evidence_gone: (Timestamp::from_millis(i64::MIN), 0),
@@ -192,6 +198,7 @@ impl Store {
             jails: &mut self.jails,
             reporters: &mut self.reporters,
             number: self.last_number,
+            history: transaction.prepare_cached(PUT_CHANGE)?,
             prolonged: BTreeMap::new(),
             room: &mut self.room,
             unfolded: &mut self.unfolded,
@@ -200,6 +207,7 @@ impl Store {
         for work in works {
             writing.work(work, &mut recorded)?;
         }
+        drop(writing);
         transaction.commit()?;
         Ok(recorded)
     }

@@ -1,9 +1,10 @@
 //! A transaction under way: each part of a work in its table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, ToSql, Transaction, params};
+use foldhash::HashMap;
+use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, ffi, params};
 
 use super::rollup::Room;
 use super::row::Json;
@@ -23,6 +24,8 @@ pub(super) struct Writing<'a> {
     pub(super) reporters: &'a mut HashMap<Arc<str>, i64>,
     /// The number of the last change.
     pub(super) number: u64,
+    /// [`PUT_CHANGE`], which nearly every work needs many times.
+    pub(super) history: CachedStatement<'a>,
     /// The new ends of bans by jail id and network: one that is prolonged many times in a work is written once.
     pub(super) prolonged: BTreeMap<(i64, Prefix), Option<Timestamp>>,
     /// How many rows the figures by day may get.
@@ -42,14 +45,10 @@ impl Writing<'_> {
         }
         self.reports(&work.effects.reports)?;
         self.spool(&work.outgoing)?;
-        self.totals(&work.effects)?;
         self.counters(&work.effects.counters)?;
-        for change in &work.effects.changes {
-            self.number += 1;
-            self.change(change)?;
-            recorded.push(Recorded { number: self.number, change: change.clone() });
-        }
+        self.changes(&work.effects.changes, recorded)?;
         self.prolong_all()?;
+        self.totals(&work.effects)?;
         for (jail, prefix) in &work.effects.forgiven {
             let jail = self.jail(jail)?;
             self.forgive(jail, *prefix)?;
@@ -147,9 +146,27 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// Bans go into their tables together, up to a change that ends one.
+    fn changes(&mut self, changes: &[Change], recorded: &mut Vec<Recorded>) -> rusqlite::Result<()> {
+        let is_end = |change: &Change| matches!(change, Change::Unbanned { .. });
+        for run in changes.chunk_by(|one, other| is_end(one) == is_end(other)) {
+            self.banned(run)?;
+            for change in run {
+                self.number += 1;
+                self.change(change)?;
+                recorded.push(Recorded { number: self.number, change: change.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a change, but for a ban that began, which is in its table already.
     fn change(&mut self, change: &Change) -> rusqlite::Result<()> {
         match change {
-            Change::Banned(ban) => self.banned(ban),
+            Change::Banned(ban) => {
+                let jail = self.jail(&ban.jail)?;
+                self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(&Json(&ban.origin)))
+            }
             Change::Extended { prefix, jail, at, until } => self.extended(*prefix, jail, *at, *until),
             Change::Unbanned { prefix, jail, at, cause } => self.unbanned(*prefix, jail, *at, cause),
             Change::Allowed(allow) => {
@@ -171,31 +188,35 @@ impl Writing<'_> {
         }
     }
 
-    /// The ban itself counts those before it, as far as they are not forgotten.
-    fn banned(&mut self, ban: &Ban) -> rusqlite::Result<()> {
-        let jail = self.jail(&ban.jail)?;
-        self.forgive(jail, ban.prefix)?;
-        let (address, length) = ban.prefix.to_bytes();
-        self.execute(
-            "INSERT INTO bans (jail, address, length, since, until, origin, failures, count, first)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                jail,
-                address,
-                length,
-                ban.since,
-                ban.until,
-                Json(&ban.origin),
-                ban.failures,
-                ban.count,
-                ban.first
-            ],
-        )?;
-        let id = self.transaction.last_insert_rowid();
-        for (position, line) in ban.evidence.iter().enumerate() {
-            self.execute("INSERT INTO evidence VALUES (?1, ?2, ?3)", params![id, position, line])?;
+    /// Writes the bans among `changes`, in the order of their addresses, so that the pages of the index by address are changed
+    /// one after the other. Each counts those before it, as far as they are not forgotten.
+    fn banned(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
+        let mut bans = Vec::new();
+        for change in changes {
+            if let Change::Banned(ban) = change {
+                bans.push((ban.prefix.to_bytes(), self.jail(&ban.jail)?, ban));
+            }
         }
-        self.record("banned", ban.since, Some(jail), ban.prefix, ban.until, Some(&Json(&ban.origin)))
+        bans.sort_by_key(|(prefix, ..)| *prefix);
+        let transaction = self.transaction;
+        let mut find = transaction.prepare_cached(BANNED_ALREADY)?;
+        let mut forgive = transaction.prepare_cached(FORGIVE)?;
+        let mut put = transaction.prepare_cached(PUT_BAN)?;
+        let mut prove = transaction.prepare_cached(PUT_EVIDENCE)?;
+        for ((address, length), jail, ban) in bans {
+            if find.exists(params![address, length, jail])? {
+                return Err(banned_twice(ban));
+            }
+            forgive.execute(params![jail, address, length])?;
+            let Ban { since, until, failures, count, first, .. } = ban;
+            let origin = Json(&ban.origin);
+            put.execute(params![jail, address, length, since, until, origin, failures, count, first])?;
+            let id = transaction.last_insert_rowid();
+            for (position, line) in ban.evidence.iter().enumerate() {
+                prove.execute(params![id, position, line])?;
+            }
+        }
+        Ok(())
     }
 
     fn extended(
@@ -282,16 +303,13 @@ impl Writing<'_> {
 
     fn forgive(&self, jail: i64, prefix: Prefix) -> rusqlite::Result<()> {
         let (address, length) = prefix.to_bytes();
-        self.execute(
-            "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
-            params![jail, address, length],
-        )?;
+        self.execute(FORGIVE, params![jail, address, length])?;
         Ok(())
     }
 
     /// Writes a change into the numbered history.
     fn record(
-        &self,
+        &mut self,
         kind: &str,
         at: Timestamp,
         jail: Option<i64>,
@@ -300,13 +318,29 @@ impl Writing<'_> {
         cause: Option<&dyn ToSql>,
     ) -> rusqlite::Result<()> {
         let (address, length) = prefix.to_bytes();
-        self.execute(
-            "INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            params![self.number, at, kind, jail, address, length, until, cause],
-        )?;
+        self.history.execute(params![self.number, at, kind, jail, address, length, until, cause])?;
         Ok(())
     }
 }
+
+/// What the jails keep to: there is one ban in force of a prefix by a jail.
+fn banned_twice(ban: &Ban) -> rusqlite::Error {
+    let broken = format!("the jail `{}` has banned {} already", ban.jail, ban.prefix);
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CONSTRAINT), Some(broken))
+}
+
+/// A rule of the table; as an index of its own, or a trigger, it would take several times as long.
+const BANNED_ALREADY: &str =
+    "SELECT 1 FROM bans WHERE ended IS NULL AND address = ?1 AND length = ?2 AND jail = ?3";
+
+pub(super) const PUT_CHANGE: &str = "INSERT INTO changes VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+const PUT_BAN: &str = "INSERT INTO bans (jail, address, length, since, until, origin, failures, count, first)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+const PUT_EVIDENCE: &str = "INSERT INTO evidence VALUES (?1, ?2, ?3)";
+
+const FORGIVE: &str = "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3";
 
 // A row that may be there already is changed by ON CONFLICT, not by OR REPLACE: with that, SQLite deletes the row first,
 // and in a table that refers to another it copies every page into a file beforehand, to be able to undo the statement.
