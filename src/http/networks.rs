@@ -15,7 +15,7 @@ use super::{By, Control, Daemon, Failed};
 use crate::access::Principal;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{BanTable, Jails};
+use crate::jail::{BanTable, Held, Jails, check_width};
 use crate::list::rule_of;
 use crate::store::{self, BanQuery, BanState, CounterQuery, Reader};
 
@@ -26,6 +26,7 @@ pub(super) async fn look_up(
     query: Result<Query<NetworkQuery>, QueryRejection>,
 ) -> Result<Json<NetworkLookup>, Refused> {
     let Query(NetworkQuery { prefix }) = query?;
+    check_width(prefix).map_err(Failed::Refused)?;
     let look = move |jails: &Jails| {
         let entry = jails.allowlist().entries().find(|entry| entry.prefix.covers(prefix)).map(allowed);
         (jails.bans().clone(), entry)
@@ -73,8 +74,12 @@ impl Counts {
 
     /// Adds the bans in force inside `prefix`.
     fn add_banned(&mut self, table: &BanTable, prefix: Prefix, now: Timestamp) {
-        for (_, held) in table.within(prefix).filter(|(_, held)| held.in_force(now)) {
-            self.of(&table.jails()[held.jail.index()].name).banned += 1;
+        let mut counts = vec![0; table.jails().len()];
+        for (_, held) in in_force_within(table, prefix, now) {
+            counts[held.jail.index()] += 1;
+        }
+        for (jail, banned) in table.jails().iter().zip(counts).filter(|(_, banned)| *banned > 0) {
+            self.of(&jail.name).banned = banned;
         }
     }
 
@@ -83,6 +88,11 @@ impl Counts {
         let own = self.0.into_iter().filter(|(jail, _)| by.grant().has_jail(jail));
         own.map(|(jail, counts)| JailOfNetwork { jail: jail.to_string(), ..counts }).collect()
     }
+}
+
+/// The bans in force inside `prefix`.
+fn in_force_within(table: &BanTable, prefix: Prefix, now: Timestamp) -> impl Iterator<Item = (Prefix, Held)> {
+    table.within(prefix).filter(move |(_, held)| held.in_force(now))
 }
 
 /// How much of the bans of `table` inside `prefix` each zone lists, as far as it is for `by`.
@@ -98,14 +108,14 @@ fn listed_within(
         let rules = zone.rules();
         let is_published: Vec<bool> =
             table.jails().iter().map(|jail| rule_of(&rules, &jail.name).is_some()).collect();
-        let listed = table.within(prefix).filter(|(_, held)| held.in_force(now));
-        let mut listed: Vec<Prefix> = listed
-            .filter(|(prefix, held)| is_published[held.jail.index()] && !published.list.allows_all(*prefix))
-            .map(|(prefix, _)| prefix)
-            .collect();
-        // An address that several jails ban is listed once.
-        listed.dedup();
-        ListedInNetwork { zone: zone.origin().to_string(), listings: listed.len() as u64 }
+        let (mut listings, mut last) = (0, None);
+        for (prefix, held) in in_force_within(table, prefix, now) {
+            // An address that several jails ban is listed once.
+            if is_published[held.jail.index()] && last != Some(prefix) && !published.list.allows_all(prefix) {
+                (listings, last) = (listings + 1, Some(prefix));
+            }
+        }
+        ListedInNetwork { zone: zone.origin().to_string(), listings }
     });
     counted.filter(|zone| zone.listings > 0 && by.grant().has_zone(&zone.zone)).collect()
 }

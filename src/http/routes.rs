@@ -213,7 +213,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/datasets", Read, Own, lists::data_sets).gives::<DataSets>(),
     route!(get "/changes", Read, Own, changes::changes).query::<ChangesQuery>().gives_lines::<ChangeLine>().fails(&[410, 422]),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup).gives::<Lookup>().fails(&[422]),
-    route!(get "/lookup", Read, Own, networks::look_up).query::<NetworkQuery>().gives::<NetworkLookup>(),
+    route!(get "/lookup", Read, Own, networks::look_up).query::<NetworkQuery>().gives::<NetworkLookup>().fails(&[422]),
     route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name).gives::<NameLookup>().fails(&[422]),
     route!(get "/dns", Read, Whole, dns::seen).query::<DnsQuery>().gives::<DnsSeen>(),

@@ -514,7 +514,8 @@ impl Jail {
     }
 }
 
-fn check_width(prefix: Prefix) -> Result<(), Refusal> {
+/// Whether people can speak of so wide a network.
+pub fn check_width(prefix: Prefix) -> Result<(), Refusal> {
     let widest = if prefix.is_ipv4() { WIDEST.0 } else { WIDEST.1 };
     if prefix.len() < widest { Err(Refusal::TooWide(prefix)) } else { Ok(()) }
 }

@@ -29,7 +29,7 @@ pub use counting::Counter;
 pub use effects::{Effects, Failure, Status};
 pub use evidence::Evidence;
 pub use formula::{Error as FormulaError, Formula};
-pub use jails::Jails;
+pub use jails::{Jails, check_width};
 pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, MAX_TRUST, Order, Refusal, ReporterOrder};
 pub use readers::{Exhausted, Lines, Reader, Readers, Remembered};
 pub use reports::{

@@ -187,7 +187,9 @@ pub enum Refusal {
         purpose: &'static str,
     },
     /// A slip of the keyboard, more likely than not (RFC 6471, section 3.4).
-    #[error("{0} is too wide: the widest that can be banned or allowed are /8 for IPv4 and /16 for IPv6")]
+    #[error(
+        "{0} is too wide: the widest that can be banned, allowed or looked up are /8 for IPv4 and /16 for IPv6"
+    )]
     TooWide(Prefix),
     /// No such entry.
     #[error("{0} is not on the allowlist")]

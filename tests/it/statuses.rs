@@ -54,6 +54,7 @@ const PROVOKED: &[(&str, u16, &str, &str)] = &[
     ("get /changes", 410, "/changes?after=1_1", ""),
     ("get /changes", 422, "/changes?after=x", ""),
     ("get /lookup/{address}", 422, "/lookup/x", ""),
+    ("get /lookup", 422, "/lookup?prefix=192.0.0.0/7", ""),
     ("get /names/{name}", 422, "/names/a..b", ""),
     ("get /figures", 422, "/figures?from=2026-11-02&until=2026-11-01", ""),
     ("get /allow", 422, "/allow?after=x", ""),
