@@ -52,7 +52,7 @@ pub struct Decision {
 
 /// The place of a request in a list: when it was made or decided, and its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RequestKey(i64, u64);
+pub struct RequestKey(i64, i64);
 
 impl fmt::Display for RequestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,6 +129,8 @@ impl Reader {
 
     /// The request of this number.
     pub fn request(&self, number: u64) -> Result<Option<RequestRow>, Error> {
+        // Numbers are SQLite's, and end where these do.
+        let Ok(number) = i64::try_from(number) else { return Ok(None) };
         let sql = format!("{SELECT} {ONE}");
         self.run(|connection| connection.prepare_cached(&sql)?.query_row([number], row).optional())
     }

@@ -171,6 +171,7 @@ fn what_is_no_list_is_refused() {
         ("/tokens?after=x", 422),
         ("/held?after=x", 422),
         ("/requests?after=x", 422),
+        ("/requests?after=0_18446744073709551615", 422),
         ("/lookup?prefix=x", 400),
         ("/lookup", 400),
         ("/listings", 400),

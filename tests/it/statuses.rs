@@ -73,6 +73,7 @@ const PROVOKED: &[(&str, u16, &str, &str)] = &[
     ("delete /held", 422, "/held", ""),
     ("get /requests", 422, "/requests?after=x", ""),
     ("post /requests/{number}", 404, "/requests/7", r#"{"granted": true}"#),
+    ("post /requests/{number}", 404, "/requests/18446744073709551615", r#"{"granted": true}"#),
     ("post /requests/{number}", 409, "/requests/1", r#"{"granted": true}"#),
     ("get /tokens", 422, "/tokens?after=x", ""),
     ("post /tokens", 409, "/tokens", r#"{"name": "one", "role": "viewer"}"#),
