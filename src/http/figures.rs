@@ -13,7 +13,7 @@ use super::problem::Refused;
 use super::routes::{By, own_jail_if_any};
 use super::{Control, Daemon};
 use crate::access::Principal;
-use crate::report::{self, Asked, Compared, Figures, Period, Publishing};
+use crate::report::{self, Asked, Compared, Figures, Period, Publishing, Top};
 use crate::zone::Zone;
 
 /// As many rows of each kind as people look at, where nobody says how many.
@@ -52,6 +52,8 @@ pub(super) async fn figures(
         // DNS does not tell of which jail or zone an answer was.
         figures.totals.answers = Compared::default();
         figures.listings.clear();
+        // Nor is a report for one of them.
+        (figures.reporters, figures.reported) = (Top::default(), Top::default());
     }
     Ok(Json(figures))
 }

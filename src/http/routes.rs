@@ -217,7 +217,7 @@ pub const ROUTES: &[Route] = &[
     route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name).gives::<NameLookup>().fails(&[422]),
     route!(get "/dns", Read, Whole, dns::seen).query::<DnsQuery>().gives::<DnsSeen>(),
-    route!(get "/figures", Read, Own, figures::figures).query::<FiguresQuery>().gives::<Figures>().fails(&[422]),
+    route!(get "/figures", Read, Own, figures::figures).query::<FiguresQuery>().gives::<Figures>().fails(&[404, 422]),
     route!(get "/allow", Read, Whole, bans::allowlist).query::<ListQuery>().gives::<Allowlist>().fails(&[422]),
     route!(post "/allow", Operate, Whole, bans::allow).takes::<NewAllow>().gives::<AllowChanged>().fails(&[409]),
     route!(delete "/allow", Operate, Whole, bans::disallow).query::<DisallowQuery>().gives::<Ended>().fails(&[404]),

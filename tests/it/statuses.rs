@@ -56,6 +56,7 @@ const PROVOKED: &[(&str, u16, &str, &str)] = &[
     ("get /lookup/{address}", 422, "/lookup/x", ""),
     ("get /lookup", 422, "/lookup?prefix=192.0.0.0/7", ""),
     ("get /names/{name}", 422, "/names/a..b", ""),
+    ("get /figures", 404, "/figures?from=2026-11-01&until=2026-11-02&jail=none", ""),
     ("get /figures", 422, "/figures?from=2026-11-02&until=2026-11-01", ""),
     ("get /allow", 422, "/allow?after=x", ""),
     ("post /allow", 409, "/allow", r#"{"prefix": "192.0.2.1", "seconds": 0}"#),
