@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 
 use super::printable::printable;
 use super::{Exit, Global};
+use crate::clock::Timestamp;
 use crate::http::api::{
-    Ban, BanInForce, JailOfNetwork, ListedInNetwork, Lookup, NameLookup, NetworkLookup, NetworkQuery, Score,
-    SetListing, Vote,
+    Allow, Ban, BanInForce, JailOfNetwork, ListedInNetwork, Lookup, NameLookup, NetworkLookup, NetworkQuery,
+    Score, SetListing, Vote,
 };
 use crate::ip::Prefix;
 use crate::zone::Name;
@@ -82,12 +83,9 @@ fn show<T: Serialize + DeserializeOwned>(
 
 fn network_text(found: &NetworkLookup) -> String {
     let mut text = format!("{}\n", found.prefix);
-    if let Some(allow) = &found.allowed {
-        section(&mut text, "Allowed", [format!("{}  {}", allow.prefix, allow.note).trim_end().to_owned()]);
-    }
+    section(&mut text, "Allowed", found.allowed.iter().map(allow_line));
     let ban = |BanInForce { prefix, jail, since, until }: &BanInForce| {
-        let end = until.map_or_else(|| "for ever".to_owned(), |until| format!("until {until}"));
-        format!("{prefix}  by {jail} since {since} {end}")
+        format!("{prefix}  by {jail} since {since} {}", end(*until))
     };
     section(&mut text, "Banned", found.bans.iter().map(ban));
     let jail = |JailOfNetwork { jail, banned, ended, failing }: &JailOfNetwork| {
@@ -121,9 +119,7 @@ fn set_line(listing: &SetListing) -> String {
 
 fn text(found: &Lookup) -> String {
     let mut text = format!("{}\n", found.address);
-    if let Some(allow) = &found.allowed {
-        section(&mut text, "Allowed", [format!("{}  {}", allow.prefix, allow.note).trim_end().to_owned()]);
-    }
+    section(&mut text, "Allowed", found.allowed.iter().map(allow_line));
     if found.bans.is_empty() {
         text.push_str("Not banned\n");
     }
@@ -145,6 +141,15 @@ fn text(found: &Lookup) -> String {
     text
 }
 
+fn allow_line(Allow { prefix, note, .. }: &Allow) -> String {
+    format!("{prefix}  {note}").trim_end().to_owned()
+}
+
+/// When a ban ends by itself.
+fn end(until: Option<Timestamp>) -> String {
+    until.map_or_else(|| "for ever".to_owned(), |until| format!("until {until}"))
+}
+
 fn vote_line(Vote { prefix, reporter, seen, weight }: &Vote) -> String {
     format!("{prefix}  by {reporter}, seen at {seen}, weighs {weight:.2}")
 }
@@ -159,11 +164,7 @@ fn section(text: &mut String, title: &str, lines: impl IntoIterator<Item = Strin
 
 /// The ban, and its evidence below it.
 fn ban_lines(ban: &Ban) -> Vec<String> {
-    let end = match (ban.ended, ban.until) {
-        (Some(ended), _) => format!("to {ended}"),
-        (None, Some(until)) => format!("until {until}"),
-        (None, None) => "for ever".to_owned(),
-    };
+    let end = ban.ended.map_or_else(|| end(ban.until), |ended| format!("to {ended}"));
     let mut lines = vec![format!(
         "{}  by {} since {} {end}, {} failures, ban number {}",
         ban.prefix, ban.jail, ban.since, ban.failures, ban.count

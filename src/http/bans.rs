@@ -105,7 +105,8 @@ impl Reads {
 pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
     let asked = name.clone();
     let found = daemon.see_all(move |jails, readers| {
-        Some((jails.status(&asked)?, jails.banned(&asked), jails::hits(&asked, jails, readers)))
+        let hits = jails::hits(&asked, jails, readers);
+        Some((jails.status(&asked)?, jails.banned(&asked), jails::shown_hits(&asked, jails, hits.as_ref())))
     });
     let (status, banned, hits) = found.await?.ok_or_else(|| unknown_jail(&name))?;
     let mut read = daemon.sources();

@@ -95,14 +95,14 @@ pub struct Health {
 
 impl Health {
     /// What a person should look at, what is held back included.
-    pub(super) fn all_warnings(self) -> Vec<String> {
+    pub(super) fn all_warnings(&self) -> Vec<String> {
         let held = (self.held > 0).then(|| {
             format!(
                 "{} listings by reports are held back: `banzone reporter held` shows them, `release` and `discard` settle them",
                 self.held
             )
         });
-        self.warnings.into_iter().chain(held).collect()
+        self.warnings.iter().cloned().chain(held).collect()
     }
 }
 

@@ -14,8 +14,13 @@ const OCTETS: usize = 16;
 /// Kept by whoever asked and by nobody on the way, and shown again only if nothing has changed.
 const KEPT: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// Gives `response`, if it is a success, its tag; whoever has it already, as `asked` says, gets only that.
-pub(super) async fn tag(asked: &HeaderMap, response: Response) -> Response {
+/// The tags of what whoever asks has already.
+pub(super) fn known(asked: &HeaderMap) -> Option<IfNoneMatch> {
+    asked.typed_get()
+}
+
+/// Gives `response`, if it is a success, its tag; whoever has it already, as `known` says, gets only that.
+pub(super) async fn tag(known: Option<IfNoneMatch>, response: Response) -> Response {
     if response.status() != StatusCode::OK {
         return response;
     }
@@ -25,7 +30,7 @@ pub(super) async fn tag(asked: &HeaderMap, response: Response) -> Response {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let tag = tag_of(&body);
-    let is_known = asked.typed_get::<IfNoneMatch>().is_some_and(|known| !known.precondition_passes(&tag));
+    let is_known = known.is_some_and(|known| !known.precondition_passes(&tag));
     head.headers.typed_insert(tag);
     head.headers.insert(CACHE_CONTROL, KEPT);
     if !is_known {

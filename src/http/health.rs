@@ -20,13 +20,12 @@ pub(super) async fn alive() -> &'static str {
 /// case for logs that can't be read: a restart would not mend them, and the lists are answered all the same.
 pub(super) async fn ready(State(daemon): Daemon) -> (StatusCode, String) {
     let health = daemon.health();
-    let problems = health.problems.clone();
     let mut warnings = health.all_warnings();
     warnings.extend(unanswered(&*daemon).await);
-    let (status, outcome) = if problems.is_empty() {
+    let (status, outcome) = if health.problems.is_empty() {
         (StatusCode::OK, "ok".to_owned())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, problems.join("\n"))
+        (StatusCode::SERVICE_UNAVAILABLE, health.problems.join("\n"))
     };
     let warnings = warnings.into_iter().map(|warning| format!("warning: {warning}"));
     let lines = iter::once(outcome).chain(warnings).map(|line| line + "\n");

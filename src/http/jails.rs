@@ -12,6 +12,7 @@ use super::api::{Counted, DaemonSettings, FilterHits, JailChange, JailSettings, 
 use super::bans::{check_span, unknown_jail};
 use super::problem::Refused;
 use super::{By, Control, Daemon};
+use crate::filter::Hits;
 use crate::jail::{Adjustment, BanTime, Jails, Order, Readers};
 
 type Answer<T> = Result<Json<T>, Refused>;
@@ -36,9 +37,13 @@ async fn find(daemon: &dyn Control, name: String) -> Result<JailSettings, Refuse
 }
 
 /// How often the patterns of the filter of `name` matched; none if it reads no log.
-pub(super) fn hits(name: &str, jails: &Jails, readers: &Readers) -> Option<FilterHits> {
-    let settings = jails.settings_in_force(name)?;
-    Some(FilterHits::of(&settings.filter, &readers.hits(settings)?))
+pub(super) fn hits(name: &str, jails: &Jails, readers: &Readers) -> Option<Hits> {
+    readers.hits(jails.settings_in_force(name)?)
+}
+
+/// The same as the API shows them.
+pub(super) fn shown_hits(name: &str, jails: &Jails, hits: Option<&Hits>) -> Option<FilterHits> {
+    Some(FilterHits::of(&jails.settings_in_force(name)?.filter, hits?))
 }
 
 /// `PATCH /api/v1/jails/{jail}/settings`

@@ -11,6 +11,7 @@ use super::api::{
     Counting, Counts, CountsQuery, DataSet, DataSets, JailSummaries, JailSummary, ListQuery, Listings,
     ListingsQuery, PublishRule, PublishedPrefix, Zone, ZoneStatus, Zones,
 };
+use super::jails::hits;
 use super::paging::{page_of, place, rows};
 use super::problem::Refused;
 use super::routes::own_jail_if_any;
@@ -32,7 +33,8 @@ pub(super) async fn jails(
 ) -> Answer<JailSummaries> {
     let Query(query) = query?;
     let all = |jails: &Jails, readers: &Readers| {
-        jails.names().filter_map(|name| summary(name, jails, readers)).collect::<Vec<_>>()
+        let summary = |name| summary(name, jails, hits(name, jails, readers).as_ref());
+        jails.names().filter_map(|name| summary(name)).collect::<Vec<_>>()
     };
     let mut jails = daemon.see_all(all).await?;
     jails.retain(|jail| by.grant().has_jail(&jail.jail));
@@ -41,10 +43,9 @@ pub(super) async fn jails(
     Ok(Json(JailSummaries { jails, next }))
 }
 
-/// What `name` has done and holds; none if there is no such jail.
-pub(super) fn summary(name: &str, jails: &Jails, readers: &Readers) -> Option<JailSummary> {
+/// What `name` has done and holds, and its `hits`; none if there is no such jail.
+pub(super) fn summary(name: &str, jails: &Jails, hits: Option<&Hits>) -> Option<JailSummary> {
     let status = jails.status(name)?;
-    let hits = jails.settings_in_force(name).and_then(|settings| readers.hits(settings));
     Some(JailSummary {
         jail: name.to_owned(),
         currently_failed: status.currently_failed as u64,
@@ -53,8 +54,8 @@ pub(super) fn summary(name: &str, jails: &Jails, readers: &Readers) -> Option<Ja
         total_banned: status.total_banned,
         ignored: status.ignored,
         without_address: status.without_address,
-        lines: hits.as_ref().map_or(0, |hits| hits.lines),
-        matched: hits.as_ref().map_or(0, Hits::matched),
+        lines: hits.map_or(0, |hits| hits.lines),
+        matched: hits.map_or(0, Hits::matched),
     })
 }
 

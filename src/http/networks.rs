@@ -36,9 +36,9 @@ pub(super) async fn look_up(
     // Nobody else waits meanwhile.
     let count = move || {
         let now = daemon.now();
-        counts.add_banned(&table, prefix, now);
         let covering = in_force(&table, &by, prefix, now);
-        let listings = listed_within(&*daemon, &by, &table, prefix);
+        counts.add_banned(&table, prefix, now);
+        let listings = listed_within(&*daemon, &by, &table, prefix, now);
         NetworkLookup { prefix, bans: covering, allowed, jails: counts.shown_to(&by), listings, is_cut }
     };
     Ok(Json(tokio::task::spawn_blocking(count).await.map_err(|_| Failed::Stopping)?))
@@ -101,10 +101,13 @@ fn listed_within(
     by: &Principal,
     table: &BanTable,
     prefix: Prefix,
+    now: Timestamp,
 ) -> Vec<ListedInNetwork> {
-    let (zones, now) = (daemon.dns().zones(), daemon.now());
+    let zones = daemon.dns().zones();
     let lists = zones.lists().latest();
-    let counted = zones.zones().iter().zip(lists.iter()).map(|(zone, published)| {
+    let own = zones.zones().iter().zip(lists.iter());
+    let own = own.filter(|(zone, _)| by.grant().has_zone(&zone.origin().to_string()));
+    let counted = own.map(|(zone, published)| {
         let rules = zone.rules();
         let is_published: Vec<bool> =
             table.jails().iter().map(|jail| rule_of(&rules, &jail.name).is_some()).collect();
@@ -117,5 +120,5 @@ fn listed_within(
         }
         ListedInNetwork { zone: zone.origin().to_string(), listings }
     });
-    counted.filter(|zone| zone.listings > 0 && by.grant().has_zone(&zone.zone)).collect()
+    counted.filter(|zone| zone.listings > 0).collect()
 }

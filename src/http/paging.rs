@@ -21,12 +21,19 @@ pub(super) fn page_of<T, K: Ord + FromStr + ToString>(
     key: impl Fn(&T) -> K,
 ) -> Result<(Vec<T>, Option<String>), Refused> {
     let after = place::<K>(query.after.as_deref())?;
-    let limit = query.limit.unwrap_or_default().rows();
     let is_behind = |row: &T| after.as_ref().is_none_or(|after| key(row) > *after);
-    let mut rows = rows.into_iter().filter(is_behind);
-    let page: Vec<T> = rows.by_ref().take(limit).collect();
+    Ok(first_of(rows.into_iter().filter(is_behind), query.limit, &key))
+}
+
+/// The same where all of `rows` are behind the page before.
+pub(super) fn first_of<T, K: ToString>(
+    mut rows: impl Iterator<Item = T>,
+    limit: Option<Limit>,
+    key: impl Fn(&T) -> K,
+) -> (Vec<T>, Option<String>) {
+    let page: Vec<T> = rows.by_ref().take(self::rows(limit)).collect();
     let next = if rows.next().is_some() { page.last().map(|row| key(row).to_string()) } else { None };
-    Ok((page, next))
+    (page, next)
 }
 
 /// At most so many rows.

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 
 use super::api::{Ended, Held, HeldListing, HeldQuery, ListQuery, NewReporter, Reporter, Reporters, Vote};
-use super::paging::page_of;
+use super::paging::{first_of, page_of, place};
 use super::problem::Refused;
 use super::reports::read_name;
 use super::{Control, Daemon};
@@ -69,13 +69,14 @@ pub(super) async fn held(
     State(daemon): Daemon,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Answer<Held> {
-    let (Query(query), now) = (query?, daemon.now());
+    let Query(ListQuery { after, limit }) = query?;
+    let (after, now) = (place(after.as_deref())?, daemon.now());
     let held = move |jails: &Jails| {
-        let (held, next) = page_of(jails.held_listings(), &query, |(prefix, _)| *prefix)?;
+        let (held, next) = first_of(jails.held_behind(after), limit, |(prefix, _)| *prefix);
         let held = held.into_iter().map(|(prefix, held)| held_listing(jails, prefix, held, now)).collect();
-        Ok::<_, Refused>(Held { total: jails.held_listings().len() as u64, held, next })
+        Held { total: jails.held_listings().len() as u64, held, next }
     };
-    Ok(Json(daemon.see(held).await??))
+    Ok(Json(daemon.see(held).await?))
 }
 
 fn held_listing(jails: &Jails, prefix: Prefix, held: jail::HeldListing, now: Timestamp) -> HeldListing {

@@ -105,7 +105,7 @@ impl Route {
         self.reach != Reach::Whole || !principal.grant().is_confined()
     }
 
-    /// Whether whoever asks may keep the answer of the API, until another one is given: there are neither secrets nor names of users in it.
+    /// Whether whoever asks may keep the answer of the API, until another one is given: there are no secrets in it.
     pub(super) const fn is_kept(&self) -> bool {
         matches!(self.method.as_bytes(), b"get")
             && matches!(self.needs, Permission::Read | Permission::Nothing)
@@ -302,15 +302,15 @@ async fn guard(
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
         .map(|principal| Act::of(daemon, principal, &request));
-    let asked = is_kept.then(|| request.headers().clone());
+    let known = is_kept.then(|| etag::known(request.headers()));
     let response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
         (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,
         (Err(refused), None) => refused.into_response(),
         (Err(refused), Some(act)) => act.end(refused.into_response()).await,
     };
-    match asked {
-        Some(asked) => etag::tag(&asked, response).await,
+    match known {
+        Some(known) => etag::tag(known, response).await,
         None => ([(CACHE_CONTROL, "no-store")], response).into_response(),
     }
 }

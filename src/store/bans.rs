@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Row, Rows, Statement, params};
 
-use super::page::{Found, Page, page};
+use super::page::{Found, Page, ParseKeyError, page};
 use super::reader::{ENDED, ID, PastBan, SELECT_BANS, SINCE, UNTIL, evidence, past_ban};
 use super::row::prefix;
 use super::{Error, Origin, Reader};
@@ -107,11 +107,6 @@ impl fmt::Display for BanKey {
         }
     }
 }
-
-/// It is none that was handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this place in the list is not one that it has given out")]
-pub struct ParseKeyError;
 
 impl FromStr for BanKey {
     type Err = ParseKeyError;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Row, params};
 
+use super::page::parts;
 use super::row::{Json, prefix};
 use super::{EndCause, Error, ParseKeyError, Reader};
 use crate::clock::Timestamp;
@@ -71,9 +72,7 @@ impl FromStr for Position {
     type Err = ParseKeyError;
 
     fn from_str(written: &str) -> Result<Self, ParseKeyError> {
-        let (database, number) = written.split_once('_').ok_or(ParseKeyError)?;
-        let database = database.parse().map_err(|_| ParseKeyError)?;
-        Ok(Self { database, number: number.parse().map_err(|_| ParseKeyError)? })
+        parts(written).map(|(database, number)| Self { database, number })
     }
 }
 
@@ -106,7 +105,7 @@ impl Reader {
             let rows = statement.query_map(params![after.number, limit], change)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        // Old ones go by their time, which need not be the order of their numbers.
+        // Some may be missing in between where old ones went by their time.
         let expected = after.number + 1..;
         let unbroken = expected.zip(&found).take_while(|(number, found)| *number == found.number).count();
         let is_gone = unbroken == 0 && last.number > after.number;

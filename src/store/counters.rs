@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 
-use super::page::{Found, Page, page};
+use super::page::{Found, Page, page, parts};
 use super::row::{Json, prefix};
 use super::{Error, ParseKeyError, Reader};
 use crate::ip::Prefix;
@@ -50,9 +50,7 @@ impl FromStr for CounterKey {
     type Err = ParseKeyError;
 
     fn from_str(written: &str) -> Result<Self, ParseKeyError> {
-        let (jail, prefix) = written.split_once('_').ok_or(ParseKeyError)?;
-        let jail = jail.parse().map_err(|_| ParseKeyError)?;
-        Ok(Self(jail, prefix.parse().map_err(|_| ParseKeyError)?))
+        parts(written).map(|(jail, prefix)| Self(jail, prefix))
     }
 }
 

@@ -30,14 +30,14 @@ mod writing;
 
 pub use crate::jail::{Allow, Ban, BanTable, Change, EndCause, Held, JailId, JailOfTable, Origin};
 pub use access::{AuditRow, PasskeyRow, SessionRow, TokenRow, UserRow};
-pub use bans::{BanKey, BanMaker, BanQuery, BanQueryError, BanSort, BanState, ParseKeyError};
+pub use bans::{BanKey, BanMaker, BanQuery, BanQueryError, BanSort, BanState};
 pub use changes::{ChangeKind, ChangeRow, Position as ChangePosition};
 pub use counters::{CounterKey, CounterQuery, CounterRow};
 pub use error::Error;
 pub use fail2ban::{Fail2ban, Fail2banRow};
 pub use figures::{FailuresOf, HourOfJail, Span};
 pub use kept::Kept;
-pub use page::Page;
+pub use page::{Page, ParseKeyError};
 pub use pool::ReaderPool;
 pub use reader::{PastBan, Reader};
 pub use removals::Removed;

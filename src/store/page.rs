@@ -3,6 +3,8 @@
 //!
 //! Filters that no index serves are applied while the rows go by; so many are looked at for a page and no more.
 
+use std::str::FromStr;
+
 use rusqlite::{Row, Rows};
 
 /// For one page at most so many rows are looked at: a tenth of a second. A page that ends there has less than was asked for.
@@ -15,6 +17,17 @@ pub struct Page<T, K> {
     pub rows: Vec<T>,
     /// Where the next page begins; `None`: this was the last.
     pub next: Option<K>,
+}
+
+/// It is none that was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this place in the list is not one that it has given out")]
+pub struct ParseKeyError;
+
+/// The two parts of a key, between which there is an underscore.
+pub(super) fn parts<A: FromStr, B: FromStr>(written: &str) -> Result<(A, B), ParseKeyError> {
+    let (one, other) = written.split_once('_').ok_or(ParseKeyError)?;
+    Ok((one.parse().map_err(|_| ParseKeyError)?, other.parse().map_err(|_| ParseKeyError)?))
 }
 
 /// What a row turned out to be.

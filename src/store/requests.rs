@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::page::{Found, page};
+use super::page::{Found, page, parts};
 use super::row::prefix;
 use super::{Error, Page, ParseKeyError, Reader, Transaction};
 use crate::clock::Timestamp;
@@ -64,9 +64,7 @@ impl FromStr for RequestKey {
     type Err = ParseKeyError;
 
     fn from_str(written: &str) -> Result<Self, ParseKeyError> {
-        let (time, number) = written.split_once('_').ok_or(ParseKeyError)?;
-        let time = time.parse().map_err(|_| ParseKeyError)?;
-        Ok(Self(time, number.parse().map_err(|_| ParseKeyError)?))
+        parts(written).map(|(time, number)| Self(time, number))
     }
 }
 
@@ -125,6 +123,11 @@ impl Reader {
             let mut statement = connection.prepare_cached(&sql)?;
             page(statement.query(params![from, number])?, limit, key, |found| Ok(Found::Wanted(row(found)?)))
         })
+    }
+
+    /// How many requests are open.
+    pub fn open_requests(&self) -> Result<usize, Error> {
+        self.run(|connection| connection.prepare_cached(COUNT_OPEN)?.query_row([], |row| row.get(0)))
     }
 
     /// The request of this number.

@@ -197,6 +197,9 @@ impl Writing<'_> {
                 bans.push((ban.prefix.to_bytes(), self.jail(&ban.jail)?, ban));
             }
         }
+        if bans.is_empty() {
+            return Ok(());
+        }
         bans.sort_by_key(|(prefix, ..)| *prefix);
         let transaction = self.transaction;
         let mut find = transaction.prepare_cached(BANNED_ALREADY)?;

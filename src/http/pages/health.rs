@@ -15,12 +15,12 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let Status { version, started, outside, hub, .. } =
         bans::status(State(daemon.clone()), Extension(by.clone())).await?.0;
     let health = daemon.health();
-    let problems = health.problems.clone();
     let warnings = health.all_warnings();
     let now = daemon.now();
     let mut page = Listing::new(&by, "/health", "Health");
-    let is_well = problems.is_empty() && warnings.is_empty();
-    page.notes = problems
+    let is_well = health.problems.is_empty() && warnings.is_empty();
+    page.notes = health
+        .problems
         .into_iter()
         .map(|problem| (problem, true))
         .chain(warnings.into_iter().map(|warning| (warning, false)))

@@ -79,7 +79,9 @@ fn path_of(jail: &str) -> String {
 pub(super) async fn one(State(daemon): Daemon, Extension(by): By, Path(name): Path<String>) -> Page {
     let asked = name.clone();
     let seen = daemon.see_all(move |jails, readers| {
-        Some((lists::summary(&asked, jails, readers)?, in_api::hits(&asked, jails, readers)))
+        let hits = in_api::hits(&asked, jails, readers);
+        let summary = lists::summary(&asked, jails, hits.as_ref())?;
+        Some((summary, in_api::shown_hits(&asked, jails, hits.as_ref())))
     });
     let (summary, hits) = seen.await?.ok_or_else(|| bans::unknown_jail(&name))?;
     let now = daemon.now();

@@ -9,10 +9,11 @@ use super::forms::query;
 use super::frame::Frame;
 use super::{Page, page};
 use crate::access::{Permission, Principal};
-use crate::http::api::{FiguresQuery, Limit, RequestsQuery};
+use crate::http::api::FiguresQuery;
 use crate::http::problem::Refused;
-use crate::http::{By, Daemon, Health, figures, requests};
+use crate::http::{By, Daemon, Health, figures};
 use crate::report::{self, Day, Period};
+use crate::store::Reader;
 
 /// What is chosen.
 #[derive(Deserialize)]
@@ -83,8 +84,7 @@ async fn waiting(daemon: &Daemon, by: &Principal) -> Result<usize, Refused> {
     if !by.may(Permission::Operate) || by.grant().is_confined() {
         return Ok(0);
     }
-    let query = Ok(Query(RequestsQuery { limit: Some(Limit::MOST), ..RequestsQuery::default() }));
-    Ok(requests::list(State(daemon.0.clone()), query).await?.0.requests.len())
+    Ok(daemon.read(Reader::open_requests).await?)
 }
 
 /// Where a row of a table leads.

@@ -186,6 +186,11 @@ impl Jails {
         self.reports.guard.all_held()
     }
 
+    /// Those of them behind `after`.
+    pub fn held_behind(&self, after: Option<Prefix>) -> impl Iterator<Item = (Prefix, HeldListing)> {
+        self.reports.guard.held_behind(after)
+    }
+
     /// Who votes for `prefix`, when they saw it last, and what that weighs at `now`.
     pub fn votes(&self, prefix: Prefix, now: Timestamp) -> Vec<(Arc<str>, Timestamp, f64)> {
         let Some((_, settings)) = &self.reports.jail else { return Vec::new() };

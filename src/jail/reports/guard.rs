@@ -1,6 +1,7 @@
 //! The guard against reports gone wrong: how much the listed space may grow in a while, and what is held back beyond that.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,12 @@ impl Guard {
     /// Everything held back, in order.
     pub fn all_held(&self) -> impl ExactSizeIterator<Item = (Prefix, HeldListing)> {
         self.held.iter().map(|(prefix, held)| (*prefix, *held))
+    }
+
+    /// What is held back behind `after`, in order.
+    pub fn held_behind(&self, after: Option<Prefix>) -> impl Iterator<Item = (Prefix, HeldListing)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.held.range((from, Bound::Unbounded)).map(|(prefix, held)| (*prefix, *held))
     }
 
     /// Holds `prefix` back no longer; whether it was.
