@@ -136,12 +136,16 @@ fn in_jails(jails: &Jails, address: IpAddr) -> (Vec<Prefix>, Vec<Failures>, Opti
         Some(Failures { jail: jail.to_string(), failures: counter.failures, last: counter.last })
     });
     let host = Prefix::host(address);
-    let entry = jails.allowlist().entries().find(|entry| entry.prefix.contains(address)).map(allowed);
-    let entry = entry.or_else(|| {
-        let note = jails.allowlist().covering(host)?;
-        Some(Allow { prefix: host, note, owner: String::new(), since: None, until: None })
-    });
-    (covering_prefixes(host), failures.collect(), entry)
+    (covering_prefixes(host), failures.collect(), allowed_by(jails, host))
+}
+
+/// What allows all of `prefix`: an entry, or in words whatever else does.
+pub(super) fn allowed_by(jails: &Jails, prefix: Prefix) -> Option<Allow> {
+    let entry = jails.allowlist().entries().find(|entry| entry.prefix.covers(prefix)).map(allowed);
+    entry.or_else(|| {
+        let note = jails.allowlist().covering(prefix)?;
+        Some(Allow { prefix, note, owner: String::new(), since: None, until: None })
+    })
 }
 
 /// Every network that holds `host`: 33 for IPv4, 129 for IPv6.

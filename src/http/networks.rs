@@ -8,8 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 
 use super::api::{JailOfNetwork, ListedInNetwork, NetworkLookup, NetworkQuery};
-use super::bans::allowed;
-use super::lookup::in_force;
+use super::lookup::{allowed_by, in_force};
 use super::problem::Refused;
 use super::{By, Control, Daemon, Failed};
 use crate::access::Principal;
@@ -27,10 +26,7 @@ pub(super) async fn look_up(
 ) -> Result<Json<NetworkLookup>, Refused> {
     let Query(NetworkQuery { prefix }) = query?;
     check_width(prefix).map_err(Failed::Refused)?;
-    let look = move |jails: &Jails| {
-        let entry = jails.allowlist().entries().find(|entry| entry.prefix.covers(prefix)).map(allowed);
-        (jails.bans().clone(), entry)
-    };
+    let look = move |jails: &Jails| (jails.bans().clone(), allowed_by(jails, prefix));
     let (table, allowed) = daemon.see(look).await?;
     let (mut counts, is_cut) = daemon.read(move |reader| Counts::kept(reader, prefix)).await?;
     // Nobody else waits meanwhile.

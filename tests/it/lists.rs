@@ -86,7 +86,9 @@ fn lists_come_in_pages() {
 
 #[test]
 fn a_network_is_looked_up() {
-    let env = Env::new(&format!("{SASL}[jail.other]\nfilter = 'sshd'\nlogpath = 'log/other.log'\n"));
+    let env = Env::new(&format!(
+        "[defaults]\nignoreip = ['203.0.113.0/24']\n{SASL}[jail.other]\nfilter = 'sshd'\nlogpath = 'log/other.log'\n"
+    ));
     env.log("mail.log").append("");
     env.log("other.log").append("");
     let daemon = env.start();
@@ -118,6 +120,7 @@ fn a_network_is_looked_up() {
     assert_eq!(env.request("POST", "/api/v1/allow", &allow).status, 200);
     let allowed = look("192.0.2.0/28");
     assert_eq!((&allowed["allowed"]["prefix"], &allowed["listings"]), (&json!("192.0.2.0/24"), &json!([])));
+    assert_eq!(look("203.0.113.0/28")["allowed"]["prefix"], "203.0.113.0/28", "by the configuration");
 }
 
 #[test]

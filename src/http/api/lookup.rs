@@ -79,7 +79,7 @@ pub struct NetworkLookup {
     pub prefix: Prefix,
     /// Bans in force that cover all of it.
     pub bans: Vec<BanInForce>,
-    /// The entry of the allowlist that covers all of it.
+    /// What allows all of it: an entry of the allowlist, several together, or the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<Allow>,
     /// The jails that have or had something in it, by name.
