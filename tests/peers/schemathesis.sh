@@ -11,14 +11,16 @@ token() {
 }
 
 # conforms TOKEN SECONDS ARGUMENT...   Makes requests for so long.
-conforms() {
-    local token=$1 seconds=$2
+conforms() (
+    token=$1 seconds=$2
     shift 2
+    # It keeps what it finds in the folder that it runs in.
+    cd "$WORK"
     HOME=$WORK timeout $((seconds + 60)) "$("$here/venv" path)/bin/schemathesis" run \
         http://127.0.0.1:8053/api/v1/openapi.json --header "Authorization: Bearer $token" --checks "$CHECKS" \
         --phases coverage,fuzzing --max-examples 5 --max-time "$seconds" --request-timeout 40 --seed 1 --no-shrink \
         --rate-limit auto --no-color --report-dir "$WORK/report" "$@"
-}
+)
 
 # described   The description names at least so many operations.
 described() {
