@@ -20,8 +20,8 @@ const DAYS: Duration = Duration::from_secs(400 * 24 * 3600);
 /// How long the figures by hour are kept, and the sums by day that need little more room.
 const HOURS: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// How long the numbered changes are kept, for whoever follows them.
-const CHANGES: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How long the numbered changes are kept, for whoever follows them: 90 days, and that on which they are marked.
+const CHANGES: Duration = Duration::from_secs(91 * 24 * 3600);
 
 /// How long it is kept who took themselves off a list: the longest wait, and as long again.
 const REMOVALS: Duration = Duration::from_secs(2 * 365 * 24 * 3600);
@@ -47,7 +47,9 @@ impl Store {
         let connection = self.connection();
         more |= drop_old(connection, &BANS, history)?;
         more |= drop_old(connection, &OFFENDERS, now)?;
+        connection.prepare_cached(MARK_CHANGES)?.execute([now.start_of_day()])?;
         more |= drop_old(connection, &CHANGE_ROWS, now - CHANGES)?;
+        more |= drop_old(connection, &MARK_ROWS, now - DAYS)?;
         more |= drop_old(connection, &DAY_ROWS, now - DAYS)?;
         more |= drop_old(connection, &NETWORK_ROWS, now - DAYS)?;
         more |= drop_old(connection, &ASKED_ROWS, now - DAYS)?;
@@ -107,15 +109,23 @@ const OFFENDERS: Aging = Aging {
     delete: "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
 };
 
-/// They go in the order of their numbers, which needs no index by time: all up to one that is old, though the time of some
-/// before it may be later. One that is of half a year from then on was written by a clock gone wrong, and holds up no others.
-/// The last change stays, since numbers go on from it.
+/// By when they were written, as [`MARK_CHANGES`] notes it: a change tells when a ban began, which may be long before. The last
+/// one stays, since numbers go on from it.
 const CHANGE_ROWS: Aging = Aging {
-    old: "SELECT number FROM changes WHERE number < (SELECT max(number) FROM changes) AND number <= (
-            SELECT max(number) FROM changes WHERE number < (SELECT min(number) FROM changes) + ?2
-                AND (at < ?1 OR at > ?1 + 15552000000))",
+    old: "SELECT number FROM changes WHERE number <= (
+            SELECT number FROM changes_by_day WHERE day < ?1 ORDER BY day DESC LIMIT 1)
+        AND number < (SELECT max(number) FROM changes) ORDER BY number LIMIT ?2",
     delete: "DELETE FROM changes WHERE number = ?1",
 };
+
+const MARK_ROWS: Aging = Aging {
+    old: "SELECT day FROM changes_by_day WHERE day < ?1 ORDER BY day LIMIT ?2",
+    delete: "DELETE FROM changes_by_day WHERE day = ?1",
+};
+
+/// Once a day: which change is the last one.
+const MARK_CHANGES: &str =
+    "INSERT OR IGNORE INTO changes_by_day VALUES (?1, ifnull((SELECT max(number) FROM changes), 0))";
 
 const REMOVAL_ROWS: Aging = Aging {
     old: "SELECT jail, address, length FROM removals WHERE removed < ?1 ORDER BY removed LIMIT ?2",
@@ -214,35 +224,41 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
-    /// On what days changes were made, and the numbers that are left on day 200.
-    const CASES: &[(&[u32], &[u64])] = &[
-        (&[10], &[1]),
-        (&[10, 20], &[2]),
-        (&[10, 150, 160], &[2, 3]),
-        (&[150, 160], &[1, 2]),
-        // An old one behind a later one takes it along, so that none are missing between two that are there.
-        (&[10, 150, 20, 160, 170], &[4, 5]),
-        // A clock gone wrong holds up nothing.
-        (&[400, 150, 160], &[2, 3]),
+    /// On which days changes were written and of which days they tell, the day on which somebody follows them, and the numbers
+    /// that are left then.
+    const CASES: &[(&[(u32, u32)], u32, &[u64])] = &[
+        (&[(10, 10)], 200, &[1]),
+        (&[(10, 10), (20, 20)], 200, &[2]),
+        (&[(10, 10), (11, 11)], 101, &[1, 2]),
+        (&[(10, 10), (11, 11)], 102, &[2]),
+        (&[(10, 10), (150, 150), (160, 160)], 200, &[2, 3]),
+        // A ban that began long ago was made when it was.
+        (&[(10, 10), (150, 150), (160, 20), (170, 170)], 200, &[2, 3, 4]),
+        (&[(150, 10), (160, 20)], 200, &[1, 2]),
+        // One by a clock gone wrong holds up nothing.
+        (&[(10, 400), (150, 150), (160, 160)], 200, &[2, 3]),
     ];
 
     #[test]
-    fn old_changes_go_in_the_order_of_their_numbers() {
-        for (days, left) in CASES {
+    fn changes_are_kept_for_ninety_days() {
+        for (written, last, left) in CASES {
             let folder = TempDir::new().unwrap();
             let path = folder.path().join("banzone.db");
             let settings = Settings { path, evidence_retention: DAY, history_retention: DAY };
             let on = |day: u32| Timestamp::from_secs(0) + DAY * day;
             let mut store = Store::open(&settings, on(1)).unwrap();
             let put = "INSERT INTO changes VALUES (?1, ?2, 'allowed', NULL, zeroblob(16), 96, NULL, NULL)";
-            for (number, day) in (1_u64..).zip(*days) {
-                store.connection().execute(put, params![number, on(*day)]).unwrap();
+            let mut numbered = (1_u64..).zip(*written).peekable();
+            for day in 1..=*last {
+                while let Some((number, (_, of))) = numbered.next_if(|(_, (written, _))| *written == day) {
+                    store.connection().execute(put, params![number, on(*of)]).unwrap();
+                }
+                while store.retain(on(day)).unwrap() {}
             }
-            while store.retain(on(200)).unwrap() {}
             let mut select =
                 store.connection().prepare("SELECT number FROM changes ORDER BY number").unwrap();
             let found = select.query_map([], |row| row.get(0)).unwrap();
-            assert_eq!(found.collect::<rusqlite::Result<Vec<u64>>>().unwrap(), *left, "{days:?}");
+            assert_eq!(found.collect::<rusqlite::Result<Vec<u64>>>().unwrap(), *left, "{written:?}");
         }
     }
 }

@@ -424,6 +424,14 @@ INSERT INTO numbered_changes SELECT * FROM changes ORDER BY number;
 DROP TABLE changes;
 ALTER TABLE numbered_changes RENAME TO changes;
 ",
+    // Changes go by their age without an index by time, which every new one would be written into.
+    "
+CREATE TABLE changes_by_day (
+    day INTEGER PRIMARY KEY,
+    -- Of the last change that was there when the day was first looked at.
+    number INTEGER NOT NULL
+) STRICT;
+",
 ];
 
 /// The version of the tables that this program writes.
