@@ -48,6 +48,12 @@ impl Principal {
         self.grant.role.has(permission) && (is_own || !must_enrol)
     }
 
+    /// Whether they see what is not of one jail or zone: who reports and what is held back, whose the entries of the allowlist
+    /// are, how the daemon does.
+    pub fn sees_all(&self) -> bool {
+        self.may(Permission::Read) && !self.grant.is_confined()
+    }
+
     /// The session of a user.
     pub fn session(&self) -> Option<&Session> {
         self.session.as_deref()

@@ -98,7 +98,7 @@ fn network_text(found: &NetworkLookup) -> String {
     if found.is_cut {
         text.push_str("There is more than was counted\n");
     }
-    if found.bans.is_empty() && found.jails.is_empty() {
+    if found.bans.is_empty() && found.jails.is_empty() && found.allowed.is_none() {
         text.push_str("Nothing is known of it\n");
     }
     text

@@ -63,7 +63,7 @@ pub mod keys {
     /// `[dns.tls]`
     pub const TLS: &[&str] = &["certificate", "key", "acme", "dot", "doh", "doh_path", "doq"];
     /// `[http]`
-    pub const HTTP: &[&str] = &["listen", "certificate", "key", "acme", "proxies", "rate_limit"];
+    pub const HTTP: &[&str] = &["listen", "certificate", "key", "acme", "proxies", "monitors", "rate_limit"];
     /// `[acme]`
     pub const ACME: &[&str] = &["names", "directory", "contact", "ca", "folder"];
     /// `[public]`

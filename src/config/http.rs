@@ -1,6 +1,6 @@
 //! `[http]` and `[control]`: what is typed there, and the settings of the servers that it becomes.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
@@ -16,11 +16,18 @@ use crate::ip::Prefix;
 /// What fits into `sockaddr_un` on Linux besides the closing zero (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 
+/// This host.
+fn loopback() -> Vec<Prefix> {
+    let networks = [Prefix::new([127, 0, 0, 0].into(), 8), Some(Prefix::host(Ipv6Addr::LOCALHOST.into()))];
+    networks.into_iter().flatten().collect()
+}
+
 /// `[http]` and `[control]`
 pub(super) struct Http {
     pub listen: Option<At<SocketAddr>>,
     pub certificate: certificate::Written,
     pub proxies: Vec<Prefix>,
+    pub monitors: Option<Vec<Prefix>>,
     pub rate_limit: Option<NonZeroU32>,
     pub socket: Option<At<PathBuf>>,
 }
@@ -33,6 +40,7 @@ impl Http {
             listen: http.get("listen"),
             certificate: certificate::Written::read("http", &http),
             proxies: http.get("proxies").unwrap_or_default(),
+            monitors: http.get("monitors"),
             rate_limit: http.get("rate_limit").and_then(NonZeroU32::new),
             socket: main.section("control", keys::CONTROL).get("socket"),
         }
@@ -45,6 +53,7 @@ impl Http {
             listen: self.listen.as_ref().map(|listen| listen.value),
             tls: self.certificate.is_some(),
             proxies: self.proxies.clone(),
+            monitors: self.monitors.clone().unwrap_or_else(loopback),
             rate_limit: self.rate_limit,
             control: resolve_absolute(file, socket),
         }

@@ -93,7 +93,19 @@ pub struct Health {
     pub held: usize,
 }
 
+/// What those are told of it who do not see what it is.
+const VEILED: &str = "the daemon does not do all of its work";
+
 impl Health {
+    /// It, or for those who do not see all only whether the daemon does its work.
+    pub(super) fn seen(self, sees_all: bool) -> Self {
+        if sees_all {
+            return self;
+        }
+        let problems = self.problems.first().map(|_| VEILED.to_owned());
+        Self { problems: problems.into_iter().collect(), ..Self::default() }
+    }
+
     /// What a person should look at, what is held back included.
     pub(super) fn all_warnings(&self) -> Vec<String> {
         let held = (self.held > 0).then(|| {

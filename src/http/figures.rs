@@ -48,7 +48,7 @@ pub(super) async fn figures(
         report::gather(reader, &asked, &zones, &known.geo(), now).map(Some)
     };
     let mut figures = daemon.read(read).await?.ok_or_else(|| unknown_jail(&jail.unwrap_or_default()))?;
-    if by.grant().is_confined() {
+    if !by.sees_all() {
         // DNS does not tell of which jail or zone an answer was.
         figures.totals.answers = Compared::default();
         figures.listings.clear();

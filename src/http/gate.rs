@@ -40,6 +40,10 @@ impl fmt::Display for Source {
     }
 }
 
+/// Whether whoever asks may see what is not of one jail or zone only: how the daemon does, and its figures.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SeesAll(pub(super) bool);
+
 /// What the door knows.
 pub(super) struct Gate {
     /// Keeps the tokens.
@@ -48,6 +52,8 @@ pub(super) struct Gate {
     pub(super) is_private: bool,
     /// Hosts that hand on requests of others, and end their TLS.
     pub(super) proxies: PrefixSet,
+    /// Hosts that see health and metrics.
+    monitors: PrefixSet,
     /// How much each may ask.
     quota: Option<Quota>,
 }
@@ -60,6 +66,7 @@ impl Gate {
             daemon,
             is_private: settings.tls || is_loopback,
             proxies: settings.proxies.iter().copied().collect(),
+            monitors: settings.monitors.iter().copied().collect(),
             quota: settings.rate_limit.map(|limit| Quota::new(limit.get())),
         }
     }
@@ -71,6 +78,12 @@ impl Gate {
             _ => Caller::unknown(client),
         };
         Some(self.quota.as_ref()?.take(caller, self.daemon.now()))
+    }
+
+    /// Whether `principal`, who asks from `client`, sees all. A proxy that does not say for whom it asks may ask for anybody.
+    fn sees_all(&self, principal: Option<&Principal>, client: IpAddr) -> SeesAll {
+        let is_monitor = self.monitors.contains(client) && !self.proxies.contains(client);
+        SeesAll(is_monitor || principal.is_some_and(Principal::sees_all))
     }
 
     async fn identify(
@@ -217,6 +230,7 @@ pub(super) async fn identify(
     let mut response = match (identified, left) {
         (_, Some(left)) if left.is_over => Refused::too_many(left.seconds).into_response(),
         (Ok(principal), _) => {
+            head.extensions.insert(gate.sees_all(principal.as_ref(), client));
             if let Some(principal) = principal {
                 head.extensions.insert(principal);
             }

@@ -29,9 +29,13 @@ pub(super) async fn lookup(
     Path(address): Path<String>,
 ) -> Result<Json<Lookup>, Refused> {
     let address: IpAddr = address.parse().map_err(|_| no_address(&address))?;
-    let (prefixes, mut failures, allowed) = daemon.see(move |jails| in_jails(jails, address)).await?;
-    let (covering, now) = (prefixes.clone(), daemon.now());
-    let (votes, scores) = daemon.see(move |jails| voted(jails, &covering, now)).await?;
+    let sees_all = by.sees_all();
+    let (prefixes, mut failures, allowed) =
+        daemon.see(move |jails| in_jails(jails, address, sees_all)).await?;
+    let (votes, scores) = match sees_all {
+        true => votes_for(&*daemon, prefixes.clone()).await?,
+        false => Default::default(),
+    };
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     failures.retain(|failures| by.grant().has_jail(&failures.jail));
     let mut past = past_bans(&*daemon, prefixes).await?;
@@ -42,6 +46,11 @@ pub(super) async fn lookup(
     let listings = own_listings(&*daemon, &by, address);
     let sets = in_sets(&*daemon, &by, &write_reversed(address));
     Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, votes, scores, history }))
+}
+
+async fn votes_for(daemon: &dyn Control, prefixes: Vec<Prefix>) -> Result<(Vec<Vote>, Vec<Score>), Failed> {
+    let now = daemon.now();
+    daemon.see(move |jails| voted(jails, &prefixes, now)).await
 }
 
 /// The votes for `prefixes`, and what those for each weigh together.
@@ -130,22 +139,24 @@ fn no_address(written: &str) -> Refused {
 }
 
 /// The prefixes banned around `address`, its failures, and what allows it.
-fn in_jails(jails: &Jails, address: IpAddr) -> (Vec<Prefix>, Vec<Failures>, Option<Allow>) {
+fn in_jails(jails: &Jails, address: IpAddr, sees_all: bool) -> (Vec<Prefix>, Vec<Failures>, Option<Allow>) {
     let failures = jails.names().filter_map(|jail| {
         let counter = jails.counter(jail, address)?;
         Some(Failures { jail: jail.to_string(), failures: counter.failures, last: counter.last })
     });
     let host = Prefix::host(address);
-    (covering_prefixes(host), failures.collect(), allowed_by(jails, host))
+    (covering_prefixes(host), failures.collect(), allowed_by(jails, host, sees_all))
 }
 
-/// What allows all of `prefix`: an entry, or in words whatever else does.
-pub(super) fn allowed_by(jails: &Jails, prefix: Prefix) -> Option<Allow> {
+/// What allows all of `prefix`: an entry, or in words whatever else does; without words for those who do not see all.
+pub(super) fn allowed_by(jails: &Jails, prefix: Prefix, sees_all: bool) -> Option<Allow> {
     let entry = jails.allowlist().entries().find(|entry| entry.prefix.covers(prefix)).map(allowed);
-    entry.or_else(|| {
+    let found = entry.or_else(|| {
         let note = jails.allowlist().covering(prefix)?;
         Some(Allow { prefix, note, owner: String::new(), since: None, until: None })
-    })
+    })?;
+    let veiled = || Allow { note: String::new(), owner: String::new(), ..found.clone() };
+    Some(if sees_all { found } else { veiled() })
 }
 
 /// Every network that holds `host`: 33 for IPv4, 129 for IPv6.

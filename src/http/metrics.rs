@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header;
 use axum::response::IntoResponse;
 use prometheus_client::encoding::text::encode;
@@ -14,6 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::api::HubStatus;
+use super::gate::SeesAll;
 use super::problem::Refused;
 use super::{Control, Daemon, DataSetView, OutsideView};
 use crate::clock::Timestamp;
@@ -33,7 +34,15 @@ type Labels = Vec<(&'static str, String)>;
 type Figure = fn(&Counters) -> u64;
 
 /// `GET /metrics`
-pub(super) async fn metrics(State(daemon): Daemon) -> Result<impl IntoResponse, Refused> {
+pub(super) async fn metrics(
+    State(daemon): Daemon,
+    Extension(SeesAll(sees_all)): Extension<SeesAll>,
+) -> Result<impl IntoResponse, Refused> {
+    if !sees_all {
+        return Err(Refused::forbidden(
+            "metrics are for `[http] monitors`, and for tokens that may read everything",
+        ));
+    }
     let seen = daemon.see_all(|jails, readers| {
         let names: Vec<Arc<str>> = jails.names().cloned().collect();
         let status = |name: Arc<str>| Some((Arc::clone(&name), jails.status(&name)?));

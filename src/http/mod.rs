@@ -21,7 +21,7 @@ mod jails;
 mod lists;
 mod lookup;
 mod metrics;
-mod networks;
+mod network;
 mod openapi;
 mod pages;
 mod paging;
@@ -65,7 +65,7 @@ pub use routes::{ROUTES, Reach, Route};
 pub use settings::Settings;
 
 use connections::Tcp;
-use gate::{Gate, Source};
+use gate::{Gate, SeesAll, Source};
 use problem::Refused;
 use routes::By;
 
@@ -84,16 +84,20 @@ pub async fn serve_control(
     control: Steered,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let routes = health_routes(Arc::clone(&control)).merge(api_routes(control));
+    let routes = alive_route().merge(health_routes(Arc::clone(&control))).merge(api_routes(control));
     let with_caller = |stream: &UnixStream| {
         let name = crate::sys::control::peer_name(stream);
         let caller = Principal::local(name.as_deref().unwrap_or("unknown"));
-        routes.clone().layer(Extension(caller)).layer(Extension(Source::Socket))
+        routes
+            .clone()
+            .layer(Extension(caller))
+            .layer(Extension(Source::Socket))
+            .layer(Extension(SeesAll(true)))
     };
     connections::serve(listener, with_caller, stop).await
 }
 
-/// Offers health and metrics to everybody on `listener`, and the API to whoever has a token, until `stop` comes; encrypted if
+/// Offers the API, its pages, health and metrics on `listener` to whoever may have them, until `stop` comes; encrypted if
 /// `settings` say so, with what is in `certificates`.
 pub async fn serve_tcp(
     listener: TcpListener,
@@ -104,8 +108,9 @@ pub async fn serve_tcp(
 ) -> io::Result<()> {
     let gate = Arc::new(Gate::new(Arc::clone(&control), settings));
     let pages = pages::router(&control).layer(from_fn(limit_time)).with_state(Arc::clone(&control));
-    let api = api_routes(Arc::clone(&control)).merge(pages).layer(from_fn_with_state(gate, gate::identify));
-    let routes = health_routes(control).merge(api).layer(from_fn(pages::for_browsers));
+    let routes = health_routes(Arc::clone(&control)).merge(api_routes(control)).merge(pages);
+    let routes = routes.layer(from_fn_with_state(gate, gate::identify)).merge(alive_route());
+    let routes = routes.layer(from_fn(pages::for_browsers));
     let with_peer = |stream: &TcpStream| {
         let peer = stream.peer_addr().unwrap_or_else(|_| (Ipv4Addr::UNSPECIFIED, 0).into());
         routes.clone().layer(Extension(peer))
@@ -114,9 +119,13 @@ pub async fn serve_tcp(
     connections::serve(Tcp { listener, tls }, with_peer, stop).await
 }
 
+/// For everybody, and as often as they like.
+fn alive_route() -> Router {
+    Router::new().route("/healthz", get(health::alive))
+}
+
 fn health_routes(control: Steered) -> Router {
     Router::new()
-        .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .layer(from_fn(limit_time))

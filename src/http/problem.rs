@@ -209,7 +209,9 @@ impl IntoResponse for Refused {
             serde_json::to_string(&NotReloaded { problem, errors })
         };
         let body = body.expect("a problem is strings and a number");
-        let mut response = (self.status, [(header::CONTENT_TYPE, PROBLEM_TYPE)], body).into_response();
+        // A 404 or a 410 may be kept by whoever sees it, unless it is said (RFC 9110, section 15.1).
+        let headers = [(header::CONTENT_TYPE, PROBLEM_TYPE), (header::CACHE_CONTROL, "no-store")];
+        let mut response = (self.status, headers, body).into_response();
         if let Some(challenge) = self.challenge {
             let challenge = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

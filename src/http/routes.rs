@@ -24,7 +24,7 @@ use super::audit::{self, Act, Audit};
 use super::openapi::{self, Spoken};
 use super::problem::Refused;
 use super::{
-    Steered, bans, changes, dns, etag, figures, jails, lists, lookup, networks, passkeys, reporters, reports,
+    Steered, bans, changes, dns, etag, figures, jails, lists, lookup, network, passkeys, reporters, reports,
     requests, session, takeover, tokens, users,
 };
 use crate::access::{Permission, Principal};
@@ -213,7 +213,7 @@ pub const ROUTES: &[Route] = &[
     route!(get "/datasets", Read, Own, lists::data_sets).gives::<DataSets>(),
     route!(get "/changes", Read, Own, changes::changes).query::<ChangesQuery>().gives_lines::<ChangeLine>().fails(&[410, 422]),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup).gives::<Lookup>().fails(&[422]),
-    route!(get "/lookup", Read, Own, networks::look_up).query::<NetworkQuery>().gives::<NetworkLookup>().fails(&[422]),
+    route!(get "/lookup", Read, Own, network::look_up).query::<NetworkQuery>().gives::<NetworkLookup>().fails(&[422]),
     route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
     route!(get "/names/{name}", Read, Own, lookup::name).gives::<NameLookup>().fails(&[422]),
     route!(get "/dns", Read, Whole, dns::seen).query::<DnsQuery>().gives::<DnsSeen>(),
@@ -302,7 +302,9 @@ async fn guard(
     let act = principal
         .filter(|_| route.audit != Audit::Nothing)
         .map(|principal| Act::of(daemon, principal, &request));
-    let known = is_kept.then(|| etag::known(request.headers()));
+    // Of people the browser keeps nothing, since others may sit down at it.
+    let is_person = principal.is_some_and(|principal| principal.session().is_some());
+    let known = (is_kept && !is_person).then(|| etag::known(request.headers()));
     let response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
         (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,

@@ -224,9 +224,12 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(86_400);
 
+    /// The day on which a change was written, and that of which it tells.
+    type Written = (u32, u32);
+
     /// On which days changes were written and of which days they tell, the day on which somebody follows them, and the numbers
     /// that are left then.
-    const CASES: &[(&[(u32, u32)], u32, &[u64])] = &[
+    const CASES: &[(&[Written], u32, &[u64])] = &[
         (&[(10, 10)], 200, &[1]),
         (&[(10, 10), (20, 20)], 200, &[2]),
         (&[(10, 10), (11, 11)], 101, &[1, 2]),

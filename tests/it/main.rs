@@ -7,6 +7,7 @@ mod answers;
 mod changes;
 mod cli;
 mod config;
+mod confined;
 mod datasets;
 mod encrypted;
 mod env;

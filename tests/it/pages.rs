@@ -38,12 +38,14 @@ const MATRIX: &[(&str, &str)] = &[
     ("post /bans/end", "..oa."),
     ("get /ip", ".voa."),
     ("get /ip/{address}", ".voa."),
+    ("get /network", ".voa."),
     ("get /networks", ".voa."),
     ("get /jails", ".voa."),
     ("get /jails/{jail}", ".voa."),
     ("post /try", ".voa."),
     ("get /reporters", ".voa."),
     ("post /reporters", "...a."),
+    ("get /held", ".voa."),
     ("post /held", "..oa."),
     ("get /allow", ".voa."),
     ("post /allow", "..oa."),
@@ -288,6 +290,42 @@ fn administrators_add_change_and_remove_by_forms() {
 }
 
 #[test]
+fn browsers_keep_nothing_of_the_api() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "viewer");
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let answer = own(&alice, "get /api/v1/bans", "");
+    assert_eq!((answer.status, header(&answer, "cache-control")), (200, Some("no-store")));
+    assert_eq!(header(&answer, "etag"), None);
+}
+
+#[test]
+fn a_network_is_looked_up_by_whoever_is_confined() {
+    let (env, daemon) = daemon(LAX);
+    for (prefix, jail) in
+        [("198.51.100.1", "postfix-sasl"), ("198.51.100.0/24", "other"), ("198.51.100.2", "other")]
+    {
+        env.ban(&json!({ "prefix": prefix, "jail": jail }).to_string()).json();
+    }
+    let user =
+        json!({ "name": "own", "role": "viewer", "password": "correct horse battery", "jails": ["other"] });
+    env.request("POST", "/api/v1/users", &user.to_string()).json();
+    let own_pages = Browser::sign_in(&daemon, "own", None);
+    let found = own(&own_pages, "get /ip?q=198.51.100.0/25", "");
+    assert_eq!((found.status, header(&found, "location")), (303, Some("/network?prefix=198.51.100.0%2F25")));
+    let network = own(&own_pages, "get /network?prefix=198.51.100.0%2F25", "").body;
+    assert!(network.contains("198.51.100.0/24") && network.contains("jail=other"), "{network}");
+    assert!(!network.contains("postfix-sasl"), "{network}");
+    // Where a jail must be named, it is their own.
+    for path in ["/", "/networks", "/bans", "/bans?history=1&within=198.51.100.0%2F24"] {
+        let page = own(&own_pages, &format!("get {path}"), "");
+        assert_eq!((page.status, page.body.contains("postfix-sasl")), (200, false), "{path}");
+    }
+    let others = own(&own_pages, "get /bans?jail=postfix-sasl", "");
+    assert_eq!(others.status, 403);
+}
+
+#[test]
 fn the_audit_page_is_one_page_and_the_chain_is_verified_when_asked() {
     let (env, daemon) = daemon(LAX);
     add(&env, "root", "admin");
@@ -302,7 +340,7 @@ fn the_audit_page_is_one_page_and_the_chain_is_verified_when_asked() {
     env.database().execute_batch(change).unwrap();
     let first = own(&root, "get /audit?who=user+root&limit=2", "").body;
     assert!(first.contains("Only what user root did.") && !first.contains("was changed"), "{first}");
-    let next = "/audit?who=user+root&#38;after=";
+    let next = "/audit?who=user+root&#38;limit=2&#38;after=";
     assert!(first.contains(next), "{first}");
     let next = first.split("href=\"").find(|part| part.starts_with(next)).unwrap().split('"').next().unwrap();
     let second = own(&root, &format!("get {}", next.replace("&#38;", "&")), "").body;

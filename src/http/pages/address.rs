@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
 use super::bans::{Chosen, Row, jails};
-use super::forms::{query, read_prefix};
+use super::forms::{path_of, read_prefix};
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, page};
@@ -26,16 +26,10 @@ pub(super) struct Search {
     q: String,
 }
 
-/// `GET /ip`: the page of the address that was typed, or the bans in the network.
+/// `GET /ip`: the page of the address or network that was typed.
 pub(super) async fn search(Query(Search { q }): Query<Search>) -> Page {
     match read_prefix(&q) {
-        Ok(prefix) if prefix.is_host() => {
-            Ok(Redirect::to(&format!("/ip/{}", prefix.address())).into_response())
-        }
-        Ok(network) => {
-            let inside = query(&[("within", network.to_string())]);
-            Ok(Redirect::to(&format!("/bans?history=1&{inside}")).into_response())
-        }
+        Ok(prefix) => Ok(Redirect::to(&path_of(prefix)).into_response()),
         Err(_) => {
             let detail = format!("`{}` is no address", q.trim());
             Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail))
@@ -123,7 +117,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address)
         history: history.iter().map(|ban| Row::of(ban, now)).collect(),
         jails,
         can_operate: by.may(Permission::Operate),
-        can_allow: by.may(Permission::Operate) && !by.grant().is_confined(),
+        can_allow: by.may(Permission::Operate) && by.sees_all(),
     }))
 }
 

@@ -16,6 +16,7 @@ use crate::http::{By, Daemon, bans};
 
 /// `GET /allow`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let limit = query.limit;
     let found = bans::allowlist(State(daemon.clone()), Ok(Query(query))).await?.0;
     let (now, can_change) = (daemon.now(), by.may(Permission::Operate));
     let mut page = Listing::new(&by, "/allow", "Allowlist");
@@ -25,7 +26,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.allow.iter().map(|allow| row(allow, can_change, now)).collect(),
         empty: "Nothing is allowed beside what the configuration says.",
     }];
-    page.goes_on(found.next);
+    page.goes_on(limit, found.next);
     if can_change {
         page.forms = vec![Form {
             title: "Allow an address or a network",

@@ -13,21 +13,22 @@ const PATH: &str = "/audit";
 
 /// `GET /audit`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<AuditQuery>) -> Page {
-    let who = query.who.clone();
+    let (who, limit) = (query.who.clone(), query.limit);
     let found = audit::list(State(daemon), Ok(Query(query))).await?.0;
     let mut page = Listing::new(&by, PATH, "Audit log");
-    page.links = vec![("Verify the chain", "/audit/verify".to_owned())];
+    page.links = vec![("Verify the chain".to_owned(), "/audit/verify".to_owned())];
     if let Some(who) = &who {
         page.notes = vec![(format!("Only what {who} did."), false)];
-        page.links.push(("Show what everybody did", PATH.to_owned()));
+        page.links.push(("Show what everybody did".to_owned(), PATH.to_owned()));
     }
     page.tables = vec![Table {
         title: "",
         heads: &["When", "Who", "What", "Outcome"],
         rows: found.audit.iter().map(row).collect(),
-        empty: "Nothing was done yet.",
+        empty: if found.next.is_some() { "None among the latest entries." } else { "Nothing was done yet." },
     }];
-    page.goes_on_with(who.map(|who| ("who", who)).into_iter().collect(), found.next);
+    page.is_of("who", who);
+    page.goes_on(limit, found.next);
     Ok(page.show())
 }
 
@@ -48,7 +49,7 @@ pub(super) async fn verify(State(daemon): Daemon, Extension(by): By) -> Page {
         let early = "The first entries are gone before their time: unless history_retention was shorter then, somebody took them out.";
         page.notes.push((early.to_owned(), true));
     }
-    page.links = vec![("Back to the entries", PATH.to_owned())];
+    page.links = vec![("Back to the entries".to_owned(), PATH.to_owned())];
     Ok(page.show())
 }
 

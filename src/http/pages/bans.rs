@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::{Form, Json};
 use serde::Deserialize;
 
-use super::forms::{filled, local, query, read_prefix, read_span};
+use super::forms::{filled, local, path_of, query, read_prefix, read_span, shown_jail};
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, back, page};
@@ -36,6 +36,8 @@ pub(super) struct Choice {
 struct Bans {
     frame: Frame,
     jails: Vec<Chosen>,
+    /// Whether those of all jails can be shown together.
+    together: bool,
     within: String,
     history: bool,
     can_end: bool,
@@ -55,8 +57,8 @@ pub(super) struct Chosen {
 /// A ban.
 pub(super) struct Row {
     pub(super) prefix: Prefix,
-    /// An address in it, for its page.
-    pub(super) address: String,
+    /// The page of the address or network.
+    pub(super) path: String,
     pub(super) jail: String,
     pub(super) since: String,
     pub(super) ago: String,
@@ -78,7 +80,7 @@ impl Row {
         });
         Self {
             prefix: ban.prefix,
-            address: ban.prefix.address().to_string(),
+            path: path_of(ban.prefix),
             jail: ban.jail.clone(),
             since: when(ban.since),
             ago: ago(ban.since, now),
@@ -104,7 +106,7 @@ fn origin(origin: &Origin) -> String {
 /// `GET /bans`
 pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
     let Choice { jail, within, history, after } = choice;
-    let jail = filled(&jail);
+    let jail = shown_jail(&by, Some(&jail));
     let wanted = BansQuery {
         jail: jail.clone(),
         state: (!history.is_empty()).then_some(BanState::All),
@@ -128,6 +130,7 @@ pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice)
     Ok(page(&Bans {
         frame: Frame::of(&by, "/bans"),
         jails,
+        together: by.grant().jails.is_none(),
         history: !history.is_empty(),
         can_end: by.may(Permission::Operate),
         rows: found.bans.iter().map(|ban| Row::of(ban, now)).collect(),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::super::problem::Refused;
 use super::super::routes::CSRF;
+use crate::access::Principal;
 use crate::ip::Prefix;
 
 /// The largest form: some thousand bans that are to end.
@@ -70,6 +71,26 @@ pub(super) fn query<V: AsRef<str>>(fields: &[(&str, V)]) -> String {
 /// What somebody has typed into a field, if anything.
 pub(super) fn filled(typed: &str) -> Option<String> {
     Some(typed.trim().to_owned()).filter(|typed| !typed.is_empty())
+}
+
+/// The jail that is chosen; whoever is confined to some, and chose none, looks at the first of these.
+pub(super) fn shown_jail(by: &Principal, chosen: Option<&str>) -> Option<String> {
+    let own = by.grant().jails.as_ref().and_then(|jails| jails.first());
+    chosen.and_then(filled).or_else(|| own.map(ToString::to_string))
+}
+
+/// For whoever is confined to several jails: the names of these, and the page at `path` for each.
+pub(super) fn own_jails(by: &Principal, path: &str) -> Vec<(String, String)> {
+    let own = by.grant().jails.as_deref().filter(|jails| jails.len() > 1).unwrap_or_default();
+    own.iter().map(|jail| (jail.to_string(), format!("{path}?{}", query(&[("jail", jail)])))).collect()
+}
+
+/// The page of an address or a network.
+pub(super) fn path_of(prefix: Prefix) -> String {
+    match prefix.is_host() {
+        true => format!("/ip/{}", prefix.address()),
+        false => format!("/network?{}", query(&[("prefix", prefix.to_string())])),
+    }
 }
 
 /// Which of several a form is about.

@@ -14,7 +14,7 @@ use crate::http::{By, Daemon, SourceView, bans};
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let Status { version, started, outside, hub, .. } =
         bans::status(State(daemon.clone()), Extension(by.clone())).await?.0;
-    let health = daemon.health();
+    let health = daemon.health().seen(by.sees_all());
     let warnings = health.all_warnings();
     let now = daemon.now();
     let mut page = Listing::new(&by, "/health", "Health");

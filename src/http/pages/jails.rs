@@ -24,9 +24,9 @@ use crate::jail::Jails;
 const LINES: usize = 200;
 
 /// `GET /jails`
-pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
-    let query = Ok(Query(ListQuery::default()));
-    let found = lists::jails(State(daemon.clone()), Extension(by.clone()), query).await?.0;
+pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let limit = query.limit;
+    let found = lists::jails(State(daemon.clone()), Extension(by.clone()), Ok(Query(query))).await?.0;
     let mut page = Listing::new(&by, "/jails", "Jails");
     page.tables = vec![Table {
         title: "",
@@ -34,6 +34,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
         rows: found.jails.iter().map(row).collect(),
         empty: "There is no jail.",
     }];
+    page.goes_on(limit, found.next);
     page.forms.extend(box_of(with_filter(&daemon, &by).await?, String::new(), String::new()));
     Ok(page.show())
 }

@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::forms::query;
 use super::frame::Frame;
 use crate::access::Principal;
+use crate::http::api::Limit;
 
 /// A page of tables and forms.
 #[derive(Template)]
@@ -13,13 +14,15 @@ use crate::access::Principal;
 pub(super) struct Listing {
     pub(super) frame: Frame,
     path: &'static str,
+    /// What is chosen of it, which the pages behind it keep.
+    chosen: Vec<(&'static str, String)>,
     pub(super) title: String,
     /// What is to be said first, a paragraph each, and whether it is bad.
     pub(super) notes: Vec<(String, bool)>,
     pub(super) tables: Vec<Table>,
     pub(super) forms: Vec<Form>,
     /// Where else one may go: what is said of it, and its path.
-    pub(super) links: Vec<(&'static str, String)>,
+    pub(super) links: Vec<(String, String)>,
     /// Where it goes on.
     pub(super) next: Option<String>,
 }
@@ -29,20 +32,21 @@ impl Listing {
     pub(super) fn new(principal: &Principal, path: &'static str, title: impl Into<String>) -> Self {
         let frame = Frame::of(principal, path);
         let (notes, tables, forms, links) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { frame, path, title: title.into(), notes, tables, forms, links, next: None }
+        let (chosen, title) = (Vec::new(), title.into());
+        Self { frame, path, chosen, title, notes, tables, forms, links, next: None }
     }
 
-    /// The page behind it begins at this place, if there is one.
-    pub(super) fn goes_on(&mut self, after: Option<String>) {
-        self.goes_on_with(Vec::new(), after);
+    /// Only a part is shown, which the query says in this field.
+    pub(super) fn is_of(&mut self, name: &'static str, value: Option<impl ToString>) {
+        self.chosen.extend(value.map(|value| (name, value.to_string())));
     }
 
-    /// The same where only a part is shown, which the query says in these fields.
-    pub(super) fn goes_on_with(&mut self, mut chosen: Vec<(&str, String)>, after: Option<String>) {
-        self.next = after.map(|after| {
-            chosen.push(("after", after));
-            format!("{}?{}", self.path, query(&chosen))
-        });
+    /// The page behind it begins at this place, if there is one, and is as long.
+    pub(super) fn goes_on(&mut self, limit: Option<Limit>, after: Option<String>) {
+        self.is_of("limit", limit.map(Limit::rows));
+        let Some(after) = after else { return };
+        self.is_of("after", Some(after));
+        self.next = Some(format!("{}?{}", self.path, query(&self.chosen)));
     }
 
     pub(super) fn show(&self) -> Response {

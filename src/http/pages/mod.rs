@@ -12,6 +12,7 @@ mod frame;
 mod health;
 mod jails;
 mod listing;
+mod network;
 mod networks;
 mod overview;
 mod reporters;
@@ -58,12 +59,14 @@ pub const PAGES: &[Route] = &[
     route!(post "/bans/end", Operate, Own, bans::end).masked(),
     route!(get "/ip", Read, Own, address::search),
     route!(get "/ip/{address}", Read, Own, address::show),
+    route!(get "/network", Read, Own, network::show),
     route!(get "/networks", Read, Own, networks::show),
     route!(get "/jails", Read, Own, jails::show),
     route!(get "/jails/{jail}", Read, Jail, jails::one),
     route!(post "/try", Read, Own, jails::attempt),
     route!(get "/reporters", Read, Whole, reporters::show),
     route!(post "/reporters", Administer, Whole, reporters::change),
+    route!(get "/held", Read, Whole, reporters::held),
     route!(post "/held", Operate, Whole, reporters::decide),
     route!(get "/allow", Read, Whole, allowlist::show),
     route!(post "/allow", Operate, Whole, allowlist::allow),

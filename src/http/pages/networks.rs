@@ -4,7 +4,7 @@ use axum::extract::{Extension, Query, State};
 use serde::Deserialize;
 
 use super::Page;
-use super::forms::query;
+use super::forms::{own_jails, query, shown_jail};
 use super::listing::{Cell, Listing, Table};
 use crate::http::api::FiguresQuery;
 use crate::http::{By, Daemon, figures};
@@ -25,9 +25,12 @@ pub(super) struct Choice {
 /// `GET /networks`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
     let until = Day::of(daemon.now()).plus(1);
-    let wanted = FiguresQuery { from: until.plus(-DAYS), until, jail: choice.jail, top: Some(ROWS) };
+    let jail = shown_jail(&by, choice.jail.as_deref());
+    let wanted = FiguresQuery { from: until.plus(-DAYS), until, jail: jail.clone(), top: Some(ROWS) };
     let found = figures::figures(State(daemon.clone()), Extension(by.clone()), Ok(Query(wanted))).await?.0;
-    let mut page = Listing::new(&by, "/networks", "Networks");
+    let title = jail.map_or_else(|| "Networks".to_owned(), |jail| format!("Networks, {jail}"));
+    let mut page = Listing::new(&by, "/networks", title);
+    page.links = own_jails(&by, "/networks");
     page.notes = vec![(format!("The last {DAYS} days, compared with {}.", found.before), false)];
     page.tables =
         vec![table("/24 of IPv4", &found.networks_ipv4), table("/64 of IPv6", &found.networks_ipv6)];
@@ -38,9 +41,10 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(choice)
 
 fn table(title: &'static str, top: &Top) -> Table {
     let row = |row: &crate::report::Ranked| {
-        let bans = query(&[("within", &row.name)]);
         vec![
-            Cell::text(&row.name).note(&row.note).link(format!("/bans?history=1&{bans}")),
+            Cell::text(&row.name)
+                .note(&row.note)
+                .link(format!("/network?{}", query(&[("prefix", &row.name)]))),
             Cell::number(row.count.now),
             Cell::text(change(row.count)),
         ]

@@ -5,7 +5,7 @@ use axum::extract::{Extension, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::forms::query;
+use super::forms::{own_jails, query, shown_jail};
 use super::frame::Frame;
 use super::{Page, page};
 use crate::access::{Permission, Principal};
@@ -36,6 +36,10 @@ struct Overview {
     /// What the links of the periods have behind them.
     of_jail: String,
     before: String,
+    /// Whether there is one of all jails.
+    is_part: bool,
+    /// The jails of whoever is confined to several, and the page of each.
+    jails: Vec<(String, String)>,
     problems: Vec<String>,
     warnings: Vec<String>,
     /// Listings that are held back; none for those who do not see them.
@@ -48,18 +52,20 @@ struct Overview {
 pub(super) async fn show(daemon: Daemon, by: By, Query(choice): Query<Choice>) -> Page {
     let chosen = choice.period.as_deref().unwrap_or("week");
     let (period, title, days) = PERIODS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(PERIODS[1]);
-    let jail = choice.jail.filter(|jail| !jail.is_empty());
+    let jail = shown_jail(&by, choice.jail.as_deref());
     let figures = read(&daemon, &by, days, jail.clone()).await?;
-    let Health { problems, warnings, held } = daemon.health();
+    let Health { problems, warnings, held } = daemon.health().seen(by.sees_all());
     let overview = Overview {
         frame: Frame::of(&by, "/"),
         title: jail.as_ref().map_or_else(|| title.to_owned(), |jail| format!("{jail}, {title}")),
         periods: PERIODS.map(|(name, title, _)| (name, title, name == period)).into(),
+        is_part: jail.is_some() && by.grant().jails.is_none(),
+        jails: own_jails(&by, "/"),
         of_jail: jail.map_or_else(String::new, |jail| format!("&{}", query(&[("jail", jail)]))),
         before: figures.before.to_string(),
         problems,
         warnings,
-        held: if by.grant().is_confined() { 0 } else { held },
+        held,
         requests: waiting(&daemon, &by).await?,
         figures: report::piece(&figures, link),
     };
@@ -81,7 +87,7 @@ async fn read(
 
 /// How many requests wait for whoever may decide them.
 async fn waiting(daemon: &Daemon, by: &Principal) -> Result<usize, Refused> {
-    if !by.may(Permission::Operate) || by.grant().is_confined() {
+    if !(by.may(Permission::Operate) && by.sees_all()) {
         return Ok(0);
     }
     Ok(daemon.read(Reader::open_requests).await?)

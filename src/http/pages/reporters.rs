@@ -2,37 +2,33 @@
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Extension, Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
+use super::forms::{came_from, path_of, read_prefix};
 use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, left};
 use super::{Page, back};
-use crate::access::Permission;
+use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
-use crate::http::api::{HeldListing, HeldQuery, ListQuery, NewReporter, Reporter};
+use crate::http::api::{Held, HeldListing, HeldQuery, ListQuery, NewReporter, Reporter};
 use crate::http::problem::Refused;
 use crate::http::{By, Daemon, reporters};
 use crate::jail::HoldReason;
 
 /// `GET /reporters`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let limit = query.limit;
     let found = reporters::list(State(daemon.clone()), Ok(Query(query))).await?.0;
     let held = reporters::held(State(daemon.clone()), Ok(Query(ListQuery::default()))).await?.0;
     let now = daemon.now();
     let mut page = Listing::new(&by, "/reporters", "Reporters");
     if held.next.is_some() {
-        let shown = held.held.len();
-        page.notes.push((format!("{shown} of {} listings that are held back are shown.", held.total), false));
+        page.links.push((format!("All {} listings that are held back", held.total), "/held".to_owned()));
     }
     if !held.held.is_empty() {
-        let can_decide = by.may(Permission::Operate);
-        page.tables.push(Table {
-            title: "Held back",
-            heads: &["Listing", "Why", "Votes", "Since", "Would end", ""],
-            rows: held.held.iter().map(|held| held_row(held, can_decide, now)).collect(),
-            empty: "",
-        });
+        page.tables.push(held_table("Held back", &held, &by, now));
     }
     let can_change = by.may(Permission::Administer);
     page.tables.push(Table {
@@ -41,7 +37,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.reporters.iter().map(|reporter| row(reporter, can_change, now)).collect(),
         empty: "Nobody has reported yet. `banzone token add NAME --role reporter --organisation ORG` makes a token.",
     });
-    page.goes_on(found.next);
+    page.goes_on(limit, found.next);
     if can_change {
         page.forms.push(Form {
             title: "Say what votes weigh",
@@ -55,6 +51,27 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         });
     }
     Ok(page.show())
+}
+
+/// `GET /held`
+pub(super) async fn held(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let limit = query.limit;
+    let held = reporters::held(State(daemon.clone()), Ok(Query(query))).await?.0;
+    let mut page = Listing::new(&by, "/held", "Held back");
+    page.links = vec![("Those who report".to_owned(), "/reporters".to_owned())];
+    page.tables = vec![held_table("", &held, &by, daemon.now())];
+    page.goes_on(limit, held.next);
+    Ok(page.show())
+}
+
+fn held_table(title: &'static str, held: &Held, by: &Principal, now: Timestamp) -> Table {
+    let can_decide = by.may(Permission::Operate);
+    Table {
+        title,
+        heads: &["Listing", "Why", "Votes", "Since", "Would end", ""],
+        rows: held.held.iter().map(|held| held_row(held, can_decide, now)).collect(),
+        empty: "Nothing is held back.",
+    }
 }
 
 fn row(reporter: &Reporter, can_change: bool, now: Timestamp) -> Vec<Cell> {
@@ -93,7 +110,7 @@ fn held_row(held: &HeldListing, can_decide: bool, now: Timestamp) -> Vec<Cell> {
     let acts =
         if can_decide { vec![act("release", "List it"), act("discard", "Forget it")] } else { Vec::new() };
     vec![
-        Cell::text(held.prefix).link(format!("/ip/{}", held.prefix.address())),
+        Cell::text(held.prefix).link(path_of(held.prefix)),
         Cell::text(why),
         Cell::number(held.votes.len() as u64),
         Cell::text(ago(held.since, now)),
@@ -136,18 +153,22 @@ pub(super) struct Decision {
 }
 
 /// `POST /held`
-pub(super) async fn decide(daemon: Daemon, form: Result<Typed<Decision>, FormRejection>) -> Page {
+pub(super) async fn decide(
+    daemon: Daemon,
+    headers: HeaderMap,
+    form: Result<Typed<Decision>, FormRejection>,
+) -> Page {
     let Typed(Decision { prefix, act }) = form?;
-    let query = Ok(Query(HeldQuery { prefix: Some(super::forms::read_prefix(&prefix)?), all: false }));
+    let query = Ok(Query(HeldQuery { prefix: Some(read_prefix(&prefix)?), all: false }));
     let Json(_) = match &*act {
         "release" => reporters::release(daemon, query).await?,
         "discard" => reporters::discard(daemon, query).await?,
         _ => {
             return Err(Refused::new(
-                axum::http::StatusCode::UNPROCESSABLE_ENTITY,
+                StatusCode::UNPROCESSABLE_ENTITY,
                 "there is nothing else to do with it",
             ));
         }
     };
-    back("/reporters")
+    back(&came_from(&headers))
 }

@@ -34,7 +34,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: decided.requests.iter().map(|request| decided_row(request, now)).collect(),
         empty: "None yet.",
     });
-    page.goes_on(decided.next);
+    page.goes_on(limit, decided.next);
     Ok(page.show())
 }
 

@@ -22,6 +22,7 @@ const OVERLAP: u64 = 86_400;
 
 /// `GET /tokens`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let limit = query.limit;
     let found = tokens::list(State(daemon.clone()), Ok(Query(query))).await?.0;
     let now = daemon.now();
     let mut listing = Listing::new(&by, "/tokens", "Tokens");
@@ -31,7 +32,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.tokens.iter().map(|token| row(token, now)).collect(),
         empty: "There are none.",
     }];
-    listing.goes_on(found.next);
+    listing.goes_on(limit, found.next);
     let every = [Role::Viewer, Role::Operator, Role::Admin, Role::Reporter];
     listing.forms = vec![Form {
         title: "Make a token",

@@ -19,6 +19,7 @@ use crate::http::{By, Daemon, users};
 
 /// `GET /users`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query): Query<ListQuery>) -> Page {
+    let limit = query.limit;
     let found = users::list(State(daemon.clone()), Ok(Query(query))).await?.0;
     let now = daemon.now();
     let mut page = Listing::new(&by, "/users", "Users");
@@ -28,7 +29,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         rows: found.users.iter().map(|user| row(user, now)).collect(),
         empty: "There are none.",
     }];
-    page.goes_on(found.next);
+    page.goes_on(limit, found.next);
     page.forms = vec![Form {
         title: "Add a user",
         path: "/users",
