@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Row, Rows, Statement, params};
 
 use super::page::{Found, Page, ParseKeyError, page};
-use super::reader::{ENDED, ID, PastBan, SELECT_BANS, SINCE, UNTIL, evidence, past_ban};
+use super::reader::{BAN_ROWS, ENDED, ID, PastBan, SINCE, UNTIL, evidence, past_ban};
 use super::row::prefix;
 use super::{Error, Origin, Reader};
 use crate::clock::Timestamp;
@@ -144,6 +144,10 @@ impl BanQuery {
         !self.is_by_address() && matches!(self.sort, BanSort::FirstToEnd | BanSort::LastToEnd)
     }
 
+    fn is_by_time(&self) -> bool {
+        !self.is_by_address() && !self.is_by_end()
+    }
+
     /// Where the rows of a list by time begin: behind the page before, and behind what the times leave out.
     fn start(&self) -> (i64, i64) {
         let (mut time, mut id) = match (self.after, self.sort) {
@@ -263,7 +267,7 @@ fn start<'s>(statement: &'s mut Statement<'_>, query: &BanQuery) -> rusqlite::Re
     }
     let (time, id) = query.start();
     match &query.jail {
-        Some(jail) if !query.is_by_end() => statement.query(params![time, id, jail]),
+        Some(jail) if query.is_by_time() => statement.query(params![time, id, jail]),
         _ => statement.query(params![time, id]),
     }
 }
@@ -271,84 +275,38 @@ fn start<'s>(statement: &'s mut Statement<'_>, query: &BanQuery) -> rusqlite::Re
 /// A ban that does not end by itself ends last. SQLite takes an index for the ends only where they are compared alone as well.
 const ENDS: &str = "ifnull(until, 9223372036854775807)";
 
-const BEFORE: &str = "(since, bans.id) < (?1, ?2)";
-const BEHIND: &str = "(since, bans.id) > (?1, ?2)";
-const NEWEST: &str = "ORDER BY since DESC, bans.id DESC";
-const OLDEST: &str = "ORDER BY since, bans.id";
-const OF_JAIL: &str = "jail = (SELECT id FROM jails WHERE name = ?3)";
-const ACTIVE: &str = "ended IS NULL";
-const OVER: &str = "ended IS NOT NULL";
 /// Of a network those behind a place in it; an index finds the address.
 const INSIDE: &str = "address >= ?1 AND address <= ?4 AND (address, length, bans.id) > (?1, ?2, ?3)";
-const BY_ADDRESS: &str = "ORDER BY address, length, bans.id";
 
 /// Bans in force and those that are over have an index each, along both of which a list of all is read.
 fn sql(query: &BanQuery) -> String {
-    let of_jail = query.jail.is_some();
-    if query.is_by_address() {
-        return match query.state {
-            BanState::Active => format!("{SELECT_BANS} WHERE {ACTIVE} AND {INSIDE} {BY_ADDRESS}"),
-            BanState::Ended => format!("{SELECT_BANS} WHERE {OVER} AND {INSIDE} {BY_ADDRESS}"),
-            BanState::All => format!(
-                "{SELECT_BANS} WHERE {ACTIVE} AND {INSIDE} UNION ALL {SELECT_BANS} WHERE {OVER} AND {INSIDE} {BY_ADDRESS}"
-            ),
-        };
-    }
-    if query.is_by_end() {
-        return by_end(query.state, query.sort);
-    }
-    match (query.sort, of_jail, query.state) {
-        (BanSort::Oldest, true, BanState::Active) => {
-            format!("{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEHIND} {OLDEST}")
-        }
-        (BanSort::Oldest, true, BanState::Ended) => {
-            format!("{SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEHIND} {OLDEST}")
-        }
-        (BanSort::Oldest, true, BanState::All) => format!(
-            "{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEHIND} UNION ALL {SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEHIND} {OLDEST}"
-        ),
-        (BanSort::Oldest, false, BanState::Active) => {
-            format!("{SELECT_BANS} WHERE {ACTIVE} AND {BEHIND} {OLDEST}")
-        }
-        (BanSort::Oldest, false, BanState::Ended) => {
-            format!("{SELECT_BANS} WHERE {OVER} AND {BEHIND} {OLDEST}")
-        }
-        (BanSort::Oldest, false, BanState::All) => format!(
-            "{SELECT_BANS} WHERE {ACTIVE} AND {BEHIND} UNION ALL {SELECT_BANS} WHERE {OVER} AND {BEHIND} {OLDEST}"
-        ),
-        (_, true, BanState::Active) => {
-            format!("{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEFORE} {NEWEST}")
-        }
-        (_, true, BanState::Ended) => {
-            format!("{SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEFORE} {NEWEST}")
-        }
-        (_, true, BanState::All) => format!(
-            "{SELECT_BANS} WHERE {ACTIVE} AND {OF_JAIL} AND {BEFORE} UNION ALL {SELECT_BANS} WHERE {OVER} AND {OF_JAIL} AND {BEFORE} {NEWEST}"
-        ),
-        (_, false, BanState::Active) => format!("{SELECT_BANS} WHERE {ACTIVE} AND {BEFORE} {NEWEST}"),
-        (_, false, BanState::Ended) => format!("{SELECT_BANS} WHERE {OVER} AND {BEFORE} {NEWEST}"),
-        (_, false, BanState::All) => format!(
-            "{SELECT_BANS} WHERE {ACTIVE} AND {BEFORE} UNION ALL {SELECT_BANS} WHERE {OVER} AND {BEFORE} {NEWEST}"
-        ),
-    }
+    let states: &[&str] = match query.state {
+        BanState::Active => &["ended IS NULL"],
+        BanState::Ended => &["ended IS NOT NULL"],
+        BanState::All => &["ended IS NULL", "ended IS NOT NULL"],
+    };
+    let of_jail = match query.jail {
+        Some(_) if query.is_by_time() => " AND jail = (SELECT id FROM jails WHERE name = ?3)",
+        _ => "",
+    };
+    let (behind, order) = place(query);
+    let rows = states.iter().map(|state| format!("SELECT {BAN_ROWS} WHERE {state}{of_jail} AND {behind}"));
+    format!("{} ORDER BY {order}", rows.collect::<Vec<_>>().join(" UNION ALL "))
 }
 
-fn by_end(state: BanState, sort: BanSort) -> String {
-    match (state, sort) {
-        (BanState::Active, BanSort::FirstToEnd) => format!(
-            "{SELECT_BANS} WHERE {ACTIVE} AND {ENDS} >= ?1 AND ({ENDS}, bans.id) > (?1, ?2) ORDER BY {ENDS}, bans.id"
-        ),
-        (BanState::Active, _) => format!(
-            "{SELECT_BANS} WHERE {ACTIVE} AND {ENDS} <= ?1 AND ({ENDS}, bans.id) < (?1, ?2) ORDER BY {ENDS} DESC, bans.id DESC"
-        ),
-        (_, BanSort::FirstToEnd) => {
-            format!("{SELECT_BANS} WHERE ended >= ?1 AND (ended, bans.id) > (?1, ?2) ORDER BY ended, bans.id")
+/// What stands behind the page before, and in which order.
+fn place(query: &BanQuery) -> (String, String) {
+    let ends = if query.state == BanState::Active { ENDS } else { "ended" };
+    match query.sort {
+        _ if query.is_by_address() => (INSIDE.to_owned(), "address, length, bans.id".to_owned()),
+        BanSort::FirstToEnd => {
+            (format!("{ends} >= ?1 AND ({ends}, bans.id) > (?1, ?2)"), format!("{ends}, bans.id"))
         }
-        (..) => {
-            format!(
-                "{SELECT_BANS} WHERE ended <= ?1 AND (ended, bans.id) < (?1, ?2) ORDER BY ended DESC, bans.id DESC"
-            )
+        BanSort::LastToEnd => {
+            (format!("{ends} <= ?1 AND ({ends}, bans.id) < (?1, ?2)"), format!("{ends} DESC, bans.id DESC"))
         }
+        BanSort::Oldest => ("(since, bans.id) > (?1, ?2)".to_owned(), "since, bans.id".to_owned()),
+        _ => ("(since, bans.id) < (?1, ?2)".to_owned(), "since DESC, bans.id DESC".to_owned()),
     }
 }
 
@@ -516,6 +474,25 @@ mod tests {
             for limit in [1, 7] {
                 assert_eq!(pages(&reader, query, limit), whole, "{limit} {query:?}");
             }
+        }
+    }
+
+    /// No query runs through the whole table, or sorts it; to put in order what one network has is another thing.
+    #[test]
+    fn every_query_runs_along_an_index() {
+        let folder = TempDir::new().unwrap();
+        let reader = filled(&folder);
+        for query in queries() {
+            let sql = sql(&query);
+            let steps = reader.run(|connection| {
+                let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let values = vec![rusqlite::types::Null; explain.parameter_count()];
+                let steps = explain.query_map(rusqlite::params_from_iter(values), |row| row.get(3))?;
+                steps.collect::<rusqlite::Result<Vec<String>>>()
+            });
+            let is_slow = |step: &String| step.starts_with("SCAN ") || step == "USE TEMP B-TREE FOR ORDER BY";
+            let slow: Vec<String> = steps.unwrap().into_iter().filter(is_slow).collect();
+            assert_eq!(slow, [""; 0], "{sql}");
         }
     }
 

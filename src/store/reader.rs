@@ -67,8 +67,8 @@ impl Reader {
     pub fn history(&self, prefix: Prefix) -> Result<Vec<PastBan>, Error> {
         let (address, length) = prefix.to_bytes();
         let sql = format!(
-            "{SELECT_BANS} WHERE ended IS NULL AND address = ?1 AND length = ?2
-            UNION ALL {SELECT_BANS} WHERE ended IS NOT NULL AND address = ?1 AND length = ?2
+            "SELECT {BAN_ROWS} WHERE ended IS NULL AND address = ?1 AND length = ?2
+            UNION ALL SELECT {BAN_ROWS} WHERE ended IS NOT NULL AND address = ?1 AND length = ?2
             ORDER BY since DESC, bans.id DESC LIMIT ?3"
         );
         self.run(|connection| {
@@ -97,8 +97,8 @@ impl Reader {
 const HISTORY_ROWS: u32 = 100;
 
 /// The columns of [`past_ban`], and the number of the row.
-pub(super) const SELECT_BANS: &str =
-    "SELECT name, address, length, since, until, origin, failures, count, ended, end_cause, first, bans.id
+pub(super) const BAN_ROWS: &str =
+    "name, address, length, since, until, origin, failures, count, ended, end_cause, first, bans.id
     FROM bans CROSS JOIN jails ON jails.id = jail";
 
 /// Where some of these stand.

@@ -54,8 +54,11 @@ const WHOLE: &[(&str, &str)] = &[
 const VERBS: [&str; 6] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "REPLACE ", "WITH "];
 
 /// The files whose statements are not for our tables as they are.
-const ELSEWHERE: &[(&str, &str)] =
-    &[("fail2ban.rs", "the database of fail2ban"), ("schema.rs", "the tables as they come to be")];
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("bans.rs", "put together for each query, and looked at there"),
+    ("fail2ban.rs", "the database of fail2ban"),
+    ("schema.rs", "the tables as they come to be"),
+];
 
 /// What the source says: constants, other strings, and how often each constant is named by itself.
 #[derive(Default)]
