@@ -11,6 +11,7 @@ mod counters;
 mod error;
 mod fail2ban;
 mod figures;
+mod fold;
 mod kept;
 mod networks;
 mod page;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use foldhash::HashMap;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::rollup::{self, Room};
+use super::fold;
+use super::rollup::Room;
 use super::schema::{self, Found};
 use super::writing::{PUT_CHANGE, Writing};
 use super::{Error, Outgoing, Recorded, Settings};
@@ -127,7 +128,7 @@ impl Store {
         let mut statement = self.connection.prepare("SELECT name, id FROM jails")?;
         let jails = statement.query_map([], |row| Ok((row.get::<_, String>(0)?.into(), row.get(1)?)))?;
         self.jails = jails.collect::<rusqlite::Result<_>>()?;
-        self.unfolded = rollup::days(&self.connection)?;
+        self.unfolded = fold::days(&self.connection)?;
         Ok(())
     }
 
