@@ -63,6 +63,12 @@ impl Attempts {
         self.begin_all(&[(of_account, FREE_AT_ACCOUNT), (of_source, FREE_FROM_SOURCE)], now)
     }
 
+    /// Counts an attempt from `source` that does not say at which account.
+    pub fn begin_from(&self, source: IpAddr, now: Timestamp) -> Result<(), Duration> {
+        let [_, of_source] = keys(source, "");
+        self.begin_all(&[(of_source, FREE_FROM_SOURCE)], now)
+    }
+
     /// Counts an attempt at the second factor of `account` by somebody who knows the password.
     pub fn begin_code(&self, account: &str, now: Timestamp) -> Result<(), Duration> {
         self.begin_all(&[(Key::Codes(shortened(account).into()), FREE_CODES)], now)

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
+use tokio::sync::Semaphore;
 
 use super::api::{
     Allow, AllowChanged, Allowlist, Ban, BanChanged, BanSort, BanState, Bans, BansQuery, DisallowQuery,
@@ -18,7 +19,7 @@ use super::lists::{check, zone_status};
 use super::paging::{page_of, place, rows};
 use super::problem::Refused;
 use super::routes::{own_jail, own_jail_if_any};
-use super::{By, Control, Daemon, HubView, OutsideView, SourceView};
+use super::{By, Control, Daemon, HubView, OutsideView, SourceView, turns};
 use crate::ip::Prefix;
 use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
 use crate::source;
@@ -52,8 +53,8 @@ pub(super) async fn status(State(daemon): Daemon, Extension(by): By) -> Answer<S
             .map(zone)
             .filter(|zone| by.grant().has_zone(&zone.origin))
             .collect(),
-        outside: daemon.outside().iter().map(outside).collect(),
-        hub: hub(&*daemon).await?,
+        outside: if by.sees_all() { daemon.outside().iter().map(outside).collect() } else { Vec::new() },
+        hub: if by.sees_all() { hub(&*daemon).await? } else { None },
         patterns_stopped: exhausted.iter().map(stopped).collect(),
     }))
 }
@@ -101,14 +102,20 @@ impl Reads {
     }
 }
 
+/// So many list all that a jail holds at a time.
+static LISTING: Semaphore = Semaphore::const_new(2);
+
 /// `GET /api/v1/jails/{jail}`
 pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
     let asked = name.clone();
     let found = daemon.see_all(move |jails, readers| {
         let hits = jails::hits(&asked, jails, readers);
-        Some((jails.status(&asked)?, jails.banned(&asked), jails::shown_hits(&asked, jails, hits.as_ref())))
+        Some((jails.status(&asked)?, jails.bans().clone(), jails::shown_hits(&asked, jails, hits.as_ref())))
     });
-    let (status, banned, hits) = found.await?.ok_or_else(|| unknown_jail(&name))?;
+    let (status, table, hits) = found.await?.ok_or_else(|| unknown_jail(&name))?;
+    let asked = name.clone();
+    // On a copy of the table, so that the jails go on meanwhile.
+    let banned = turns::work(turns::turn(&LISTING).await?, move || table.of(&asked)).await?;
     let mut read = daemon.sources();
     read.retain(|source| source.jails.iter().any(|jail| **jail == *name));
     let reads = Reads::of(&read);
@@ -200,8 +207,8 @@ pub(super) async fn ban(
     let by = by.name().to_owned();
     let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), since, time, reason, by });
     let changed = daemon.order(order).await? > 0;
-    let history = daemon.read(move |reader| reader.history(prefix)).await?;
-    let in_force = history.into_iter().find(|past| past.ended.is_none() && past.ban.jail == jail);
+    let history = daemon.read(move |reader| reader.history(prefix, |of| *of == *jail)).await?;
+    let in_force = history.into_iter().find(|past| past.ended.is_none());
     let gone = || Refused::new(StatusCode::CONFLICT, format!("the ban of {prefix} was over before it began"));
     Ok(Json(BanChanged { changed, ban: shown(in_force.ok_or_else(gone)?) }))
 }
@@ -227,7 +234,9 @@ pub(super) async fn unban(
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     own_jail_if_any(&by, jail.as_deref())?;
-    if all && !by.is_certain(daemon.now()) {
+    // A network may hold any number of bans.
+    let are_many = prefix.is_none_or(|prefix| !prefix.is_host());
+    if are_many && !by.is_certain(daemon.now()) {
         return Err(Refused::uncertain());
     }
     let order = Order::Unban { prefix, jail: jail.map(Arc::from), by: by.name().to_owned(), forgive: true };

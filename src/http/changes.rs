@@ -49,7 +49,11 @@ pub(super) async fn changes(
         found = read(&*daemon, after, limit).await?;
     }
     let position = found.last().map_or(after, |last| after.at(last.number));
-    let is_wanted = |change: &ChangeRow| jail.is_none() || change.jail.as_deref() == jail.as_deref();
+    // What is of no jail is the allowlist, which is about all.
+    let is_wanted = |change: &ChangeRow| match &jail {
+        Some(jail) => change.jail.as_deref() == Some(&**jail),
+        None => change.jail.is_some() || by.sees_all(),
+    };
     Ok(lines(found.into_iter().filter(is_wanted).map(shown).collect(), position))
 }
 

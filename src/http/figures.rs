@@ -6,12 +6,13 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::StatusCode;
+use tokio::sync::Semaphore;
 
 use super::api::FiguresQuery;
 use super::bans::unknown_jail;
 use super::problem::Refused;
 use super::routes::{By, own_jail_if_any};
-use super::{Control, Daemon};
+use super::{Control, Daemon, turns};
 use crate::access::Principal;
 use crate::report::{self, Asked, Compared, Figures, Period, Publishing, Top};
 use crate::zone::Zone;
@@ -21,6 +22,9 @@ const TOP: usize = 10;
 
 /// Nobody reads more rows than this, and days that are over do not have more.
 const MOST: usize = 250;
+
+/// So many are gathered at a time: of many days and jails each holds some million rows.
+static GATHERING: Semaphore = Semaphore::const_new(2);
 
 /// `GET /api/v1/figures`
 pub(super) async fn figures(
@@ -38,8 +42,10 @@ pub(super) async fn figures(
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
     let asked = Asked { period, jail: jail.clone(), top };
+    let turn = turns::turn(&GATHERING).await?;
     let (zones, now, known) = (publishing(&*daemon, &by), daemon.now(), Arc::clone(&daemon));
     let read = move |reader: &crate::store::Reader| {
+        let _turn = turn;
         if let Some(jail) = &asked.jail
             && !reader.knows_jail(jail)?
         {

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
+use tokio::sync::Semaphore;
 
 use super::api::{
     Addresses, Allow, BanInForce, Checked, CheckedAddress, Failures, Listing, Lookup, MAX_ADDRESSES,
@@ -14,8 +15,8 @@ use super::api::{
 use super::bans::{allowed, seen};
 use super::problem::Refused;
 use super::reporters::votes;
-use super::{By, Control, Daemon, Failed};
-use crate::access::Principal;
+use super::{By, Control, Daemon, Failed, turns};
+use crate::access::{Grant, Principal};
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, write_reversed};
 use crate::jail::{BanTable, Held, Jails};
@@ -38,9 +39,7 @@ pub(super) async fn lookup(
     };
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     failures.retain(|failures| by.grant().has_jail(&failures.jail));
-    let mut past = past_bans(&*daemon, prefixes).await?;
-    past.retain(|past| by.grant().has_jail(&past.ban.jail));
-    for past in past {
+    for past in past_bans(&*daemon, prefixes, by.grant().clone()).await? {
         if past.ended.is_none() { &mut bans } else { &mut history }.push(seen(&*daemon, past));
     }
     let listings = own_listings(&*daemon, &by, address);
@@ -67,6 +66,9 @@ fn voted(jails: &Jails, prefixes: &[Prefix], now: Timestamp) -> (Vec<Vote>, Vec<
     (votes, scores)
 }
 
+/// So many check many addresses at a time.
+static CHECKING: Semaphore = Semaphore::const_new(2);
+
 /// `POST /api/v1/lookup`
 pub(super) async fn many(
     State(daemon): Daemon,
@@ -84,7 +86,7 @@ pub(super) async fn many(
         (jails.bans().clone(), allowed.collect::<Vec<bool>>())
     };
     let (table, allowed) = daemon.see(look).await?;
-    // Nobody else waits meanwhile.
+    // On a copy of the table, so that the jails go on meanwhile.
     let check = move || {
         let result = |(address, is_allowed)| CheckedAddress {
             address,
@@ -95,7 +97,7 @@ pub(super) async fn many(
         };
         addresses.into_iter().zip(allowed).map(result).collect()
     };
-    let results = tokio::task::spawn_blocking(check).await.map_err(|_| Failed::Stopping)?;
+    let results = turns::work(turns::turn(&CHECKING).await?, check).await?;
     Ok(Json(Checked { results }))
 }
 
@@ -164,11 +166,16 @@ fn covering_prefixes(host: Prefix) -> Vec<Prefix> {
     (0..=host.len()).rev().filter_map(|length| Prefix::new(host.address(), length)).collect()
 }
 
-async fn past_bans(daemon: &dyn Control, prefixes: Vec<Prefix>) -> Result<Vec<PastBan>, Failed> {
+/// The bans of `prefixes`, as far as they are for whoever has `grant`, the newest first.
+async fn past_bans(
+    daemon: &dyn Control,
+    prefixes: Vec<Prefix>,
+    grant: Grant,
+) -> Result<Vec<PastBan>, Failed> {
     let read = move |reader: &Reader| {
         let mut found = Vec::new();
         for prefix in prefixes {
-            found.extend(reader.history(prefix)?);
+            found.extend(reader.history(prefix, |jail| grant.has_jail(jail))?);
         }
         found.sort_by_key(|past| std::cmp::Reverse(past.ban.since));
         Ok(found)

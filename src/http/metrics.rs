@@ -1,6 +1,6 @@
 //! Figures for Prometheus, gathered from the counters of each stage when somebody asks.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -60,10 +60,17 @@ pub(super) async fn metrics(
     page.patterns(&exhausted);
     page.outside(&*daemon);
     page.reports(&reported);
+    // The other figures are told without a database as well.
     page.hub(super::bans::hub(&*daemon).await.unwrap_or_default());
-    page.database(&daemon.database());
+    page.database(size(daemon.database()).await);
     page.health(&*daemon);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], page.text()))
+}
+
+/// Of a file that is not there it is 0.
+async fn size(path: PathBuf) -> u64 {
+    let look = move || std::fs::metadata(path).map_or(0, |file| file.len());
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
 /// What became of the rows of each organisation, when it reported last, and how many listings are held back.
@@ -342,8 +349,7 @@ impl Page {
         self.gauge("outside_waiting", "Failures that wait for an answer", figures(|view| view.waiting));
     }
 
-    fn database(&mut self, path: &Path) {
-        let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
+    fn database(&mut self, bytes: u64) {
         self.gauge("db_size_bytes", "Size of the database", [(Vec::new(), bytes)]);
     }
 

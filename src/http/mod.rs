@@ -37,6 +37,7 @@ mod session;
 mod settings;
 mod takeover;
 mod tokens;
+mod turns;
 mod users;
 
 use std::future::Future;

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::api::{JailOfNetwork, ListedInNetwork, NetworkLookup, NetworkQuery};
 use super::lookup::{allowed_by, in_force};
 use super::problem::Refused;
-use super::{By, Control, Daemon, Failed};
+use super::{By, Control, Daemon, Failed, turns};
 use crate::access::Principal;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -28,14 +28,15 @@ pub(super) async fn look_up(
 ) -> Result<Json<NetworkLookup>, Refused> {
     let Query(NetworkQuery { prefix }) = query?;
     check_width(prefix).map_err(Failed::Refused)?;
-    let _place = LOOKING.acquire().await.map_err(|_| Failed::Stopping)?;
+    let turn = turns::turn(&LOOKING).await?;
     let sees_all = by.sees_all();
     let look = move |jails: &Jails| (jails.bans().clone(), allowed_by(jails, prefix, sees_all));
     let (table, allowed) = daemon.see(look).await?;
     let own = by.grant().clone();
-    let kept = move |reader: &Reader| reader.inside(prefix, |jail| own.has_jail(jail), MOST_COUNTED);
-    let (kept, is_cut) = daemon.read(kept).await?;
-    // Nobody else waits meanwhile.
+    let kept =
+        move |reader: &Reader| Ok((turn, reader.inside(prefix, |jail| own.has_jail(jail), MOST_COUNTED)?));
+    let (turn, (kept, is_cut)) = daemon.read(kept).await?;
+    // On a copy of the table, so that the jails go on meanwhile.
     let count = move || {
         let network = Network { table: &table, prefix, now: daemon.now() };
         NetworkLookup {
@@ -47,7 +48,7 @@ pub(super) async fn look_up(
             is_cut,
         }
     };
-    Ok(Json(tokio::task::spawn_blocking(count).await.map_err(|_| Failed::Stopping)?))
+    Ok(Json(turns::work(turn, count).await?))
 }
 
 /// So many look at a time: of a wide network each reads as much as there is.

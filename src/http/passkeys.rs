@@ -14,14 +14,14 @@ use super::api::{
 };
 use super::gate::Source;
 use super::problem::Refused;
-use super::session::{Answer, begin_attempt, let_in, note_sign_in, own, place, signed_in};
+use super::session::{Answer, begin_attempt, begin_unnamed, let_in, note_sign_in, own, place, signed_in};
 use super::{By, Control, Daemon};
 use crate::access::passkey::{self, Challenge};
 use crate::access::session::{self, Denied};
 use crate::access::{Error, Origin, Session};
 use crate::store::PasskeyRow;
 
-/// Attempts with passkeys are counted for the source alone: they do not say for which account they are.
+/// Attempts with passkeys do not say for which account they are.
 const NO_ACCOUNT: &str = "";
 
 fn origin(daemon: &dyn Control) -> Result<Origin, Refused> {
@@ -46,7 +46,7 @@ pub(super) async fn open(
 ) -> Result<impl IntoResponse, Refused> {
     let Json(PasskeyAnswer { ticket, credential }) = body?;
     let (origin, now, settings) = (origin(&*daemon)?, daemon.now(), daemon.sign_in());
-    let address = begin_attempt(&*daemon, source, NO_ACCOUNT)?;
+    let address = begin_unnamed(&*daemon, source)?;
     let who = daemon.passkeys().answered_who(&ticket, now)?;
     let place = place(address, &headers);
     let opened = daemon.change(move |changes| {

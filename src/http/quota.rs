@@ -15,7 +15,11 @@ use crate::ip::Prefix;
 /// How long the requests of one are counted together.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// So many are counted at a time, a few megabytes; who comes when there is no room shares one count with all others who do.
+/// So many whom nobody knows are counted at a time, a few megabytes; who comes when there is no room shares one count with all
+/// others who do.
+const MOST_UNKNOWN: usize = 20_000;
+
+/// More tokens and users than there can be at a time: from here on those that are gone are left out.
 const MOST_KNOWN: usize = 20_000;
 
 /// Of an IPv6 network of this length everybody is counted together: its owner has all of its addresses.
@@ -31,8 +35,6 @@ pub(super) enum Caller {
     Known(String),
     /// Whoever has shown nothing, or nothing right, by where they are.
     Unknown(Prefix),
-    /// All for whom there is no room.
-    Others,
 }
 
 impl Caller {
@@ -43,7 +45,7 @@ impl Caller {
 }
 
 /// The requests of a window.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Count {
     begin: Timestamp,
     requests: u32,
@@ -63,10 +65,52 @@ pub(super) struct Left {
 }
 
 /// The counts of all callers.
+#[derive(Debug, Default)]
+struct Counts {
+    known: HashMap<String, Count>,
+    unknown: HashMap<Prefix, Count>,
+    /// Of all those for whom there is no room.
+    others: Count,
+    /// When those that are over were left out last.
+    tidied: Timestamp,
+}
+
+impl Counts {
+    /// That of `caller`.
+    fn of(&mut self, caller: Caller, now: Timestamp) -> &mut Count {
+        let network = match caller {
+            Caller::Known(name) => {
+                if self.known.len() >= MOST_KNOWN {
+                    self.tidy(now);
+                }
+                return self.known.entry(name).or_default();
+            }
+            Caller::Unknown(network) => network,
+        };
+        if self.unknown.len() >= MOST_UNKNOWN && !self.unknown.contains_key(&network) {
+            self.tidy(now);
+            if self.unknown.len() >= MOST_UNKNOWN {
+                return &mut self.others;
+            }
+        }
+        self.unknown.entry(network).or_default()
+    }
+
+    /// Leaves out whoever has a window behind them; once a second, as strangers choose how often it is needed.
+    fn tidy(&mut self, now: Timestamp) {
+        if now.since(self.tidied) >= Duration::from_secs(1) || now < self.tidied {
+            self.unknown.retain(|_, count| now.since(count.begin) < WINDOW);
+            self.known.retain(|_, count| now.since(count.begin) < WINDOW);
+            self.tidied = now;
+        }
+    }
+}
+
+/// How many requests each has left.
 #[derive(Debug)]
 pub(super) struct Quota {
     limit: u32,
-    counts: Mutex<HashMap<Caller, Count>>,
+    counts: Mutex<Counts>,
 }
 
 impl Quota {
@@ -78,13 +122,7 @@ impl Quota {
     /// Counts a request.
     pub(super) fn take(&self, caller: Caller, now: Timestamp) -> Left {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.len() >= MOST_KNOWN && !counts.contains_key(&caller) {
-            counts.retain(|_, count| now.since(count.begin) < WINDOW);
-        }
-        let has_room = counts.len() < MOST_KNOWN || counts.contains_key(&caller);
-        let count = counts
-            .entry(if has_room { caller } else { Caller::Others })
-            .or_insert(Count { begin: now, requests: 0 });
+        let count = counts.of(caller, now);
         // A clock that was set back begins anew as well.
         if now.since(count.begin) >= WINDOW || now < count.begin {
             *count = Count { begin: now, requests: 0 };
@@ -136,16 +174,20 @@ mod tests {
     fn the_table_has_an_end() {
         let quota = Quota::new(10);
         let unknown = |number: u32| Caller::unknown(IpAddr::V4(number.into()));
-        for number in 0..u32::try_from(MOST_KNOWN).unwrap() {
+        for number in 0..u32::try_from(MOST_UNKNOWN).unwrap() {
             assert!(!quota.take(unknown(number), at(0)).is_over);
         }
         for number in 0..10 {
             assert!(!quota.take(unknown(1 << 24 | number), at(30)).is_over, "{number}");
         }
         assert!(quota.take(unknown(1 << 25), at(30)).is_over);
+        assert!(
+            !quota.take(Caller::Known("a token".to_owned()), at(30)).is_over,
+            "it has a place of its own"
+        );
         assert!(!quota.take(unknown(0), at(30)).is_over);
         assert!(!quota.take(unknown(1 << 25), at(60)).is_over);
-        assert!(quota.counts.lock().unwrap().len() <= MOST_KNOWN + 1);
+        assert!(quota.counts.lock().unwrap().unknown.len() <= MOST_UNKNOWN);
     }
 
     #[test]

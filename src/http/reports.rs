@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::api::{ReportQuery, Reported, RowOutcome, RowResult};
 use super::problem::Refused;
-use super::{By, Daemon, Failed};
+use super::{By, Daemon, turns};
 use crate::access::{self, LONGEST_NAME, Principal};
 use crate::clock::Timestamp;
 use crate::hub::{Body, BodyError, Format, Malformed, Rows, RowsError};
@@ -46,10 +46,8 @@ pub(super) async fn report(
     let (identity, format) = (identity(&headers, &body)?, format(&headers)?);
     let encoding = text(&headers, header::CONTENT_ENCODING.as_str())?.unwrap_or_default().parse()?;
     let now = daemon.now();
-    let _room = READING.acquire().await.map_err(|_| Failed::Stopping)?;
-    let read = move || read(&body, encoding, format, now);
-    let rows = tokio::task::spawn_blocking(read).await.map_err(|_| Failed::Stopping)??;
-    drop(_room);
+    let turn = turns::turn(&READING).await?;
+    let rows = turns::work(turn, move || read(&body, encoding, format, now)).await??;
     let Rows { reports, categories, malformed, count, .. } = rows;
     let batch = ReportBatch { reporter, identity, reports, categories, rows: count };
     let receipt = daemon.report(batch).await?;
@@ -73,6 +71,9 @@ fn organisation(by: &Principal, named: Option<String>) -> Result<Arc<str>, Refus
             "you report for `{own}`, and for nobody else: leave ?reporter= out"
         ))),
         (Some(own), _) => Ok(Arc::clone(own)),
+        (None, _) if by.grant().is_confined() => Err(Refused::forbidden(
+            "reports are of no jail or zone, and you are confined to some: send them with the token of a reporter",
+        )),
         (None, Some(named)) => Ok(named),
         (None, None) => {
             let detail = "say for which organisation this is: add ?reporter=NAME";
@@ -147,9 +148,8 @@ fn reported(receipt: Receipt, malformed: Vec<(u32, Malformed)>) -> Reported {
     let mut rows: Vec<RowOutcome> = Vec::with_capacity(receipt.others.len() + malformed.len());
     rows.extend(receipt.others.iter().map(|(row, outcome)| shown(*row, *outcome)));
     if !receipt.repeated {
-        rows.extend(
-            malformed.iter().map(|(row, malformed)| refused(*row, "malformed", malformed.to_string())),
-        );
+        let new = malformed.iter().filter(|(row, _)| *row >= receipt.from);
+        rows.extend(new.map(|(row, malformed)| refused(*row, "malformed", malformed.to_string())));
     }
     rows.sort_by_key(|outcome| outcome.row);
     let crate::jail::Tally { accepted, duplicate, refused } = receipt.tally;
@@ -199,7 +199,7 @@ impl From<BodyError> for Refused {
 impl From<RowsError> for Refused {
     fn from(error: RowsError) -> Self {
         let status = match error {
-            RowsError::TooMany => StatusCode::PAYLOAD_TOO_LARGE,
+            RowsError::TooMany | RowsError::LongLine => StatusCode::PAYLOAD_TOO_LARGE,
             RowsError::Json(_) | RowsError::Text | RowsError::NoColumns => StatusCode::BAD_REQUEST,
         };
         Self::new(status, error.to_string())

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
+use tokio::sync::Mutex;
 
 use super::api::{Decided, Decision, NewDecision, RemovalRequest, RemovalRequests, RequestsQuery};
 use super::paging::{place, rows};
@@ -29,6 +30,9 @@ pub(super) async fn list(
     Ok(Json(RemovalRequests { requests, next: next.map(|next| next.to_string()) }))
 }
 
+/// One at a time, so that no bans end for a request that somebody refuses meanwhile.
+static DECIDING: Mutex<()> = Mutex::const_new(());
+
 /// `POST /api/v1/requests/{number}`: the bans end first, so that a request that is granted is one that was carried out.
 pub(super) async fn decide(
     State(daemon): Daemon,
@@ -37,6 +41,7 @@ pub(super) async fn decide(
     body: Result<Json<NewDecision>, JsonRejection>,
 ) -> Result<Json<Decided>, Refused> {
     let Json(NewDecision { granted, note }) = body?;
+    let _one = DECIDING.lock().await;
     let request = find(&*daemon, &number).await?;
     let (number, prefix) = (request.number, request.request.prefix);
     let by = by.name().to_owned();

@@ -128,7 +128,7 @@ impl Route {
         self
     }
 
-    const fn body(mut self, most: usize) -> Self {
+    pub(super) const fn body(mut self, most: usize) -> Self {
         self.body = most;
         self
     }

@@ -18,7 +18,7 @@ use super::api::{
 use super::audit::tell;
 use super::gate::{COOKIE, Source};
 use super::problem::Refused;
-use super::{By, Control, Daemon};
+use super::{By, Control, Daemon, turns};
 use crate::access::audit::{self, Event};
 use crate::access::password::{self, Hashed};
 use crate::access::session::{self, Denied, Opened, Place};
@@ -40,8 +40,8 @@ pub(super) async fn hashing<T: Send + 'static>(
 ) -> Result<T, Refused> {
     let busy = || Refused::busy("too many sign in at the moment; try again");
     let _waiting = WAITING.try_acquire().map_err(|_| busy())?;
-    let _turn = HASHING.acquire().await.map_err(|_| busy())?;
-    tokio::task::spawn_blocking(work).await.map_err(|_| super::Failed::Stopping.into())
+    let turn = turns::turn(&HASHING).await?;
+    Ok(turns::work(turn, work).await?)
 }
 
 /// `POST /api/v1/session`
@@ -254,6 +254,13 @@ pub(super) async fn verify(
 pub(super) fn begin_attempt(daemon: &dyn Control, source: Source, user: &str) -> Result<IpAddr, Refused> {
     let Source::Address(address) = source else { return Err(no_session()) };
     daemon.attempts().begin(address, user, daemon.now()).map_err(Refused::too_early)?;
+    Ok(address)
+}
+
+/// The same of an attempt that does not say for which account it is: it is counted for the source alone.
+pub(super) fn begin_unnamed(daemon: &dyn Control, source: Source) -> Result<IpAddr, Refused> {
+    let Source::Address(address) = source else { return Err(no_session()) };
+    daemon.attempts().begin_from(address, daemon.now()).map_err(Refused::too_early)?;
     Ok(address)
 }
 

@@ -1,10 +1,60 @@
 //! Rows as CSV with named columns, the form of AbuseIPDB's bulk reports.
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv_core::{ReadRecordResult, Reader};
 
 use super::rows::{Rows, RowsError, Time, Written};
 use crate::clock::Timestamp;
 use crate::jail::ReportKind;
+
+/// More columns than anybody's form has.
+pub(super) const MAX_COLUMNS: usize = 64;
+
+/// Bytes of a line, a comment among them.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+
+/// Reads a line at a time into one place, so that no body takes more.
+struct Lines<'b> {
+    reader: Reader,
+    input: &'b [u8],
+    text: Vec<u8>,
+    /// Where the columns of the line end in `text`.
+    ends: [usize; MAX_COLUMNS],
+    columns: usize,
+}
+
+impl<'b> Lines<'b> {
+    fn of(input: &'b [u8]) -> Self {
+        Self { reader: Reader::new(), input, text: vec![0; MAX_LINE], ends: [0; MAX_COLUMNS], columns: 0 }
+    }
+
+    /// Goes to the next line; whether there is one.
+    fn next(&mut self) -> Result<bool, RowsError> {
+        let mut written = 0;
+        self.columns = 0;
+        loop {
+            let (text, ends) = (&mut self.text[written..], &mut self.ends[self.columns..]);
+            let (result, read, wrote, ended) = self.reader.read_record(self.input, text, ends);
+            self.input = &self.input[read..];
+            written += wrote;
+            self.columns += ended;
+            match result {
+                // It ends where it is asked once more without any.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    return Err(RowsError::LongLine);
+                }
+                ReadRecordResult::Record => return Ok(true),
+                ReadRecordResult::End => return Ok(false),
+            }
+        }
+    }
+
+    fn column(&self, place: usize) -> Option<&str> {
+        let end = *self.ends[..self.columns].get(place)?;
+        let begin = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        std::str::from_utf8(&self.text[begin..end]).ok()
+    }
+}
 
 /// Where the columns stand that mean something; a comment is not kept, as it often names people.
 struct Columns {
@@ -14,10 +64,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(head: &ByteRecord) -> Option<Self> {
-        let find = |name: &str| {
-            head.iter().position(|column| column.trim_ascii().eq_ignore_ascii_case(name.as_bytes()))
+    fn of(head: &Lines<'_>) -> Option<Self> {
+        let is = |place, name: &str| {
+            head.column(place).is_some_and(|column| column.trim_ascii().eq_ignore_ascii_case(name))
         };
+        let find = |name: &str| (0..head.columns).find(|place| is(*place, name));
         Some(Self { ip: find("IP")?, categories: find("Categories"), date: find("ReportDate") })
     }
 }
@@ -26,15 +77,11 @@ impl Columns {
 pub(super) fn read(body: &[u8], rows: &mut Rows, now: Timestamp) -> Result<(), RowsError> {
     let text = std::str::from_utf8(body).map_err(|_| RowsError::Text)?;
     // Spreadsheets write a mark of the byte order.
-    let text = text.trim_start_matches('\u{feff}');
-    let mut reader = ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
-    let mut record = ByteRecord::new();
-    let mut next = |record: &mut ByteRecord| reader.read_byte_record(record).unwrap_or(false);
-    let columns = if next(&mut record) { Columns::of(&record) } else { None };
+    let mut lines = Lines::of(text.trim_start_matches('\u{feff}').as_bytes());
+    let columns = if lines.next()? { Columns::of(&lines) } else { None };
     let columns = columns.ok_or(RowsError::NoColumns)?;
-    while next(&mut record) {
-        let column = |place| record.get(place).and_then(|cell| std::str::from_utf8(cell).ok());
-        let cell = |place: Option<usize>| place.and_then(column).unwrap_or_default();
+    while lines.next()? {
+        let cell = |place: Option<usize>| place.and_then(|place| lines.column(place)).unwrap_or_default();
         let date = cell(columns.date);
         let time = (!date.trim().is_empty()).then_some(Time::Text(date));
         let (ip, category) = (cell(Some(columns.ip)), cell(columns.categories));

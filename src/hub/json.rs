@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::rows::{Malformed, Rows, RowsError, Time, Written, shown};
@@ -39,8 +39,43 @@ pub(super) fn read(body: &[u8], rows: &mut Rows, now: Timestamp) -> Result<(), R
         serde_json::from_str::<&RawValue>(text).map_err(no_json)?;
         return push(text, rows, now);
     }
-    let all: Vec<&RawValue> = serde_json::from_str(text).map_err(no_json)?;
-    all.into_iter().try_for_each(|row| push(row.get(), rows, now))
+    let mut array = serde_json::Deserializer::from_str(text);
+    let pushed = Array { rows, now }.deserialize(&mut array).map_err(no_json)?;
+    array.end().map_err(no_json)?;
+    pushed
+}
+
+/// Where the elements of an array go, one by one: a body may have millions.
+struct Array<'r> {
+    rows: &'r mut Rows,
+    now: Timestamp,
+}
+
+impl<'de> DeserializeSeed<'de> for Array<'_> {
+    type Value = Result<(), RowsError>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Array<'_> {
+    type Value = Result<(), RowsError>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or an array of objects")
+    }
+
+    /// Goes to the end all the same when there are too many, as serde wants it.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
+        let mut pushed = Ok(());
+        while let Some(row) = elements.next_element::<&RawValue>()? {
+            if pushed.is_ok() {
+                pushed = push(row.get(), self.rows, self.now);
+            }
+        }
+        Ok(pushed)
+    }
 }
 
 /// Reads an object from each line that is not empty.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::csv::{MAX_COLUMNS, MAX_LINE};
 use super::{csv, json};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -82,6 +83,9 @@ pub enum RowsError {
         "the first line must name the columns, as in IP,Categories,ReportDate,Comment; there is no IP among them"
     )]
     NoColumns,
+    /// A line that nobody means.
+    #[error("a line has more than {MAX_COLUMNS} columns or {MAX_LINE} bytes: leave long comments out")]
+    LongLine,
     /// More than fit.
     #[error("there are more than {MAX_ROWS} rows: send fewer at once")]
     TooMany,
@@ -289,6 +293,9 @@ mod tests {
     #[test]
     fn what_is_no_batch_is_refused_whole() {
         let many = "{\"ip\":\"192.0.2.1\"}\n".repeat(MAX_ROWS + 1);
+        let zeros = format!("[{}0]", "0,".repeat(MAX_ROWS));
+        let wide = format!("IP\n{}\n", ",".repeat(64));
+        let long = format!("IP\n\"{}\"\n", "x\n".repeat(40_000));
         for (body, format, expected) in [
             ("[{\"ip\":1}", Format::Json, "the body is no JSON"),
             ("\"192.0.2.1\"", Format::Json, "the body is no JSON"),
@@ -296,6 +303,9 @@ mod tests {
             ("192.0.2.1,18\n", Format::Csv, "the first line must name the columns"),
             ("", Format::Csv, "the first line must name the columns"),
             (many.as_str(), Format::Ndjson, "there are more than 10000 rows"),
+            (zeros.as_str(), Format::Json, "there are more than 10000 rows"),
+            (wide.as_str(), Format::Csv, "a line has more than 64 columns"),
+            (long.as_str(), Format::Csv, "a line has more than 64 columns or 65536 bytes"),
         ] {
             let refused = Rows::read(body.as_bytes(), format, NOW).unwrap_err().to_string();
             assert!(refused.starts_with(expected), "{refused}");

@@ -348,7 +348,7 @@ impl Jails {
 
     /// Every prefix that `jail` holds banned, in order.
     pub fn banned(&self, jail: &str) -> Vec<Prefix> {
-        self.jail(jail).map_or_else(Vec::new, |jail| self.bans.of(jail.id))
+        self.bans().of(jail)
     }
 
     /// Up to `most` prefixes of each jail that holds any banned, and how many it holds.

@@ -1,14 +1,18 @@
 //! The figures by day are cut down to the largest, so that no attacker makes them grow.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::time::Duration;
 
+use foldhash::HashSet;
+use foldhash::quality::RandomState;
 use rusqlite::{Connection, Row, ToSql, Transaction, params};
 
 use super::Store;
 use super::rollup::{NETWORK, RUNNING, Room};
 use super::row::prefix;
 use crate::clock::Timestamp;
+use crate::ip::Prefix;
 
 /// So many rows of a jail are left of a day that is over: far more than a page shows, and little enough for a year.
 pub(super) const KEPT: usize = 250;
@@ -19,17 +23,47 @@ const STEP: usize = 5_000;
 /// Lines that come late belong to a day that is over for no longer than this.
 pub(super) const LATE: Duration = Duration::from_secs(24 * 3600);
 
+/// Addresses whose rows went on a day that is not over, so that one that comes again is counted once. What does not fit is
+/// counted again, as is what failed before a restart.
+#[derive(Debug, Default)]
+pub(super) struct Folded {
+    /// Their hashes.
+    days: BTreeMap<Timestamp, HashSet<u64>>,
+    seed: RandomState,
+}
+
+/// So many are known of a day, some dozen megabytes.
+const MOST_FOLDED: usize = 1_000_000;
+
+/// A row of an address: the jail, the address and its length.
+pub(super) type AddressKey = (i64, [u8; 16], u8);
+
+impl Folded {
+    /// Whether the row of this address went already on `day`.
+    pub(super) fn has(&self, day: Timestamp, key: AddressKey) -> bool {
+        self.days.get(&day).is_some_and(|known| known.contains(&self.seed.hash_one(key)))
+    }
+
+    /// Notes that the row goes; whether that is new.
+    fn add(&mut self, day: Timestamp, key: AddressKey) -> bool {
+        let hash = self.seed.hash_one(key);
+        let known = self.days.entry(day).or_default();
+        if known.len() >= MOST_FOLDED { !known.contains(&hash) } else { known.insert(hash) }
+    }
+}
+
 impl Store {
     /// Cuts the figures by day down to the largest, some rows at a time. Tells whether there is more to do.
     pub(super) fn fold(&mut self, now: Timestamp) -> rusqlite::Result<bool> {
         let over = (now - LATE).start_of_day();
         for day in self.unfolded.clone() {
             let kept = if day < over { KEPT } else { RUNNING };
-            if fold_day(self.connection(), day, kept)? {
+            if fold_day(&self.connection, &mut self.folded, day, kept)? {
                 return Ok(true);
             }
             if day < over {
                 self.unfolded.remove(&day);
+                self.folded.days.remove(&day);
             }
         }
         self.room = Room::default();
@@ -52,14 +86,20 @@ pub(super) fn days(connection: &Connection) -> rusqlite::Result<BTreeSet<Timesta
 }
 
 /// Leaves the `kept` largest rows of a day in each table and jail, or takes a step towards that. Whether there is more.
-fn fold_day(connection: &Connection, day: Timestamp, kept: usize) -> rusqlite::Result<bool> {
+fn fold_day(
+    connection: &Connection,
+    folded: &mut Folded,
+    day: Timestamp,
+    kept: usize,
+) -> rusqlite::Result<bool> {
     let mut jails = connection.prepare_cached("SELECT id FROM jails")?;
     let jails: Vec<i64> = jails.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     let mut more = cut(connection, &ASKED_ROWS, &[&day], kept, &mut |_| Ok(()))?;
     for jail in &jails {
         let mut networks = BTreeMap::new();
         let transaction = connection.unchecked_transaction()?;
-        let sum_up = &mut |row: &Row<'_>| sum_up(row, &mut networks);
+        let sum_up =
+            &mut |row: &Row<'_>| sum_up(row, &mut networks, |key| folded.add(day, (*jail, key.0, key.1)));
         more |= cut(&transaction, &ADDRESS_ROWS, &[&day, jail], kept, sum_up)?;
         add_networks(&transaction, day, *jail, &networks)?;
         more |= cut(&transaction, &NETWORK_ROWS, &[&day, jail], kept, &mut |_| Ok(()))?;
@@ -72,12 +112,15 @@ fn fold_day(connection: &Connection, day: Timestamp, kept: usize) -> rusqlite::R
 /// Failures and addresses by network, in the order of the table's key.
 type Networks = BTreeMap<([u8; 16], u8), (i64, i64)>;
 
-/// Adds an address that goes to its network.
-fn sum_up(row: &Row<'_>, networks: &mut Networks) -> rusqlite::Result<()> {
-    let failures: i64 = row.get(2)?;
-    let network = prefix(row, 0)?.widen(NETWORK.0, NETWORK.1);
-    let sum = networks.entry(network.to_bytes()).or_default();
-    *sum = (sum.0 + failures, sum.1 + 1);
+/// Adds an address that goes to its network, to which one that went before is no other.
+fn sum_up(
+    row: &Row<'_>,
+    networks: &mut Networks,
+    mut is_new: impl FnMut(([u8; 16], u8)) -> bool,
+) -> rusqlite::Result<()> {
+    let (failures, address): (i64, Prefix) = (row.get(2)?, prefix(row, 0)?);
+    let sum = networks.entry(address.widen(NETWORK.0, NETWORK.1).to_bytes()).or_default();
+    *sum = (sum.0 + failures, sum.1 + i64::from(is_new(address.to_bytes())));
     Ok(())
 }
 

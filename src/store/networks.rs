@@ -37,12 +37,12 @@ impl Reader {
     ) -> Result<(Vec<KeptInside>, bool), Error> {
         self.run(|connection| {
             let mut found: Vec<(i64, KeptInside)> = jails(connection, wanted)?;
-            count_ended(connection, prefix, most, &mut found)?;
+            let is_long = count_ended(connection, prefix, most, &mut found)?;
             for (jail, kept) in &mut found {
                 kept.failing = count_failing(connection, prefix, most, *jail)?;
             }
             let found: Vec<KeptInside> = found.into_iter().map(|(_, kept)| kept).collect();
-            let is_cut = found.iter().any(|kept| kept.is_cut(most));
+            let is_cut = is_long || found.iter().any(|kept| kept.is_cut(most));
             let is_there = |kept: &KeptInside| kept.ended + kept.failing > 0;
             Ok((found.into_iter().filter(is_there).collect(), is_cut))
         })
@@ -57,6 +57,9 @@ fn jails(connection: &Connection, wanted: impl Fn(&str) -> bool) -> rusqlite::Re
     Ok(found.into_iter().filter(|(_, kept)| wanted(&kept.jail)).collect())
 }
 
+/// So many bans that are over are looked at, those of other jails among them: some seconds' worth.
+const MOST_LOOKED_AT: usize = 10_000_000;
+
 /// All that it reads stands in the index.
 const ENDED_INSIDE: &str =
     "SELECT address, length, jail FROM bans WHERE ended IS NOT NULL AND address >= ?1 AND address <= ?2";
@@ -64,18 +67,23 @@ const ENDED_INSIDE: &str =
 const FAILING_INSIDE: &str =
     "SELECT address, length FROM counters WHERE jail = ?1 AND address >= ?2 AND address <= ?3";
 
+/// Whether there is more than was looked at.
 fn count_ended(
     connection: &Connection,
     prefix: Prefix,
     most: u64,
     found: &mut [(i64, KeptInside)],
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<bool> {
     let (first, last) = bounds(prefix);
     let mut statement = connection.prepare_cached(ENDED_INSIDE)?;
     let mut rows = statement.query(params![first, last])?;
-    let mut open = found.len();
+    let (mut open, mut looked_at) = (found.len(), 0);
     while open > 0 {
         let Some(row) = rows.next()? else { break };
+        looked_at += 1;
+        if looked_at > MOST_LOOKED_AT {
+            return Ok(true);
+        }
         let jail: i64 = row.get(2)?;
         let of = found.iter_mut().find(|(id, kept)| *id == jail && kept.ended < most);
         if let Some((_, kept)) = of
@@ -85,7 +93,7 @@ fn count_ended(
             open -= usize::from(kept.ended == most);
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 fn count_failing(connection: &Connection, prefix: Prefix, most: u64, jail: i64) -> rusqlite::Result<u64> {

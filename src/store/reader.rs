@@ -63,22 +63,32 @@ impl Reader {
         writer::check_integrity(&self.connection, &self.path)
     }
 
-    /// The bans of exactly `prefix`, in force or over, the newest first, with their evidence.
-    pub fn history(&self, prefix: Prefix) -> Result<Vec<PastBan>, Error> {
+    /// The bans of exactly `prefix` by the jails that are `wanted`, with their evidence: those in force, then the newest that are
+    /// over.
+    pub fn history(&self, prefix: Prefix, wanted: impl Fn(&str) -> bool) -> Result<Vec<PastBan>, Error> {
         let (address, length) = prefix.to_bytes();
-        let sql = format!(
-            "SELECT {BAN_ROWS} WHERE ended IS NULL AND address = ?1 AND length = ?2
-            UNION ALL SELECT {BAN_ROWS} WHERE ended IS NOT NULL AND address = ?1 AND length = ?2
-            ORDER BY since DESC, bans.id DESC LIMIT ?3"
-        );
+        let (active, over) =
+            (format!("SELECT {BAN_ROWS} {ACTIVE_OF}"), format!("SELECT {BAN_ROWS} {OVER_OF}"));
+        let mut found = Vec::new();
         self.run(|connection| {
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![address, length, HISTORY_ROWS], |row| {
-                let mut past = past_ban(row)?;
-                past.ban.evidence = evidence(connection, row.get(ID)?)?;
-                Ok(past)
-            })?;
-            rows.collect()
+            // A jail has one in force.
+            for (sql, most) in [(active, usize::MAX), (over, HISTORY_ROWS)] {
+                let mut statement = connection.prepare_cached(&sql)?;
+                let mut rows = statement.query(params![address, length])?;
+                let mut room = most;
+                while let Some(row) = rows.next()? {
+                    if room == 0 {
+                        break;
+                    }
+                    let mut past = past_ban(row)?;
+                    if wanted(&past.ban.jail) {
+                        past.ban.evidence = evidence(connection, row.get(ID)?)?;
+                        found.push(past);
+                        room -= 1;
+                    }
+                }
+            }
+            Ok(found)
         })
     }
 
@@ -94,7 +104,12 @@ impl Reader {
 }
 
 /// An address is rarely banned more often than that, and whoever looks wants the latest.
-const HISTORY_ROWS: u32 = 100;
+const HISTORY_ROWS: usize = 100;
+
+const ACTIVE_OF: &str =
+    "WHERE ended IS NULL AND address = ?1 AND length = ?2 ORDER BY since DESC, bans.id DESC";
+const OVER_OF: &str =
+    "WHERE ended IS NOT NULL AND address = ?1 AND length = ?2 ORDER BY since DESC, bans.id DESC";
 
 /// The columns of [`past_ban`], and the number of the row.
 pub(super) const BAN_ROWS: &str =

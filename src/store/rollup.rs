@@ -81,7 +81,8 @@ impl Writing<'_> {
             let ((day, jail, (address, length)), first_hour, _) = of_day[0];
             let failures: i64 = of_day.iter().map(|(.., count)| count).sum();
             self.unfolded.insert(day);
-            if add.run(params![day, jail, address, length, failures], &mut self.room.addresses)? {
+            let is_new = add.run(params![day, jail, address, length, failures], &mut self.room.addresses)?;
+            if is_new && !self.folded.has(day, (jail, address, length)) {
                 hours.entry((first_hour, jail)).or_default().addresses += 1;
             }
         }
@@ -345,6 +346,19 @@ mod tests {
         fold_all(&mut store, NOON);
         store.commit(&[work(5, |_| 1)]).unwrap();
         assert_eq!(sums(&addresses(&store)), (5, 11), "there is new room");
+    }
+
+    #[test]
+    fn an_address_that_comes_again_is_one() {
+        let (_folder, mut store) = store();
+        let many = u32::try_from(RUNNING).unwrap() + 700;
+        for _ in 0..3 {
+            store.commit(&[work(many, |_| 1)]).unwrap();
+            fold_all(&mut store, NOON);
+        }
+        let hours = reader(&store).hours(today(), None).unwrap();
+        assert_eq!((hours[0].failures, hours[0].addresses), (3 * u64::from(many), u64::from(many)));
+        assert_eq!(sums(&networks(&store)), (700, 2100));
     }
 
     #[test]

@@ -240,11 +240,29 @@ fn history_tells_every_ban_with_its_evidence_and_its_end() {
     store.commit(&[work(vec![Change::Banned(again)])]).unwrap();
 
     let reader = Reader::open(&settings.path).unwrap();
-    let history = reader.history(prefix("192.0.2.1")).unwrap();
+    let history = reader.history(prefix("192.0.2.1"), |_| true).unwrap();
     let told: Vec<_> =
         history.iter().map(|past| (past.ban.count, past.ban.evidence.len(), past.cause.clone())).collect();
     assert_eq!(told, [(2, 1, None), (1, 2, Some(EndCause::Expired))]);
     assert_eq!(history[1].ban.until, Some(at(700)));
+}
+
+#[test]
+fn a_ban_in_force_is_told_however_many_are_over() {
+    let folder = TempDir::new().unwrap();
+    let settings = settings(&folder);
+    let mut store = open(&settings);
+    let mut changes = vec![Change::Banned(Ban { jail: "recidive".into(), ..ban("192.0.2.1", 10) })];
+    for second in (100..).step_by(10).take(150) {
+        changes.push(Change::Banned(ban("192.0.2.1", second)));
+        changes.push(unban("192.0.2.1", second + 5, EndCause::Expired));
+    }
+    store.commit(&[work(changes)]).unwrap();
+    let reader = Reader::open(&settings.path).unwrap();
+    let history = reader.history(prefix("192.0.2.1"), |_| true).unwrap();
+    assert_eq!((history.len(), &*history[0].ban.jail, history[0].ended), (101, "recidive", None));
+    let own = reader.history(prefix("192.0.2.1"), |jail| jail == "recidive").unwrap();
+    assert_eq!(own.len(), 1);
 }
 
 #[test]
@@ -268,7 +286,7 @@ fn the_last_of_many_ends_of_a_ban_is_kept() {
         extended(920, 2000),
     ];
     assert_eq!(store.commit(&[work(changes)]).unwrap().len(), 7);
-    let history = Reader::open(&settings.path).unwrap().history(prefix("192.0.2.1")).unwrap();
+    let history = Reader::open(&settings.path).unwrap().history(prefix("192.0.2.1"), |_| true).unwrap();
     let ends: Vec<_> = history.iter().map(|past| (past.ban.until, past.ended)).collect();
     assert_eq!(ends, [(Some(at(2000)), None), (Some(at(800)), Some(at(800)))]);
     let active = Active { since: at(900), until: Some(at(2000)) };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use foldhash::HashMap;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::fold;
+use super::fold::{self, Folded};
 use super::rollup::Room;
 use super::schema::{self, Found};
 use super::writing::{PUT_CHANGE, Writing};
@@ -61,7 +61,7 @@ impl Work {
 /// The database, open for writing.
 #[derive(Debug)]
 pub struct Store {
-    connection: Connection,
+    pub(super) connection: Connection,
     pub(super) settings: Settings,
     /// Row ids of the jails by name.
     jails: HashMap<Arc<str>, i64>,
@@ -75,6 +75,8 @@ pub struct Store {
     pub(super) room: Room,
     /// The days whose figures are to be cut down.
     pub(super) unfolded: BTreeSet<Timestamp>,
+    /// The addresses whose rows went from them.
+    pub(super) folded: Folded,
     /// Held while the database is ours.
     _lock: File,
 }
@@ -113,6 +115,7 @@ impl Store {
             evidence_gone: (Timestamp::from_millis(i64::MIN), 0),
             room: Room::default(),
             unfolded: BTreeSet::new(),
+            folded: Folded::default(),
             _lock: lock,
         };
         store.load_numbers().map_err(sqlite)?;
@@ -203,6 +206,7 @@ impl Store {
             prolonged: BTreeMap::new(),
             room: &mut self.room,
             unfolded: &mut self.unfolded,
+            folded: &self.folded,
         };
         let mut recorded = Vec::new();
         for work in works {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::HashMap;
 use rusqlite::{CachedStatement, OptionalExtension, ToSql, Transaction, ffi, params};
 
+use super::fold::Folded;
 use super::rollup::Room;
 use super::row::Json;
 use super::{Change, EndCause, Recorded, Work};
@@ -32,6 +33,8 @@ pub(super) struct Writing<'a> {
     pub(super) room: &'a mut Room,
     /// The days whose figures are to be cut down.
     pub(super) unfolded: &'a mut BTreeSet<Timestamp>,
+    /// The addresses whose rows went from them.
+    pub(super) folded: &'a Folded,
 }
 
 impl Writing<'_> {

@@ -79,6 +79,35 @@ fn who_reports_is_for_those_who_see_all() {
     for route in ["get /reporters", "get /held", "get /dns", "get /allow"] {
         assert_eq!(with_token(&daemon, &token, route, "").status, 403, "{route}");
     }
+    let status = with_token(&daemon, &token, "get /status", "").json();
+    assert_eq!((&status["hub"], list(&status, "outside")), (&Value::Null, 0), "{status}");
+}
+
+#[test]
+fn nobody_who_is_confined_reports_for_others() {
+    let (env, daemon, _) = hub();
+    let order = json!({ "name": "part", "role": "admin", "jails": ["shared"] });
+    let token = token(&env, &order);
+    let rows = json!([{ "ip": "198.51.100.9", "category": "sasl" }]).to_string();
+    for organisation in ["?reporter=one", "?reporter=new", ""] {
+        let answer = with_token(&daemon, &token, &format!("post /reports{organisation}"), &rows);
+        assert_eq!(answer.status, 403, "{organisation}: {}", answer.body);
+    }
+}
+
+#[test]
+fn changes_of_the_allowlist_are_for_those_who_see_all() {
+    let (env, daemon, _) = hub();
+    let position = env.get("/api/v1/changes").json()["position"].as_str().unwrap().to_owned();
+    env.request("POST", "/api/v1/allow", &json!({ "prefix": "192.0.2.0/24" }).to_string()).json();
+    env.ban(&json!({ "prefix": "198.51.100.77" }).to_string()).json();
+    let order = json!({ "name": "zone", "role": "viewer", "zones": ["bl.example."] });
+    let of_zone = token(&env, &order);
+    let path = format!("/changes?after={position}");
+    let whole = env.get(&format!("/api/v1{path}")).body;
+    let own = with_token(&daemon, &of_zone, &format!("get {path}"), "").body;
+    assert!(whole.contains("allowed") && whole.contains("198.51.100.77"), "{whole}");
+    assert!(!own.contains("allowed") && own.contains("198.51.100.77"), "{own}");
 }
 
 fn list(found: &Value, key: &str) -> usize {

@@ -283,7 +283,13 @@ fn what_cannot_be_undone_takes_certainty() {
     let new = json!({ "name": "ci", "role": "viewer" }).to_string();
     assert_eq!(root.ask("post /tokens", &new).status, 200, "signed in just now");
     env.database().execute("UPDATE sessions SET verified = verified - 600000", []).unwrap();
-    for request in ["delete /tokens/ci", "post /users", "delete /bans?all=1", "post /session/totp"] {
+    for request in [
+        "delete /tokens/ci",
+        "post /users",
+        "delete /bans?all=1",
+        "delete /bans?prefix=192.0.2.0/24",
+        "post /session/totp",
+    ] {
         let refused = root.ask(request, "{}");
         let challenge = "error=\"insufficient_user_authentication\", max_age=600";
         assert!(refused.head.contains(challenge), "{request}: {}", refused.head);

@@ -86,7 +86,7 @@ pub struct NetworkLookup {
     pub jails: Vec<JailOfNetwork>,
     /// The zones that list something of bans in it.
     pub listings: Vec<ListedInNetwork>,
-    /// Whether there were more bans that are over, or addresses with failures, than are counted.
+    /// Whether there may be more bans that are over, or addresses with failures, than were counted.
     pub is_cut: bool,
 }
 

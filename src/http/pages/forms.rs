@@ -13,7 +13,7 @@ use crate::access::Principal;
 use crate::ip::Prefix;
 
 /// The largest form: some thousand bans that are to end.
-const MAX_FORM: usize = 256 * 1024;
+pub(super) const MAX_FORM: usize = 256 * 1024;
 
 /// The field of forms with the token of the session.
 const FIELD: &str = "csrf";

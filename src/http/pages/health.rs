@@ -7,6 +7,7 @@ use axum::extract::{Extension, State};
 use super::Page;
 use super::listing::{Cell, Listing, Table};
 use super::words::{ago, left};
+use crate::access::Principal;
 use crate::http::api::{OutsideStatus, Status};
 use crate::http::{By, Daemon, SourceView, bans};
 
@@ -40,8 +41,9 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
         heads: &["Log", "Jails", "Lines", "Files"],
         rows: sources
             .iter()
-            .filter(|source| source.jails.iter().any(|jail| by.grant().has_jail(jail)))
-            .map(source)
+            .map(|source| (source, own(source, &by)))
+            .filter(|(_, jails)| !jails.is_empty())
+            .map(|(source, jails)| row(source, &jails))
             .collect(),
         empty: "None are read.",
     });
@@ -60,11 +62,16 @@ fn fact(what: &str, value: impl ToString) -> Vec<Cell> {
     vec![Cell::text(what), Cell::text(value)]
 }
 
-fn source(source: &SourceView) -> Vec<Cell> {
+/// The jails that read it, as far as they are for `by`.
+fn own(source: &SourceView, by: &Principal) -> Vec<String> {
+    source.jails.iter().filter(|jail| by.grant().has_jail(jail)).map(ToString::to_string).collect()
+}
+
+fn row(source: &SourceView, jails: &[String]) -> Vec<Cell> {
     let files: Vec<_> = source.counters.followed().iter().map(|file| file.display().to_string()).collect();
     vec![
         Cell::text(&source.path),
-        Cell::text(source.jails.join(", ")),
+        Cell::text(jails.join(", ")),
         Cell::number(source.counters.lines.load(Ordering::Relaxed)),
         Cell::text(files.join(", ")),
     ]

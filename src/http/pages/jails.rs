@@ -6,6 +6,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::http::StatusCode;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 
 use super::Page;
 use super::forms::query;
@@ -17,7 +18,7 @@ use crate::filter::{self, Tried, Verdict};
 use crate::http::api::{JailSummary, ListQuery, PatternHits};
 use crate::http::problem::Refused;
 use crate::http::routes::own_jail;
-use crate::http::{By, Daemon, Steered, bans, jails as in_api, lists};
+use crate::http::{By, Daemon, Steered, bans, jails as in_api, lists, turns};
 use crate::jail::Jails;
 
 /// So many lines are tried at a time: this is to look at some, not to read a log.
@@ -144,6 +145,9 @@ fn box_of(jails: Vec<String>, jail: String, lines: String) -> Option<Form> {
     })
 }
 
+/// So many are tried at a time: compiling and matching take their time.
+static TRYING: Semaphore = Semaphore::const_new(2);
+
 /// What is typed into the box.
 #[derive(Deserialize)]
 pub(super) struct Sample {
@@ -164,9 +168,9 @@ pub(super) async fn attempt(
         daemon.see(move |jails: &Jails| Some(jails.settings_in_force(&asked)?.filter.clone())).await?;
     let settings = settings.ok_or_else(|| bans::unknown_jail(&jail))?;
     let (now, text) = (daemon.now(), lines.clone());
-    // Compiling and matching take their time.
-    let tried = tokio::task::spawn_blocking(move || read(&settings, &text, now)).await;
-    let rows = tried.map_err(|_| crate::http::Failed::Stopping)?.map_err(|wrong| unusable(&wrong))?;
+    let turn = turns::turn(&TRYING).await?;
+    let tried = turns::work(turn, move || read(&settings, &text, now)).await?;
+    let rows = tried.map_err(|wrong| unusable(&wrong))?;
     let mut page = Listing::new(&by, "/jails", "What the filter finds");
     page.tables = vec![Table {
         title: "",

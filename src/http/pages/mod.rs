@@ -56,7 +56,7 @@ pub const PAGES: &[Route] = &[
     route!(post "/account/session/end", Own, Own, account::end_session).masked(),
     route!(get "/bans", Read, Own, bans::list),
     route!(post "/bans", Operate, Own, bans::ban).masked(),
-    route!(post "/bans/end", Operate, Own, bans::end).masked(),
+    route!(post "/bans/end", Operate, Own, bans::end).masked().body(forms::MAX_FORM),
     route!(get "/ip", Read, Own, address::search),
     route!(get "/ip/{address}", Read, Own, address::show),
     route!(get "/network", Read, Own, network::show),

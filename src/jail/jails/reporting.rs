@@ -104,9 +104,10 @@ impl Jails {
         now: Timestamp,
         effects: &mut Effects,
     ) -> (Receipt, Vec<Sighting>) {
-        let mut receipt = Receipt { repeated: from >= batch.rows && batch.rows > 0, ..Receipt::default() };
-        let unread = batch.rows as usize - batch.reports.len();
-        receipt.tally.refused = if receipt.repeated { 0 } else { unread as u64 };
+        let mut receipt =
+            Receipt { repeated: from >= batch.rows && batch.rows > 0, from, ..Receipt::default() };
+        let read = batch.reports.iter().filter(|report| report.row >= from).count();
+        receipt.tally.refused = (batch.rows.saturating_sub(from) as usize).saturating_sub(read) as u64;
         let mut sightings = Vec::with_capacity(batch.reports.len());
         let sender = Sender { reporter, is_numbered: matches!(batch.identity, Identity::Rows { .. }) };
         for report in &batch.reports {

@@ -166,6 +166,8 @@ pub struct Receipt {
     pub others: Vec<(u32, Outcome)>,
     /// Whether the whole batch was taken before, and what it was answered then.
     pub repeated: bool,
+    /// Rows before this one were taken before.
+    pub from: u32,
     /// The last row of the spool that was ever taken, if the rows have numbers.
     pub reached: Option<u64>,
 }

@@ -1,6 +1,6 @@
 //! The guard against reports gone wrong: how much the listed space may grow in a while, and what is held back beyond that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct Guard {
     listed: Space,
     /// What was added, by steps of the window.
     grown: BTreeMap<i64, Space>,
+    /// Listings that somebody released, which are no growth.
+    released: BTreeSet<Prefix>,
     held: BTreeMap<Prefix, HeldListing>,
     ends: Schedule<Prefix>,
 }
@@ -82,13 +84,15 @@ impl Guard {
     pub fn released(&mut self, prefix: Prefix) {
         let (family, size) = size_of(prefix);
         self.listed[family] = self.listed[family].saturating_add(size);
+        self.released.insert(prefix);
     }
 
     /// Counts a listing that began at `since` and has ended: what has come and gone is no growth.
     pub fn ended(&mut self, prefix: Prefix, since: Timestamp, settings: &GuardSettings) {
         let (family, size) = size_of(prefix);
         self.listed[family] = self.listed[family].saturating_sub(size);
-        if let Some(grown) = self.grown.get_mut(&step(since, settings)) {
+        let was_growth = !self.released.remove(&prefix);
+        if let Some(grown) = self.grown.get_mut(&step(since, settings)).filter(|_| was_growth) {
             grown[family] = grown[family].saturating_sub(size);
         }
     }
@@ -96,7 +100,14 @@ impl Guard {
     /// Counts from nothing.
     pub fn recount(&mut self, listings: impl Iterator<Item = (Prefix, Timestamp)>, settings: &GuardSettings) {
         (self.listed, self.grown) = (Space::default(), BTreeMap::new());
-        listings.for_each(|(prefix, since)| self.begun(prefix, since, settings));
+        let released = std::mem::take(&mut self.released);
+        for (prefix, since) in listings {
+            if released.contains(&prefix) {
+                self.released(prefix);
+            } else {
+                self.begun(prefix, since, settings);
+            }
+        }
     }
 
     /// Holds a listing back, or says until when it is one.
@@ -208,6 +219,10 @@ mod tests {
         guard.released("198.51.100.0/26".parse().unwrap());
         assert!(guard.admits("203.0.113.0/28".parse().unwrap(), &settings, at(1)), "a quarter of 64");
         assert!(!guard.admits("203.0.113.0/27".parse().unwrap(), &settings, at(1)));
+        // The end of what was released makes no room for others.
+        guard.begun("203.0.113.0/28".parse().unwrap(), at(1), &settings);
+        guard.ended("198.51.100.0/26".parse().unwrap(), at(1), &settings);
+        assert!(!guard.admits("203.0.113.64/28".parse().unwrap(), &settings, at(2)));
     }
 
     #[test]

@@ -194,6 +194,23 @@ fn rows_of_a_spool_count_once() {
 }
 
 #[test]
+fn a_row_that_cannot_be_read_is_refused_once() {
+    let mut hub = Hub::new(NO_GUARD);
+    let sent = |places: &[u32], rows| {
+        let hosts: Vec<String> = places.iter().map(|place| format!("192.0.2.{place}")).collect();
+        let read: Vec<_> = hosts.iter().map(|host| (host.as_str(), at(0))).collect();
+        let mut batch = batch("one", Identity::Rows { spool: SpoolId(7), first: 1 }, &read);
+        batch.reports.iter_mut().zip(places).for_each(|(report, place)| report.row = *place);
+        ReportBatch { rows, ..batch }
+    };
+    // Row 1 of both can't be read, nor can row 4 of the second.
+    let first = hub.send(&sent(&[0, 2], 3), at(0)).unwrap();
+    let second = hub.send(&sent(&[0, 2, 3], 5), at(0)).unwrap();
+    assert_eq!((first.tally.accepted, first.tally.refused), (2, 1));
+    assert_eq!((second.tally.accepted, second.tally.refused, second.from), (1, 1, 3));
+}
+
+#[test]
 fn a_request_with_a_key_counts_once() {
     let mut hub = Hub::new(NO_GUARD);
     let key = |fingerprint| Identity::Key { key: "a".into(), fingerprint };

@@ -275,6 +275,16 @@ impl BanTable {
         from_here.flat_map(|(network, held)| held.iter().map(|held| (*network, *held)))
     }
 
+    /// Every prefix that `jail` bans, in order.
+    pub fn of(&self, jail: &str) -> Vec<Prefix> {
+        let Some(index) = self.jails().iter().position(|of| *of.name == *jail) else { return Vec::new() };
+        let bans = self.iter().filter(|(_, held)| held.jail.index() == index);
+        let mut prefixes: Vec<Prefix> = bans.map(|(prefix, _)| prefix).collect();
+        // Nearly all of them are in order already.
+        prefixes.sort();
+        prefixes
+    }
+
     /// Every ban, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (Prefix, Held)> {
         let packed = self.packed.chunks(0, u16::MAX);
