@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::api::DaemonSettings;
-use super::{PublicSettings, audit};
+use super::{PublicSettings, audit, turns};
 use crate::access::audit::Witness;
 use crate::access::passkey::Asked;
 use crate::access::{self, Attempts, Refusals};
@@ -246,6 +247,9 @@ pub trait Control: Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 }
 
+/// So many look something up in the database at a time.
+static READING: Semaphore = Semaphore::const_new(16);
+
 impl dyn Control {
     /// What `look` finds in the jails.
     pub(super) async fn see<T: Send + 'static>(
@@ -309,8 +313,7 @@ impl dyn Control {
         &self,
         read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Failed> {
-        let readers = self.readers();
-        let task = tokio::task::spawn_blocking(move || readers.read(read));
-        Ok(task.await.map_err(|_| Failed::Stopping)??)
+        let (readers, turn) = (self.readers(), turns::turn(&READING).await?);
+        Ok(turns::work(turn, move || readers.read(read)).await??)
     }
 }
