@@ -532,8 +532,8 @@ fn restore_reports(jails: &mut Jails, store: &Store, kept: &KeptReports) -> Resu
     for (name, reporter) in &kept.reporters {
         jails.restore_reporter(name, reporter.clone());
     }
-    for (name, identity, at, tally) in &kept.identities {
-        jails.restore_identity(name, identity, *at, *tally);
+    for (name, known_by, at, tally) in &kept.known {
+        jails.restore_known(name, known_by, *at, *tally);
     }
     store.votes(|name, prefix, time| jails.restore_vote(name, prefix, time))?;
     for (prefix, held) in &kept.held {

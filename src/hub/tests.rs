@@ -88,8 +88,9 @@ fn restore(jails: &mut Jails, store: &Store) {
     kept.totals.iter().for_each(|(jail, failed, banned)| jails.restore_totals(jail, *failed, *banned));
     jails.restore_bans(|each| store.bans_in_force(each)).unwrap();
     kept.reports.reporters.iter().for_each(|(name, reporter)| jails.restore_reporter(name, reporter.clone()));
-    let identities = kept.reports.identities.iter();
-    identities.for_each(|(name, identity, at, tally)| jails.restore_identity(name, identity, *at, *tally));
+    let known = kept.reports.known.iter();
+    known.for_each(|(name, known_by, at, tally)| jails.restore_known(name, known_by, *at, *tally));
+
     store.votes(|name, prefix, time| jails.restore_vote(name, prefix, time)).unwrap();
     kept.reports.held.iter().for_each(|(prefix, held)| jails.restore_held(*prefix, *held));
 }

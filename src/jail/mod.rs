@@ -33,7 +33,7 @@ pub use jails::{Jails, check_width};
 pub use order::{Adjustment, BanOrder, KnownBan, MANUAL, MAX_TRUST, Order, Refusal, ReporterOrder};
 pub use readers::{Exhausted, Lines, Reader, Readers, Remembered};
 pub use reports::{
-    Answered, Consensus, GuardSettings, HeldListing, HoldReason, Identity, MAX_ROWS, Outcome,
+    Answered, Consensus, GuardSettings, HeldListing, HoldReason, Identity, KnownBy, MAX_ROWS, Outcome,
     ParseSpoolError, Receipt, Report, ReportBatch, ReportChange, ReportKind, ReportSettings, Reporter,
     RowRefused, Sighting, SpoolId, TakenReports, Tally,
 };

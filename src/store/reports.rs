@@ -11,7 +11,7 @@ use super::writing::Writing;
 use super::{Error, Store};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{HeldListing, Identity, ReportChange, Reporter, Sighting, SpoolId, TakenReports, Tally};
+use crate::jail::{HeldListing, KnownBy, ReportChange, Reporter, Sighting, SpoolId, TakenReports, Tally};
 
 /// Categories that are told apart. They come from reporters; those beyond are [`OTHER`].
 const MAX_CATEGORIES: i64 = 1_000;
@@ -25,8 +25,8 @@ const OTHER: &str = "other";
 pub struct KeptReports {
     /// Every organisation, in the order in which they came.
     pub reporters: Vec<(Arc<str>, Reporter)>,
-    /// By what the batches of each are known again, the oldest first; of a spool it names the last row.
-    pub identities: Vec<(Arc<str>, Identity, Timestamp, Tally)>,
+    /// By what the batches of each are known again, the oldest first.
+    pub known: Vec<(Arc<str>, KnownBy, Timestamp, Tally)>,
     /// Listings that are held back.
     pub held: Vec<(Prefix, HeldListing)>,
 }
@@ -53,13 +53,13 @@ impl Writing<'_> {
         let reporter = self.reporter(&taken.reporter)?;
         let Tally { accepted, duplicate, refused } = taken.tally;
         self.execute(TALLY, params![reporter, taken.at, accepted, duplicate, refused])?;
-        match &taken.identity {
-            Identity::Unknown => {}
-            Identity::Rows { spool, first: last } => {
+        match &taken.known_by {
+            KnownBy::Nothing => {}
+            KnownBy::Spool { spool, last } => {
                 let spool = spool.0.cast_signed();
                 self.execute(REACH_SPOOL, params![reporter, spool, last.cast_signed(), taken.at])?;
             }
-            Identity::Key { key, fingerprint } => {
+            KnownBy::Key { key, fingerprint } => {
                 let fingerprint = fingerprint.cast_signed();
                 let row = params![reporter, key, taken.at, fingerprint, accepted, duplicate, refused];
                 self.execute(PUT_KEY, row)?;
@@ -197,27 +197,27 @@ const SELECT_VOTES: &str = "SELECT address, length, last FROM votes WHERE report
 
 impl Store {
     pub(super) fn kept_reports(&self) -> rusqlite::Result<KeptReports> {
-        let mut identities = self.all(
+        let mut known = self.all(
             "SELECT name, spool, sequence, at FROM report_spools JOIN reporters ON reporters.id = reporter",
             |row| {
                 let (spool, last): (i64, i64) = (row.get(1)?, row.get(2)?);
                 let spool = SpoolId(spool.cast_unsigned());
-                let identity = Identity::Rows { spool, first: last.cast_unsigned() };
-                Ok((row.get(0)?, identity, row.get(3)?, Tally::default()))
+                let known_by = KnownBy::Spool { spool, last: last.cast_unsigned() };
+                Ok((row.get(0)?, known_by, row.get(3)?, Tally::default()))
             },
         )?;
-        identities.extend(self.all(
+        known.extend(self.all(
             "SELECT name, key, fingerprint, at, report_keys.accepted, report_keys.duplicate, report_keys.refused
              FROM report_keys JOIN reporters ON reporters.id = reporter ORDER BY at",
             |row| {
                 let fingerprint: i64 = row.get(2)?;
-                let identity = Identity::Key { key: row.get(1)?, fingerprint: fingerprint.cast_unsigned() };
-                Ok((row.get(0)?, identity, row.get(3)?, tally(row, 4)?))
+                let known_by = KnownBy::Key { key: row.get(1)?, fingerprint: fingerprint.cast_unsigned() };
+                Ok((row.get(0)?, known_by, row.get(3)?, tally(row, 4)?))
             },
         )?);
         Ok(KeptReports {
             reporters: self.all("SELECT * FROM reporters ORDER BY id", reporter)?,
-            identities,
+            known,
             held: self.all("SELECT * FROM held_listings", |row| {
                 let Json(reason) = row.get(3)?;
                 Ok((prefix(row, 0)?, HeldListing { since: row.get(2)?, reason, until: row.get(4)? }))

@@ -8,7 +8,7 @@ use super::reporting::Listing;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::reports::{
-    Answered, HeldListing, Identity, ReportChange, ReportSettings, Reporter, ReporterId, Tally, Vote,
+    Answered, HeldListing, KnownBy, ReportChange, ReportSettings, Reporter, ReporterId, Tally, Vote,
 };
 use crate::jail::{Effects, Refusal, ReporterOrder};
 
@@ -142,13 +142,13 @@ impl Jails {
     }
 
     /// Takes over how a batch is known again.
-    pub fn restore_identity(&mut self, name: &Arc<str>, identity: &Identity, at: Timestamp, tally: Tally) {
+    pub fn restore_known(&mut self, name: &Arc<str>, known_by: &KnownBy, at: Timestamp, tally: Tally) {
         let reporters = &mut self.reports.reporters;
         let Ok(id) = reporters.known(name) else { return };
-        match identity {
-            Identity::Unknown => {}
-            Identity::Rows { spool, first: last } => drop(reporters.reach(id, *spool, *last, at)),
-            Identity::Key { key, fingerprint } => {
+        match known_by {
+            KnownBy::Nothing => {}
+            KnownBy::Spool { spool, last } => drop(reporters.reach(id, *spool, *last, at)),
+            KnownBy::Key { key, fingerprint } => {
                 reporters.answer(id, key, Answered { at, fingerprint: *fingerprint, tally });
             }
         }

@@ -8,8 +8,8 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::jail::bans::Active;
 use crate::jail::reports::{
-    Answered, Cast, HeldListing, HoldReason, Identity, Outcome, Receipt, Report, ReportBatch, ReportChange,
-    ReportKind, ReportSettings, ReporterId, RowRefused, Sighting, TakenReports, Tally, Vote,
+    Answered, Cast, HeldListing, HoldReason, Identity, KnownBy, Outcome, Receipt, Report, ReportBatch,
+    ReportChange, ReportKind, ReportSettings, ReporterId, RowRefused, Sighting, TakenReports, Tally, Vote,
 };
 use crate::jail::table::Held;
 use crate::jail::{Change, Effects, EndCause, Evidence, Origin, Refusal, Settings};
@@ -63,7 +63,7 @@ impl Jails {
         };
         let (mut receipt, sightings) = self.count_reports(&listing, reporter, batch, from, now, effects);
         let taken = self.taken(reporter, batch, &receipt, sightings, now);
-        if let Identity::Rows { first: last, .. } = taken.identity {
+        if let KnownBy::Spool { last, .. } = taken.known_by {
             receipt.reached = Some(last);
         }
         effects.reports.push(ReportChange::Taken(Box::new(taken)));
@@ -208,24 +208,25 @@ impl Jails {
         known.last_seen = Some(at);
         known.tally.add(receipt.tally);
         let (mut forgotten_spool, mut forgotten_keys) = (None, Vec::new());
-        let mut identity = batch.identity.clone();
-        match &mut identity {
-            Identity::Unknown => {}
+        let known_by = match batch.identity.clone() {
+            Identity::Unknown => KnownBy::Nothing,
             Identity::Rows { spool, first } => {
                 let last = first.saturating_add(batch.rows.into()).saturating_sub(1);
-                *first = last.max(reporters.reached(reporter, *spool));
-                forgotten_spool = reporters.reach(reporter, *spool, *first, at);
+                let last = last.max(reporters.reached(reporter, spool));
+                forgotten_spool = reporters.reach(reporter, spool, last, at);
+                KnownBy::Spool { spool, last }
             }
             Identity::Key { key, fingerprint } => {
-                let answered = Answered { at, fingerprint: *fingerprint, tally: receipt.tally };
-                forgotten_keys = reporters.answer(reporter, key, answered);
+                let answered = Answered { at, fingerprint, tally: receipt.tally };
+                forgotten_keys = reporters.answer(reporter, &key, answered);
+                KnownBy::Key { key, fingerprint }
             }
-        }
+        };
         TakenReports {
             reporter: Arc::clone(&batch.reporter),
             at,
             tally: receipt.tally,
-            identity,
+            known_by,
             forgotten_spool,
             forgotten_keys,
             categories: batch.categories.clone(),

@@ -59,6 +59,27 @@ pub enum Identity {
     },
 }
 
+/// By what a batch that was taken is known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// By nothing.
+    Nothing,
+    /// By the numbers of its rows.
+    Spool {
+        /// Which spool.
+        spool: SpoolId,
+        /// The number of the last row that was ever taken of it.
+        last: u64,
+    },
+    /// By the name that its sender gave it.
+    Key {
+        /// The name.
+        key: Arc<str>,
+        /// A hash of what was sent.
+        fingerprint: u64,
+    },
+}
+
 /// What a row says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -16,8 +16,8 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 pub use batch::{
-    Identity, MAX_ROWS, Outcome, ParseSpoolError, Receipt, Report, ReportBatch, ReportKind, RowRefused,
-    SpoolId, Tally,
+    Identity, KnownBy, MAX_ROWS, Outcome, ParseSpoolError, Receipt, Report, ReportBatch, ReportKind,
+    RowRefused, SpoolId, Tally,
 };
 pub use consensus::Consensus;
 pub use guard::{Guard, GuardSettings, HeldListing, HoldReason};
@@ -59,8 +59,8 @@ pub struct TakenReports {
     pub at: Timestamp,
     /// What became of the rows.
     pub tally: Tally,
-    /// By what the batch is known again; of a spool it names the last row here, not the first.
-    pub identity: Identity,
+    /// By what the batch is known again.
+    pub known_by: KnownBy,
     /// The spool that is forgotten for it.
     pub forgotten_spool: Option<SpoolId>,
     /// The keys that are forgotten for it.

@@ -180,10 +180,10 @@ fn rows_of_a_spool_count_once() {
     assert_eq!(accepted(9, &[("192.0.2.9", at(0))]), (1, false, 9), "what the sender has lost is lost");
     assert_eq!(accepted(4, &[("192.0.2.4", at(0))]), (0, true, 9));
     let reached = hub.effects.reports.iter().filter_map(|change| match change {
-        ReportChange::Taken(taken) => Some(taken.identity.clone()),
+        ReportChange::Taken(taken) => Some(taken.known_by.clone()),
         _ => None,
     });
-    assert_eq!(reached.collect::<Vec<_>>(), [2, 2, 3, 3, 9, 9].map(from));
+    assert_eq!(reached.collect::<Vec<_>>(), [2, 2, 3, 3, 9, 9].map(|last| KnownBy::Spool { spool, last }));
     let other = Identity::Rows { spool: SpoolId(8), first: 1 };
     let same = batch("one", other, &rows[..1]);
     assert_eq!(
