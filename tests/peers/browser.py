@@ -23,7 +23,8 @@ ORIGIN, FOLDER = sys.argv[1:]
 PASSWORD = "correct horse battery"
 BANNED = "198.51.100.200"
 PAGES = [
-    "/", "/?period=day", "/bans", "/bans?history=1", f"/ip/{BANNED}", "/networks", "/jails", "/jails/postfix-sasl", "/reporters", "/allow",
+    "/", "/?period=day", "/bans", "/bans?history=1", f"/ip/{BANNED}", "/network?prefix=198.51.100.0/24", "/networks", "/jails",
+    "/jails/postfix-sasl", "/reporters", "/held", "/allow",
     "/zones", "/requests", "/users", "/tokens", "/audit", "/audit/verify", "/health", "/account",
 ]
 WIDTHS = {"desk": 1280, "telephone": 390}

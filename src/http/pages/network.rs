@@ -21,7 +21,7 @@ pub(super) async fn show(
     let found = network::look_up(State(daemon.clone()), Extension(by.clone()), asked).await?.0;
     let now = daemon.now();
     let NetworkLookup { prefix, bans, allowed, jails, listings, is_cut } = found;
-    let mut page = Listing::new(&by, "/network", prefix.to_string());
+    let mut page = Listing::new(&by, "/networks", prefix.to_string());
     page.notes.extend(allowed.map(|allow| (said_of(&allow, now), false)));
     if is_cut {
         page.notes.push(("There is more in it than was counted.".to_owned(), false));
