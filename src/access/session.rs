@@ -1,6 +1,7 @@
 //! Sessions: what a browser shows after its user has signed in. The cookie is random, made anew at each sign-in, and kept as
 //! its hash; a session ends when it is not used for a while, when it is old, and when anything about its user changes.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,10 +60,10 @@ pub struct Session {
 }
 
 /// Where somebody signs in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Place {
     /// The address.
-    pub source: String,
+    pub source: IpAddr,
     /// What the browser says that it is.
     pub agent: String,
 }
@@ -81,6 +82,9 @@ pub enum Denied {
     /// Whose passkey it is may not come in, or it is nobody's.
     #[error("this passkey is not known here, or did not sign what it was asked in time: begin again")]
     WrongPasskey,
+    /// They are who they say they are, and may not come in from there.
+    #[error("you may not sign in from there: an administrator has named the networks for it")]
+    Elsewhere,
     /// Nobody can tell.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -118,7 +122,7 @@ pub fn open(
             return Err(Denied::Wrong);
         }
     }
-    let_in(transaction, row, place, settings, now)?.ok_or(Denied::Wrong)
+    let_in(transaction, row, place, settings, now, Denied::Wrong)
 }
 
 /// Lets in whose passkey has signed what was asked.
@@ -134,17 +138,23 @@ pub fn open_by_passkey(
         _ => Denied::WrongPasskey,
     })?;
     let row = transaction.user(&owner)?.filter(|row| !row.disabled).ok_or(Denied::WrongPasskey)?;
-    let_in(transaction, row, place, settings, now)?.ok_or(Denied::WrongPasskey)
+    let_in(transaction, row, place, settings, now, Denied::WrongPasskey)
 }
 
-/// A new session of who has shown everything; of whom a later version made something that is not understood there is none.
+/// A new session of who has shown everything. Of whom a later version made something that is not understood there is none, but
+/// `unreadable`.
 fn let_in(
     transaction: &Transaction<'_>,
     mut row: UserRow,
     place: &Place,
     settings: &Settings,
     now: Timestamp,
-) -> Result<Option<Opened>, store::Error> {
+    unreadable: Denied,
+) -> Result<Opened, Denied> {
+    let Some(user) = user::user(&row) else { return Err(unreadable) };
+    if !user.grant.is_good_from(place.source) {
+        return Err(Denied::Elsewhere);
+    }
     row.seen = Some(now);
     transaction.put_user(&row)?;
     for old in transaction.sessions(&row.name)?.iter().skip(MOST - 1) {
@@ -153,8 +163,8 @@ fn let_in(
     let cookie = BASE64URL_NOPAD.encode(&rand::random::<[u8; 32]>());
     let session = begin(&cookie, &row.name, place, now);
     transaction.insert_session(&session)?;
-    let principal = user::user(&row).map(|user| principal(&cookie, session, user, settings));
-    Ok(principal.map(|principal| Opened { cookie, principal }))
+    let principal = principal(&cookie, session, user, settings);
+    Ok(Opened { cookie, principal })
 }
 
 fn begin(cookie: &str, user: &str, place: &Place, now: Timestamp) -> SessionRow {
@@ -166,7 +176,7 @@ fn begin(cookie: &str, user: &str, place: &Place, now: Timestamp) -> SessionRow 
         created: now,
         used: now,
         verified: now,
-        source: place.source.clone(),
+        source: place.source.to_string(),
         agent: agent[..agent.floor_char_boundary(LONGEST_AGENT)].to_owned(),
     }
 }

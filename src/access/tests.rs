@@ -51,7 +51,7 @@ impl Kept {
 
     fn sign_in(&mut self, code: Option<&str>, now: Timestamp) -> Result<Opened, Denied> {
         let kept = session::kept_password(&self.reader(), "alice").unwrap().ok_or(Denied::Wrong)?;
-        let place = Place { source: "192.0.2.1".to_owned(), agent: "x".repeat(5000) };
+        let place = Place { source: "192.0.2.1".parse().unwrap(), agent: "x".repeat(5000) };
         self.store
             .write(|transaction| session::open(transaction, ("alice", &kept), code, &place, &settings(), now))
     }
@@ -203,9 +203,10 @@ fn a_password_that_was_changed_meanwhile_lets_nobody_in() {
     let other = Hashed::new("another horse battery").unwrap();
     let change = user::Change { password: Some(other), ..user::Change::default() };
     kept.store.write(|transaction| user::change(transaction, "alice", change, None)).unwrap();
-    let opened = kept.store.write(|transaction| {
-        session::open(transaction, ("alice", &before), None, &Place::default(), &settings(), NOW)
-    });
+    let place = Place { source: "192.0.2.1".parse().unwrap(), agent: String::new() };
+    let opened = kept
+        .store
+        .write(|transaction| session::open(transaction, ("alice", &before), None, &place, &settings(), NOW));
     assert!(matches!(opened, Err(Denied::Wrong)));
 }
 

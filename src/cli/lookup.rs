@@ -169,8 +169,8 @@ fn ban_lines(ban: &Ban) -> Vec<String> {
         "{}  by {} since {} {end}, {} failures, ban number {}",
         ban.prefix, ban.jail, ban.since, ban.failures, ban.count
     )];
-    if ban.asked > 0 {
-        lines.push(format!("  asked for {} times since the start", ban.asked));
+    if let Some(asked) = ban.asked.filter(|asked| *asked > 0) {
+        lines.push(format!("  asked for {asked} times since the start"));
     }
     lines.extend(ban.evidence.iter().map(|line| format!("  {line}")));
     lines

@@ -33,6 +33,8 @@ pub(super) enum Audit {
     Whole,
     /// All but the secrets in its body.
     Masked,
+    /// All but its body.
+    Unread,
 }
 
 tokio::task_local! {
@@ -84,6 +86,7 @@ impl Act {
         self.event.detail = match audit {
             _ if forms::is_form(&head.headers) => masked_form(&body),
             Audit::Masked => masked(&body),
+            Audit::Unread => String::new(),
             _ => text(&body),
         };
         let request = Request::from_parts(head, Body::from(body));

@@ -20,8 +20,9 @@ use super::paging::{page_of, place, rows};
 use super::problem::Refused;
 use super::routes::{own_jail, own_jail_if_any};
 use super::{By, Control, Daemon, HubView, OutsideView, SourceView, turns};
+use crate::access::Principal;
 use crate::ip::Prefix;
-use crate::jail::{self, BanOrder, BanTime, Exhausted, MANUAL, Order};
+use crate::jail::{self, BanOrder, BanTime, EndCause, Exhausted, MANUAL, Order, Origin};
 use crate::source;
 use crate::store::{self, BanMaker, BanQuery, Page, PastBan, SpoolState};
 
@@ -138,6 +139,20 @@ pub(super) fn unknown_jail(name: &str) -> Refused {
     Refused::new(StatusCode::NOT_FOUND, format!("there is no jail `{name}`; `banzone status` lists them"))
 }
 
+/// Whether lists of `jail`, or of all, are for `by`, and there is or was a jail of this name.
+pub(super) async fn check_jail(
+    daemon: &dyn Control,
+    by: &Principal,
+    jail: Option<&str>,
+) -> Result<(), Refused> {
+    own_jail_if_any(by, jail)?;
+    let Some(jail) = jail.map(Arc::<str>::from) else { return Ok(()) };
+    let (kept, now) = (Arc::clone(&jail), Arc::clone(&jail));
+    let is_known = daemon.read(move |reader| reader.knows_jail(&kept)).await?
+        || daemon.see(move |jails| jails.names().any(|name| *name == now)).await?;
+    if is_known { Ok(()) } else { Err(unknown_jail(&jail)) }
+}
+
 /// `GET /api/v1/bans`
 pub(super) async fn list(
     State(daemon): Daemon,
@@ -145,10 +160,10 @@ pub(super) async fn list(
     query: Result<Query<BansQuery>, QueryRejection>,
 ) -> Answer<Bans> {
     let Query(query) = query?;
-    own_jail_if_any(&by, query.jail.as_deref())?;
+    check_jail(&*daemon, &by, query.jail.as_deref()).await?;
     let query = ban_query(query)?;
     let Page { rows, next } = daemon.read(move |reader| reader.bans(&query, |_| true)).await?;
-    let bans = rows.into_iter().map(|past| seen(&*daemon, past)).collect();
+    let bans = rows.into_iter().map(|past| seen(&*daemon, &by, past)).collect();
     Ok(Json(Bans { bans, next: next.map(|next| next.to_string()) }))
 }
 
@@ -300,10 +315,16 @@ pub(super) fn allowed(allow: &jail::Allow) -> Allow {
     Allow { prefix, note, owner, since: Some(since), until }
 }
 
-/// A ban with how often it was the answer, if it is in force.
-pub(super) fn seen(daemon: &dyn Control, past: PastBan) -> Ban {
-    let asked = if past.ended.is_none() { daemon.dns().asked(past.ban.prefix) } else { 0 };
-    Ban { asked, ..shown(past) }
+/// A ban as far as it is for `by`, with how often it was the answer, if it is in force.
+pub(super) fn seen(daemon: &dyn Control, by: &Principal, past: PastBan) -> Ban {
+    if by.sees_all() {
+        let asked = past.ended.is_none().then(|| daemon.dns().asked(past.ban.prefix));
+        return Ban { asked, ..shown(past) };
+    }
+    let ban = shown(past);
+    // The lines of these say who reports.
+    let evidence = if ban.origin == Origin::Reports { Vec::new() } else { ban.evidence };
+    Ban { evidence, end_cause: ban.end_cause.map(EndCause::without_reporter), ..ban }
 }
 
 /// A ban as the API shows it.

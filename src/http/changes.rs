@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::api::{ChangeKind, ChangeLine, Changed, ChangesQuery};
+use super::bans::check_jail;
 use super::paging::{place, rows};
 use super::problem::Refused;
-use super::routes::own_jail_if_any;
 use super::{By, Control, Daemon};
 use crate::store::{self, ChangePosition, ChangeRow};
 
@@ -33,7 +33,7 @@ pub(super) async fn changes(
     query: Result<Query<ChangesQuery>, QueryRejection>,
 ) -> Result<Response, Refused> {
     let Query(ChangesQuery { after, wait, jail, limit }) = query?;
-    own_jail_if_any(&by, jail.as_deref())?;
+    check_jail(&*daemon, &by, jail.as_deref()).await?;
     let wait = wait.unwrap_or_default();
     if wait > LONGEST_WAIT {
         let detail = format!("`wait` is at most {LONGEST_WAIT} seconds: ask again after that");
@@ -54,6 +54,7 @@ pub(super) async fn changes(
         Some(jail) => change.jail.as_deref() == Some(&**jail),
         None => change.jail.is_some() || by.sees_all(),
     };
+    let shown = |change: ChangeRow| shown(change, by.sees_all());
     Ok(lines(found.into_iter().filter(is_wanted).map(shown).collect(), position))
 }
 
@@ -79,8 +80,9 @@ async fn wait_for_more(daemon: &dyn Control, after: ChangePosition, seconds: u32
     Ok(())
 }
 
-fn shown(row: ChangeRow) -> ChangeLine {
+fn shown(row: ChangeRow, sees_all: bool) -> ChangeLine {
     let ChangeRow { at, kind, jail, prefix, until, cause, .. } = row;
+    let cause = if sees_all { cause } else { cause.map(store::EndCause::without_reporter) };
     let change = match kind {
         store::ChangeKind::Banned => ChangeKind::Banned,
         store::ChangeKind::Extended => ChangeKind::Extended,

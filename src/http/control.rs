@@ -95,7 +95,7 @@ pub struct Health {
 }
 
 /// What those are told of it who do not see what it is.
-const VEILED: &str = "the daemon does not do all of its work";
+pub(super) const VEILED: &str = "the daemon does not do all of its work";
 
 impl Health {
     /// It, or for those who do not see all only whether the daemon does its work.

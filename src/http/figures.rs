@@ -9,9 +9,9 @@ use axum::http::StatusCode;
 use tokio::sync::Semaphore;
 
 use super::api::FiguresQuery;
-use super::bans::unknown_jail;
+use super::bans::check_jail;
 use super::problem::Refused;
-use super::routes::{By, own_jail_if_any};
+use super::routes::By;
 use super::{Control, Daemon, turns};
 use crate::access::Principal;
 use crate::report::{self, Asked, Compared, Figures, Period, Publishing, Top};
@@ -33,7 +33,7 @@ pub(super) async fn figures(
     query: Result<Query<FiguresQuery>, QueryRejection>,
 ) -> Result<Json<Figures>, Refused> {
     let Query(FiguresQuery { from, until, jail, top }) = query?;
-    own_jail_if_any(&by, jail.as_deref())?;
+    check_jail(&*daemon, &by, jail.as_deref()).await?;
     let period = Period::new(from, until)
         .map_err(|error| Refused::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))?;
     let top = top.unwrap_or(TOP);
@@ -41,23 +41,20 @@ pub(super) async fn figures(
         let detail = format!("there are at most {MOST} rows of each kind: ask for no more with `top` (-n)");
         return Err(Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail));
     }
-    let asked = Asked { period, jail: jail.clone(), top };
+    let asked = Asked { period, jail, top };
     let turn = turns::turn(&GATHERING).await?;
     let (zones, now, known) = (publishing(&*daemon, &by), daemon.now(), Arc::clone(&daemon));
     let read = move |reader: &crate::store::Reader| {
         let _turn = turn;
-        if let Some(jail) = &asked.jail
-            && !reader.knows_jail(jail)?
-        {
-            return Ok(None);
-        }
-        report::gather(reader, &asked, &zones, &known.geo(), now).map(Some)
+        report::gather(reader, &asked, &zones, &known.geo(), now)
     };
-    let mut figures = daemon.read(read).await?.ok_or_else(|| unknown_jail(&jail.unwrap_or_default()))?;
+    let mut figures = daemon.read(read).await?;
     if !by.sees_all() {
         // DNS does not tell of which jail or zone an answer was.
         figures.totals.answers = Compared::default();
         figures.listings.clear();
+        // These say what is wrong with files of the daemon.
+        figures.notes.clear();
         // Nor is a report for one of them.
         (figures.reporters, figures.reported) = (Top::default(), Top::default());
     }

@@ -16,12 +16,14 @@ pub(super) struct Unreadable;
 
 /// The first one on the way back from `peer` who is no proxy: what stands before may be made up.
 pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &PrefixSet) -> Result<IpAddr, Unreadable> {
-    let named = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let mut named: Vec<&str> = named.flat_map(|value| value.split(',')).collect();
+    let named = headers.get_all(FORWARDED_FOR).iter();
+    // The client writes what it likes before what the proxy adds, also what is no text.
+    let mut named: Vec<&[u8]> =
+        named.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
     let mut client = peer.to_canonical();
     while proxies.contains(client) {
         match named.pop() {
-            Some(name) => client = read(name.trim()).ok_or(Unreadable)?.to_canonical(),
+            Some(name) => client = read(name).ok_or(Unreadable)?.to_canonical(),
             None => break,
         }
     }
@@ -29,7 +31,8 @@ pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &PrefixSet) -> 
 }
 
 /// Some proxies add the port.
-fn read(name: &str) -> Option<IpAddr> {
+fn read(name: &[u8]) -> Option<IpAddr> {
+    let name = std::str::from_utf8(name).ok()?.trim();
     let bracketed = || name.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     let with_port = || name.parse::<SocketAddr>().ok().map(|address| address.ip());
     name.parse().ok().or_else(with_port).or_else(bracketed)
@@ -37,6 +40,8 @@ fn read(name: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -57,12 +62,14 @@ mod tests {
             ("192.0.2.1", &["nonsense, 203.0.113.1"], "203.0.113.1"),
             ("192.0.2.1", &["203.0.113.1, nonsense"], "-"),
             ("192.0.2.1", &["unknown"], "-"),
+            ("192.0.2.1", &["\u{ff}, 203.0.113.1"], "203.0.113.1"),
+            ("192.0.2.1", &["203.0.113.9", "\u{ff}"], "-"),
             ("192.0.2.1", &[""], "-"),
             ("192.0.2.1", &[], "192.0.2.1"),
         ] {
             let mut headers = HeaderMap::new();
             for value in forwarded {
-                headers.append(FORWARDED_FOR, value.parse().unwrap());
+                headers.append(FORWARDED_FOR, HeaderValue::from_bytes(value.as_bytes()).unwrap());
             }
             let found = client(peer.parse().unwrap(), &headers, &proxies);
             assert_eq!(found.ok(), expected.parse::<IpAddr>().ok(), "{peer} {forwarded:?}");

@@ -228,7 +228,7 @@ pub(super) async fn identify(
     let identified = gate.identify(peer.ip(), client, &head).await;
     let left = gate.count(&identified, client);
     let mut response = match (identified, left) {
-        (_, Some(left)) if left.is_over => Refused::too_many(left.seconds).into_response(),
+        (_, Some(left)) if left.is_over => Refused::too_many(left.seconds).after(body).await,
         (Ok(principal), _) => {
             head.extensions.insert(gate.sees_all(principal.as_ref(), client));
             if let Some(principal) = principal {
@@ -236,7 +236,7 @@ pub(super) async fn identify(
             }
             next.run(Request::from_parts(head, body)).await
         }
-        (Err(refused), _) => refused.into_response(),
+        (Err(refused), _) => refused.after(body).await,
     };
     if let Some(left) = left {
         left.tell(&mut response);

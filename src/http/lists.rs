@@ -11,10 +11,10 @@ use super::api::{
     Counting, Counts, CountsQuery, DataSet, DataSets, JailSummaries, JailSummary, ListQuery, Listings,
     ListingsQuery, PublishRule, PublishedPrefix, Zone, ZoneStatus, Zones,
 };
+use super::bans::check_jail;
 use super::jails::hits;
 use super::paging::{page_of, place, rows};
 use super::problem::Refused;
-use super::routes::own_jail_if_any;
 use super::{By, Control, Daemon};
 use crate::access::Principal;
 use crate::filter::Hits;
@@ -66,7 +66,7 @@ pub(super) async fn failures(
     query: Result<Query<CountsQuery>, QueryRejection>,
 ) -> Answer<Counts> {
     let Query(CountsQuery { jail, prefix, after, limit }) = query?;
-    own_jail_if_any(&by, jail.as_deref())?;
+    check_jail(&*daemon, &by, jail.as_deref()).await?;
     let after = place(after.as_deref())?;
     let query = CounterQuery { jail: jail.map(Arc::from), within: prefix, after, limit: rows(limit) };
     let Page { rows, next } = daemon.read(move |reader| reader.counters(&query)).await?;

@@ -40,7 +40,7 @@ pub(super) async fn lookup(
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     failures.retain(|failures| by.grant().has_jail(&failures.jail));
     for past in past_bans(&*daemon, prefixes, by.grant().clone()).await? {
-        if past.ended.is_none() { &mut bans } else { &mut history }.push(seen(&*daemon, past));
+        if past.ended.is_none() { &mut bans } else { &mut history }.push(seen(&*daemon, &by, past));
     }
     let listings = own_listings(&*daemon, &by, address);
     let sets = in_sets(&*daemon, &by, &write_reversed(address));

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::api::{NotReloaded, PROBLEM_TYPE, Problem};
+use super::control::VEILED;
 use super::{Failed, ReloadFailed};
 use crate::access::{self, session, token};
 use crate::jail::Refusal;
@@ -20,6 +22,8 @@ pub(super) struct Refused {
     challenge: Option<&'static str>,
     /// In seconds.
     retry_after: Option<u64>,
+    /// What it says is what is wrong with the daemon.
+    is_trouble: bool,
 }
 
 /// How to be let in (RFC 6750, section 3).
@@ -34,10 +38,23 @@ const NO_CODE: &str = "Session realm=\"banzone\", error=\"code_required\"";
 /// What keeps the database is mostly over after so many seconds.
 const RETRY_AFTER: u64 = 5;
 
+/// So much of a body that nobody wants is read.
+const LARGEST_UNREAD: usize = 64 * 1024;
+
+/// For so long.
+const LONGEST_UNREAD: Duration = Duration::from_secs(1);
+
 impl Refused {
     /// A failure with `status`; `detail` says what to do.
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: Vec::new(), challenge: None, retry_after: None }
+        Self {
+            status,
+            detail: detail.into(),
+            errors: Vec::new(),
+            challenge: None,
+            retry_after: None,
+            is_trouble: false,
+        }
     }
 
     /// The status.
@@ -65,6 +82,22 @@ impl Refused {
         self.challenge == Some(NO_CODE)
     }
 
+    /// The same for those who do not see what is wrong with the daemon.
+    pub(super) fn veiled(self) -> Self {
+        if !self.is_trouble {
+            return self;
+        }
+        Self { detail: format!("{VEILED}: try again later"), is_trouble: false, ..self }
+    }
+
+    /// The answer, once `body` is read as far as it is small and on its way: a connection that is closed over it is reset, and the
+    /// answer may be lost (RFC 9112, section 9.6).
+    pub(super) async fn after(self, body: Body) -> Response {
+        let read = axum::body::to_bytes(body, LARGEST_UNREAD);
+        let _ = tokio::time::timeout(LONGEST_UNREAD, read).await;
+        self.into_response()
+    }
+
     /// Nobody knows who asks.
     pub(super) fn unknown() -> Self {
         let detail =
@@ -84,6 +117,7 @@ impl Refused {
             session::Denied::Store(failed) => return Failed::Store(failed).into(),
             session::Denied::Wrong | session::Denied::WrongPasskey => WRONG,
             session::Denied::NeedsCode => NO_CODE,
+            session::Denied::Elsewhere => return Self::forbidden(denied.to_string()),
         };
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, denied.to_string()) }
     }
@@ -140,8 +174,12 @@ impl From<Failed> for Refused {
                 StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_AFTER);
-        Self { retry_after, ..Self::new(status, failed.to_string()) }
+        let is_trouble = status == StatusCode::SERVICE_UNAVAILABLE;
+        Self {
+            retry_after: is_trouble.then_some(RETRY_AFTER),
+            is_trouble,
+            ..Self::new(status, failed.to_string())
+        }
     }
 }
 

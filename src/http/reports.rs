@@ -42,6 +42,9 @@ pub(super) async fn report(
 ) -> Result<Json<Reported>, Refused> {
     let Query(ReportQuery { reporter }) = query?;
     let reporter = organisation(&by, reporter)?;
+    if by.organisation().is_none() && !by.is_certain(daemon.now()) {
+        return Err(Refused::uncertain());
+    }
     let body = body?;
     let (identity, format) = (identity(&headers, &body)?, format(&headers)?);
     let encoding = text(&headers, header::CONTENT_ENCODING.as_str())?.unwrap_or_default().parse()?;

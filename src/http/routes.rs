@@ -21,6 +21,7 @@ use super::api::{
 };
 use super::api::{ChangeLine, ChangesQuery};
 use super::audit::{self, Act, Audit};
+use super::gate::Source;
 use super::openapi::{self, Spoken};
 use super::problem::Refused;
 use super::{
@@ -109,6 +110,18 @@ impl Route {
     pub(super) const fn is_kept(&self) -> bool {
         matches!(self.method.as_bytes(), b"get")
             && matches!(self.needs, Permission::Read | Permission::Nothing)
+    }
+
+    /// What is written down of `request`. Reports are counted and kept elsewhere, but not who speaks for an organisation that is
+    /// not theirs.
+    fn audit_of(&self, principal: Option<&Principal>, request: &Request) -> Audit {
+        let is_of_another = principal.is_some_and(|principal| principal.organisation().is_none());
+        let is_local = request.extensions().get::<Source>() == Some(&Source::Socket);
+        if self.needs == Permission::Report && is_of_another && !is_local {
+            Audit::Unread
+        } else {
+            self.audit
+        }
     }
 
     /// Whether its body is read, at least to be written down.
@@ -204,14 +217,14 @@ pub const ROUTES: &[Route] = &[
     route!(get "/jails/{jail}/settings", Read, Jail, jails::settings).gives::<JailSettings>().fails(&[404]),
     route!(patch "/jails/{jail}/settings", Administer, Jail, jails::adjust).takes::<JailChange>().gives::<JailSettings>().fails(&[404]),
     route!(post "/jails/{jail}/failures", Operate, Jail, jails::fail).takes::<NewFailure>().gives::<Counted>().fails(&[404]),
-    route!(get "/bans", Read, Own, bans::list).query::<BansQuery>().gives::<Bans>().fails(&[422]),
+    route!(get "/bans", Read, Own, bans::list).query::<BansQuery>().gives::<Bans>().fails(&[404, 422]),
     route!(post "/bans", Operate, Own, bans::ban).takes::<NewBan>().gives::<BanChanged>().fails(&[404, 409]),
     route!(delete "/bans", Operate, Own, bans::unban).query::<UnbanQuery>().gives::<Ended>().fails(&[404, 422]),
-    route!(get "/failures", Read, Own, lists::failures).query::<CountsQuery>().gives::<Counts>().fails(&[422]),
+    route!(get "/failures", Read, Own, lists::failures).query::<CountsQuery>().gives::<Counts>().fails(&[404, 422]),
     route!(get "/zones", Read, Own, lists::zones).gives::<Zones>(),
     route!(get "/listings", Read, Own, lists::listings).query::<ListingsQuery>().gives::<Listings>().fails(&[404, 422]),
     route!(get "/datasets", Read, Own, lists::data_sets).gives::<DataSets>(),
-    route!(get "/changes", Read, Own, changes::changes).query::<ChangesQuery>().gives_lines::<ChangeLine>().fails(&[410, 422]),
+    route!(get "/changes", Read, Own, changes::changes).query::<ChangesQuery>().gives_lines::<ChangeLine>().fails(&[404, 410, 422]),
     route!(get "/lookup/{address}", Read, Own, lookup::lookup).gives::<Lookup>().fails(&[422]),
     route!(get "/lookup", Read, Own, network::look_up).query::<NetworkQuery>().gives::<NetworkLookup>().fails(&[422]),
     route!(post "/lookup", Read, Own, lookup::many).takes::<Addresses>().gives::<Checked>().body(MAX_LOOKUP),
@@ -299,21 +312,31 @@ async fn guard(
 ) -> Response {
     let principal = request.extensions().get::<Principal>();
     let admitted = admit(route, &params, principal, request.headers(), daemon.now());
-    let act = principal
-        .filter(|_| route.audit != Audit::Nothing)
-        .map(|principal| Act::of(daemon, principal, &request));
+    let sees_all = principal.is_some_and(Principal::sees_all);
+    let audit = route.audit_of(principal, &request);
+    let act =
+        principal.filter(|_| audit != Audit::Nothing).map(|principal| Act::of(daemon, principal, &request));
     // Of people the browser keeps nothing, since others may sit down at it.
     let is_person = principal.is_some_and(|principal| principal.session().is_some());
     let known = (is_kept && !is_person).then(|| etag::known(request.headers()));
     let response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
-        (Ok(()), Some(act)) => act.carry_out(request, next, route.body, route.audit).await,
-        (Err(refused), None) => refused.into_response(),
-        (Err(refused), Some(act)) => act.end(refused.into_response()).await,
+        (Ok(()), Some(act)) => act.carry_out(request, next, route.body, audit).await,
+        (Err(refused), None) => refused.after(request.into_body()).await,
+        (Err(refused), Some(act)) => act.end(refused.after(request.into_body()).await).await,
     };
+    let response = if sees_all { response } else { veiled(response) };
     match known {
         Some(known) => etag::tag(known, response).await,
         None => ([(CACHE_CONTROL, "no-store")], response).into_response(),
+    }
+}
+
+/// A failure as those are told who do not see what is wrong with the daemon.
+fn veiled(mut response: Response) -> Response {
+    match response.extensions_mut().remove::<Refused>() {
+        Some(refused) => refused.veiled().into_response(),
+        None => response,
     }
 }
 

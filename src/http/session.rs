@@ -74,8 +74,10 @@ pub(super) async fn begin(
     let place = place(address, headers);
     let (opened, row) = sign_in(daemon, wanted, place, source).await?.map_err(|denied| {
         // A right password without a code counts as well: who knows it could guess codes for ever otherwise.
-        if matches!(denied, Denied::Wrong) {
-            warn!(user = name, source = %address, "sign-in failed");
+        match denied {
+            Denied::Wrong => warn!(user = name, source = %address, "sign-in failed"),
+            Denied::Elsewhere => warn!(user = name, source = %address, "sign-in refused: not from there"),
+            _ => {}
         }
         Refused::no_sign_in(denied)
     })?;
@@ -99,7 +101,7 @@ impl IntoResponse for Begun {
 /// Where a browser with these headers is.
 pub(super) fn place(address: IpAddr, headers: &HeaderMap) -> Place {
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-    Place { source: address.to_string(), agent: agent.to_owned() }
+    Place { source: address, agent: agent.to_owned() }
 }
 
 /// Lets in who has signed in, which `row` of the audit log says, and gives them their cookie.
@@ -293,8 +295,9 @@ pub(super) async fn password(
 ) -> Answer<SignedIn> {
     let Json(NewPassword { password, new_password }) = body?;
     let own = own(&by)?;
-    begin_attempt(&*daemon, source, &own.user)?;
+    let address = begin_attempt(&*daemon, source, &own.user)?;
     check_password(&*daemon, &own.user, password).await?;
+    daemon.attempts().succeeded(address, &own.user);
     let password = hashing(move || Hashed::new(&new_password)).await??;
     let (user, id) = (Arc::clone(&own.user), Arc::clone(&own.id));
     let change = user::Change { password: Some(password), ..user::Change::default() };
@@ -325,11 +328,12 @@ pub(super) async fn confirm_totp(
 ) -> Answer<RecoveryCodes> {
     let Json(Confirmation { code }) = body?;
     let own = own(&by)?;
-    begin_attempt(&*daemon, source, &own.user)?;
-    let now = daemon.now();
+    let address = begin_attempt(&*daemon, source, &own.user)?;
+    let (now, user) = (daemon.now(), Arc::clone(&own.user));
     let codes = daemon
         .change(move |changes| user::confirm_totp(changes, &own.user, &code, Some(&own.id), now))
         .await??;
+    daemon.attempts().succeeded(address, &user);
     Ok(Json(RecoveryCodes { recovery_codes: codes }))
 }
 

@@ -207,7 +207,8 @@ fn named(written: &str) -> Option<&str> {
     }
     if written.bytes().all(|byte| byte.is_ascii_digit() || byte == b',' || byte == b' ') {
         let first = written.split(',').next()?.trim().parse::<usize>().ok()?;
-        return NUMBERED.get(first.checked_sub(1)?).copied();
+        // The vote counts, whatever others number in another way.
+        return Some(first.checked_sub(1).and_then(|place| NUMBERED.get(place).copied()).unwrap_or(UNNAMED));
     }
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (written.len() <= LONGEST_CATEGORY && written.bytes().all(is_allowed)).then_some(written)
@@ -281,8 +282,8 @@ mod tests {
             ,5,1970-01-02T00:00:00Z,nobody\n";
         let expected = [
             "0: 192.0.2.1 86400 1 brute-force Ban",
+            "1: 192.0.2.2 86400 1 other Ban",
             "2: 192.0.2.3 1000000 1 other Ban",
-            "1: `category` has up to 64 letters, digits, `-`, `_` and `.`: `24`",
             "3: `ip` is no address or network: ``",
         ];
         assert_eq!(read(text, Format::Csv), expected);

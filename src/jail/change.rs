@@ -36,12 +36,23 @@ pub enum EndCause {
 }
 
 impl EndCause {
+    /// The same without the name of an organisation, for those who are not to know who reports.
+    pub fn without_reporter(self) -> Self {
+        match self {
+            Self::Withdrawn(_) => Self::Withdrawn(String::new()),
+            other => other,
+        }
+    }
+
     /// Why, as people say it.
     pub fn in_words(&self) -> String {
         match self {
             Self::Expired => "its time was up".to_owned(),
             Self::Order(by) => format!("by {by}"),
             Self::Allowed => "as it is allowed".to_owned(),
+            Self::Withdrawn(organisation) if organisation.is_empty() => {
+                "as it is not reported any more".to_owned()
+            }
             Self::Withdrawn(organisation) => format!("as {organisation} does not say so any more"),
         }
     }

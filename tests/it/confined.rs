@@ -76,11 +76,39 @@ fn who_reports_is_for_those_who_see_all() {
     assert_eq!((list(&whole, "votes"), list(&whole, "scores"), list(&whole, "bans")), (2, 1, 1));
     let own = with_token(&daemon, &token, "get /lookup/198.51.100.7", "").json();
     assert_eq!((list(&own, "votes"), list(&own, "scores"), list(&own, "bans")), (0, 0, 1));
+    let evidence = |found: &Value| list(&found["bans"][0], "evidence");
+    assert_eq!((evidence(&whole), evidence(&own)), (2, 0), "{own}");
     for route in ["get /reporters", "get /held", "get /dns", "get /allow"] {
         assert_eq!(with_token(&daemon, &token, route, "").status, 403, "{route}");
     }
     let status = with_token(&daemon, &token, "get /status", "").json();
     assert_eq!((&status["hub"], list(&status, "outside")), (&Value::Null, 0), "{status}");
+}
+
+#[test]
+fn whose_reports_were_withdrawn_is_for_those_who_see_all() {
+    let (env, daemon, token) = hub();
+    let position = env.get("/api/v1/changes").json()["position"].as_str().unwrap().to_owned();
+    env.request("DELETE", "/api/v1/reporters/two/votes", "").json();
+    for path in [
+        "/bans?jail=shared&state=all",
+        "/lookup/198.51.100.7",
+        &format!("/changes?jail=shared&after={position}"),
+    ] {
+        let whole = env.get(&format!("/api/v1{path}")).body;
+        let own = with_token(&daemon, &token, &format!("get {path}"), "").body;
+        assert!(whole.contains("withdrawn") && whole.contains("\"two\""), "{path}: {whole}");
+        assert!(own.contains("withdrawn") && !own.contains("two"), "{path}: {own}");
+    }
+}
+
+#[test]
+fn how_often_dns_is_asked_is_for_those_who_see_all() {
+    let (env, daemon, token) = hub();
+    assert!(daemon.lists("198.51.100.7"));
+    let asked = |found: Value| found["bans"][0]["asked"].clone();
+    assert_ne!(asked(env.get("/api/v1/bans?jail=shared").json()), Value::Null);
+    assert_eq!(asked(with_token(&daemon, &token, "get /bans?jail=shared", "").json()), Value::Null);
 }
 
 #[test]
@@ -93,6 +121,12 @@ fn nobody_who_is_confined_reports_for_others() {
         let answer = with_token(&daemon, &token, &format!("post /reports{organisation}"), &rows);
         assert_eq!(answer.status, 403, "{organisation}: {}", answer.body);
     }
+    // Whoever may speak for any organisation is written down.
+    let whole = super::access::token(&env, &json!({ "name": "whole", "role": "admin" }));
+    assert_eq!(with_token(&daemon, &whole, "post /reports?reporter=one", &rows).status, 200);
+    let acts: Vec<Value> = super::access::audit(&env);
+    let act = acts.iter().find(|act| act["who"] == "token whole").unwrap();
+    assert_eq!((&act["action"], &act["detail"]), (&json!("POST /api/v1/reports?reporter=one"), &json!("")));
 }
 
 #[test]

@@ -329,7 +329,13 @@ fn sessions_are_for_the_networks_of_their_user() {
     let order =
         json!({ "name": "near", "role": "viewer", "password": PASSWORD, "sources": ["192.0.2.0/24"] });
     env.request("POST", "/api/v1/users", &order.to_string()).json();
-    let near = Browser::sign_in(&daemon, "near", None);
+    let body = json!({ "user": "near", "password": PASSWORD }).to_string();
+    let sign_in_from = |address: &str| {
+        ask(daemon.http(), "POST /api/v1/session", &format!("X-Forwarded-For: {address}\r\n"), &body)
+    };
+    let elsewhere = sign_in_from("198.51.100.1");
+    assert_eq!((elsewhere.status, elsewhere.head.contains("set-cookie")), (403, false), "{}", elsewhere.body);
+    let near = Browser::signed_in(&daemon, &sign_in_from("192.0.2.1"));
     let from =
         |address: &str| near.ask_with("get /status", &format!("X-Forwarded-For: {address}\r\n"), "").status;
     assert_eq!((from("192.0.2.1"), from("198.51.100.1")), (200, 401));

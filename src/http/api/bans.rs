@@ -138,9 +138,10 @@ pub struct Ban {
     /// Why it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_cause: Option<EndCause>,
-    /// How many questions for codes were answered with it since the daemon started; absent: never, or it is over.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub asked: u64,
+    /// How many questions for codes were answered with it since the daemon started; absent: it is over, or
+    /// that is not for whoever asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
     /// The last lines that led to it, oldest first, or the reason given with an order; empty in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<String>,
@@ -159,15 +160,10 @@ impl From<&crate::jail::Ban> for Ban {
             count: ban.count,
             ended: None,
             end_cause: None,
-            asked: 0,
+            asked: None,
             evidence: ban.evidence.iter().map(ToString::to_string).collect(),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 /// An order to ban.

@@ -53,6 +53,8 @@ struct Address {
     history: Vec<Row>,
     jails: Vec<Chosen>,
     can_operate: bool,
+    /// Whether in the jail of bans by hand.
+    can_ban_by_hand: bool,
     can_allow: bool,
 }
 
@@ -117,6 +119,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address)
         history: history.iter().map(|ban| Row::of(ban, now)).collect(),
         jails,
         can_operate: by.may(Permission::Operate),
+        can_ban_by_hand: by.grant().jails.is_none(),
         can_allow: by.may(Permission::Operate) && by.sees_all(),
     }))
 }

@@ -69,7 +69,8 @@ pub(super) struct Row {
     pub(super) origin: String,
     pub(super) failures: u32,
     pub(super) count: u32,
-    pub(super) asked: u64,
+    /// How often it was the answer; a dash for those who do not see that.
+    pub(super) asked: String,
 }
 
 impl Row {
@@ -90,7 +91,7 @@ impl Row {
             origin: origin(&ban.origin),
             failures: ban.failures,
             count: ban.count,
-            asked: ban.asked,
+            asked: ban.asked.map_or_else(|| "–".to_owned(), |asked| asked.to_string()),
         }
     }
 }

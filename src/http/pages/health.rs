@@ -27,7 +27,8 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
         .chain(warnings.into_iter().map(|warning| (warning, false)))
         .collect();
     if is_well {
-        page.notes.push(("All is well.".to_owned(), false));
+        let words = if by.sees_all() { "All is well." } else { "The daemon does its work." };
+        page.notes.push((words.to_owned(), false));
     }
     let mut facts = vec![fact("Version", version), fact("Runs since", ago(started, now))];
     facts.extend(

@@ -79,9 +79,9 @@ fn inside(prefix: Prefix, jails: &[JailOfNetwork]) -> Table {
 fn listed(listings: &[ListedInNetwork]) -> Table {
     let row = |zone: &ListedInNetwork| vec![Cell::text(&zone.zone), Cell::number(zone.listings)];
     Table {
-        title: "What zones list of it",
+        title: "What of these bans zones list",
         heads: &["Zone", "Listings"],
         rows: listings.iter().map(row).collect(),
-        empty: "No zone lists anything in it.",
+        empty: "No zone lists any of them.",
     }
 }

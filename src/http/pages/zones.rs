@@ -14,15 +14,15 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     let sets = lists::data_sets(State(daemon.clone()), Extension(by.clone())).await.0.datasets;
     // What is asked of DNS is told of all zones together, and so not to whoever is confined to some.
     let seen = match by.sees_all() {
-        true => dns::seen(State(daemon.clone()), Ok(Query(DnsQuery { limit: None }))).await?.0.zones,
-        false => Vec::new(),
+        true => Some(dns::seen(State(daemon.clone()), Ok(Query(DnsQuery { limit: None }))).await?.0.zones),
+        false => None,
     };
     let now = daemon.now();
     let mut page = Listing::new(&by, "/zones", "Zones");
     page.tables = vec![Table {
         title: "",
         heads: &["Zone", "Publishes", "Listings", "Asked", "Listed", "Serial"],
-        rows: zones.iter().map(|zone| row(zone, &seen)).collect(),
+        rows: zones.iter().map(|zone| row(zone, seen.as_deref())).collect(),
         empty: "There is no zone.",
     }];
     if !sets.is_empty() {
@@ -36,19 +36,23 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
     Ok(page.show())
 }
 
-fn row(zone: &Zone, seen: &[ZoneSeen]) -> Vec<Cell> {
+/// `seen` is `None` for those who do not see what is asked.
+fn row(zone: &Zone, seen: Option<&[ZoneSeen]>) -> Vec<Cell> {
     let origin = zone.status.origin.trim_end_matches('.');
     let of_zone =
         |seen: &&ZoneSeen| seen.origin.as_deref().is_some_and(|name| name.trim_end_matches('.') == origin);
-    let counted = seen.iter().find(of_zone);
+    let counted = |figure: fn(&ZoneSeen) -> u64| match seen {
+        Some(seen) => Cell::number(seen.iter().find(of_zone).map_or(0, figure)),
+        None => Cell::text("–"),
+    };
     let rules: Vec<_> =
         zone.publish.iter().map(|rule| format!("{} as {}", rule.jails.join(", "), rule.code)).collect();
     vec![
         Cell::text(origin),
         Cell::text(rules.join("; ")),
         Cell::number(zone.status.listings),
-        Cell::number(counted.map_or(0, |seen| seen.queries)),
-        Cell::number(counted.map_or(0, |seen| seen.listed)),
+        counted(|seen| seen.queries),
+        counted(|seen| seen.listed),
         Cell::text(zone.status.serial),
     ]
 }
