@@ -12,6 +12,7 @@ use axum::extract::{OriginalUri, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 use tracing::{error, info};
 
 use super::api::{AuditEntry, AuditLog, AuditQuery, AuditVerified};
@@ -19,7 +20,7 @@ use super::gate::Source;
 use super::pages::forms;
 use super::paging::{place, rows};
 use super::problem::Refused;
-use super::{Control, Daemon, Steered};
+use super::{Control, Daemon, Steered, turns};
 use crate::access::audit::{self, Event, Verified};
 use crate::access::{Principal, token};
 use crate::store::{AuditRow, Page, Reader};
@@ -84,9 +85,9 @@ impl Act {
             return self.end(too_large(most).into_response()).await;
         };
         self.event.detail = match audit {
+            Audit::Unread => String::new(),
             _ if forms::is_form(&head.headers) => masked_form(&body),
             Audit::Masked => masked(&body),
-            Audit::Unread => String::new(),
             _ => text(&body),
         };
         let request = Request::from_parts(head, Body::from(body));
@@ -208,11 +209,19 @@ fn shown(row: AuditRow) -> AuditEntry {
     AuditEntry { number, at, who, source, action, detail, outcome, hash: audit::hex(&hash) }
 }
 
+/// One reads the whole log at a time.
+static VERIFYING: Semaphore = Semaphore::const_new(1);
+
 /// `GET /api/v1/audit/verify`
 pub(super) async fn verify(State(daemon): Daemon) -> Result<Json<AuditVerified>, Refused> {
     let witness = Arc::clone(daemon.witness());
     let old = daemon.now() - Duration::from_secs(daemon.settings().history_retention);
-    let found = daemon.read(move |reader| audit::verify(reader, &witness, old)).await?;
+    let turn = turns::turn(&VERIFYING).await?;
+    let read = move |reader: &Reader| {
+        let _turn = turn;
+        audit::verify(reader, &witness, old)
+    };
+    let found = daemon.read(read).await?;
     let Verified { entries, last: (number, hash), broken, gone_early } = found;
     Ok(Json(AuditVerified { entries, number, hash: audit::hex(&hash), broken, gone_early }))
 }

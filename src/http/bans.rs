@@ -108,6 +108,7 @@ static LISTING: Semaphore = Semaphore::const_new(2);
 
 /// `GET /api/v1/jails/{jail}`
 pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Answer<JailStatus> {
+    let turn = turns::turn(&LISTING).await?;
     let asked = name.clone();
     let found = daemon.see_all(move |jails, readers| {
         let hits = jails::hits(&asked, jails, readers);
@@ -116,7 +117,7 @@ pub(super) async fn jail(State(daemon): Daemon, Path(name): Path<String>) -> Ans
     let (status, table, hits) = found.await?.ok_or_else(|| unknown_jail(&name))?;
     let asked = name.clone();
     // On a copy of the table, so that the jails go on meanwhile.
-    let banned = turns::work(turns::turn(&LISTING).await?, move || table.of(&asked)).await?;
+    let banned = turns::work(turn, move || table.of(&asked)).await?;
     let mut read = daemon.sources();
     read.retain(|source| source.jails.iter().any(|jail| **jail == *name));
     let reads = Reads::of(&read);
@@ -219,13 +220,13 @@ pub(super) async fn ban(
     };
     let jail = jail.map_or_else(|| MANUAL.into(), Arc::<str>::from);
     own_jail(&by, &jail)?;
-    let by = by.name().to_owned();
-    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), since, time, reason, by });
+    let who = by.name().to_owned();
+    let order = Order::Ban(BanOrder { prefix, jail: Arc::clone(&jail), since, time, reason, by: who });
     let changed = daemon.order(order).await? > 0;
     let history = daemon.read(move |reader| reader.history(prefix, |of| *of == *jail)).await?;
     let in_force = history.into_iter().find(|past| past.ended.is_none());
     let gone = || Refused::new(StatusCode::CONFLICT, format!("the ban of {prefix} was over before it began"));
-    Ok(Json(BanChanged { changed, ban: shown(in_force.ok_or_else(gone)?) }))
+    Ok(Json(BanChanged { changed, ban: seen(&*daemon, &by, in_force.ok_or_else(gone)?) }))
 }
 
 /// Whether a span of time is one that anybody means.

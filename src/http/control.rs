@@ -250,6 +250,9 @@ pub trait Control: Send + Sync + 'static {
 /// So many look something up in the database at a time.
 static READING: Semaphore = Semaphore::const_new(16);
 
+/// So many are looked up themselves at a time.
+static IDENTIFYING: Semaphore = Semaphore::const_new(8);
+
 impl dyn Control {
     /// What `look` finds in the jails.
     pub(super) async fn see<T: Send + 'static>(
@@ -313,7 +316,23 @@ impl dyn Control {
         &self,
         read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Failed> {
-        let (readers, turn) = (self.readers(), turns::turn(&READING).await?);
+        self.read_in(&READING, read).await
+    }
+
+    /// The same for finding out who asks, which must not wait behind what others look up.
+    pub(super) async fn read_who<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Failed> {
+        self.read_in(&IDENTIFYING, read).await
+    }
+
+    async fn read_in<T: Send + 'static>(
+        &self,
+        places: &'static Semaphore,
+        read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let (readers, turn) = (self.readers(), turns::turn(places).await?);
         Ok(turns::work(turn, move || readers.read(read)).await??)
     }
 }

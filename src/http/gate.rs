@@ -118,7 +118,7 @@ impl Gate {
 
     async fn program(&self, token: String, client: IpAddr, request: &Parts) -> Result<Principal, Refused> {
         let now = self.daemon.now();
-        let found = self.daemon.read(move |reader| Ok(token::authenticate(reader, &token, client, now)));
+        let found = self.daemon.read_who(move |reader| Ok(token::authenticate(reader, &token, client, now)));
         let found = found.await?;
         if let Err(Denied::Source { principal, .. }) = &found {
             self.write_down(principal, client, request).await;
@@ -137,7 +137,7 @@ impl Gate {
             let is_good_from = |grant: &Grant| grant.is_good_from(client);
             session::authenticate(reader, &cookie, is_good_from, &settings, now)
         };
-        let Some((principal, to_note)) = self.daemon.read(read).await? else { return Ok(None) };
+        let Some((principal, to_note)) = self.daemon.read_who(read).await? else { return Ok(None) };
         if let Some(session) = principal.session().filter(|_| to_note) {
             let id = Arc::clone(&session.id);
             self.note(move |changes| session::note_use(changes, &id, now));
@@ -228,7 +228,7 @@ pub(super) async fn identify(
     let identified = gate.identify(peer.ip(), client, &head).await;
     let left = gate.count(&identified, client);
     let mut response = match (identified, left) {
-        (_, Some(left)) if left.is_over => Refused::too_many(left.seconds).after(body).await,
+        (_, Some(left)) if left.is_over => Refused::too_many(left.seconds).after(&head.headers, body).await,
         (Ok(principal), _) => {
             head.extensions.insert(gate.sees_all(principal.as_ref(), client));
             if let Some(principal) = principal {
@@ -236,7 +236,7 @@ pub(super) async fn identify(
             }
             next.run(Request::from_parts(head, body)).await
         }
-        (Err(refused), _) => refused.after(body).await,
+        (Err(refused), _) => refused.veiled().after(&head.headers, body).await,
     };
     if let Some(left) = left {
         left.tell(&mut response);

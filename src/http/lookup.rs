@@ -85,6 +85,7 @@ pub(super) async fn many(
         let allowed = hosts.iter().map(|host| jails.allowlist().covers(*host));
         (jails.bans().clone(), allowed.collect::<Vec<bool>>())
     };
+    let turn = turns::turn(&CHECKING).await?;
     let (table, allowed) = daemon.see(look).await?;
     // On a copy of the table, so that the jails go on meanwhile.
     let check = move || {
@@ -97,7 +98,7 @@ pub(super) async fn many(
         };
         addresses.into_iter().zip(allowed).map(result).collect()
     };
-    let results = turns::work(turns::turn(&CHECKING).await?, check).await?;
+    let results = turns::work(turn, check).await?;
     Ok(Json(Checked { results }))
 }
 

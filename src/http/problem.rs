@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, QueryRejection};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::api::{NotReloaded, PROBLEM_TYPE, Problem};
@@ -92,9 +92,13 @@ impl Refused {
 
     /// The answer, once `body` is read as far as it is small and on its way: a connection that is closed over it is reset, and the
     /// answer may be lost (RFC 9112, section 9.6).
-    pub(super) async fn after(self, body: Body) -> Response {
-        let read = axum::body::to_bytes(body, LARGEST_UNREAD);
-        let _ = tokio::time::timeout(LONGEST_UNREAD, read).await;
+    pub(super) async fn after(self, headers: &HeaderMap, body: Body) -> Response {
+        // Reading asks for a body that is announced only, and of a large one the rest would be left all the same.
+        let is_on_its_way = !headers.contains_key(header::EXPECT);
+        if is_on_its_way && body.size_hint().lower() <= LARGEST_UNREAD as u64 {
+            let read = axum::body::to_bytes(body, LARGEST_UNREAD);
+            let _ = tokio::time::timeout(LONGEST_UNREAD, read).await;
+        }
         self.into_response()
     }
 

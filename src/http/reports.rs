@@ -202,7 +202,7 @@ impl From<BodyError> for Refused {
 impl From<RowsError> for Refused {
     fn from(error: RowsError) -> Self {
         let status = match error {
-            RowsError::TooMany | RowsError::LongLine => StatusCode::PAYLOAD_TOO_LARGE,
+            RowsError::TooMany | RowsError::LongLine(_) => StatusCode::PAYLOAD_TOO_LARGE,
             RowsError::Json(_) | RowsError::Text | RowsError::NoColumns => StatusCode::BAD_REQUEST,
         };
         Self::new(status, error.to_string())

@@ -322,14 +322,19 @@ async fn guard(
     let response = match (admitted, act) {
         (Ok(()), None) => next.run(request).await,
         (Ok(()), Some(act)) => act.carry_out(request, next, route.body, audit).await,
-        (Err(refused), None) => refused.after(request.into_body()).await,
-        (Err(refused), Some(act)) => act.end(refused.after(request.into_body()).await).await,
+        (Err(refused), None) => refuse(refused, request).await,
+        (Err(refused), Some(act)) => act.end(refuse(refused, request).await).await,
     };
     let response = if sees_all { response } else { veiled(response) };
     match known {
         Some(known) => etag::tag(known, response).await,
         None => ([(CACHE_CONTROL, "no-store")], response).into_response(),
     }
+}
+
+async fn refuse(refused: Refused, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    refused.after(&head.headers, body).await
 }
 
 /// A failure as those are told who do not see what is wrong with the daemon.

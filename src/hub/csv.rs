@@ -20,17 +20,27 @@ struct Lines<'b> {
     /// Where the columns of the line end in `text`.
     ends: [usize; MAX_COLUMNS],
     columns: usize,
+    /// Which line of columns it is; the first names them.
+    number: u32,
 }
 
 impl<'b> Lines<'b> {
     fn of(input: &'b [u8]) -> Self {
-        Self { reader: Reader::new(), input, text: vec![0; MAX_LINE], ends: [0; MAX_COLUMNS], columns: 0 }
+        Self {
+            reader: Reader::new(),
+            input,
+            text: vec![0; MAX_LINE],
+            ends: [0; MAX_COLUMNS],
+            columns: 0,
+            number: 0,
+        }
     }
 
     /// Goes to the next line; whether there is one.
     fn next(&mut self) -> Result<bool, RowsError> {
         let mut written = 0;
         self.columns = 0;
+        self.number = self.number.saturating_add(1);
         loop {
             let (text, ends) = (&mut self.text[written..], &mut self.ends[self.columns..]);
             let (result, read, wrote, ended) = self.reader.read_record(self.input, text, ends);
@@ -41,7 +51,7 @@ impl<'b> Lines<'b> {
                 // It ends where it is asked once more without any.
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Err(RowsError::LongLine);
+                    return Err(RowsError::LongLine(self.number));
                 }
                 ReadRecordResult::Record => return Ok(true),
                 ReadRecordResult::End => return Ok(false),

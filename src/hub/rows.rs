@@ -83,9 +83,9 @@ pub enum RowsError {
         "the first line must name the columns, as in IP,Categories,ReportDate,Comment; there is no IP among them"
     )]
     NoColumns,
-    /// A line that nobody means.
-    #[error("a line has more than {MAX_COLUMNS} columns or {MAX_LINE} bytes: leave long comments out")]
-    LongLine,
+    /// A line that nobody means; its number, that with the names of the columns being 1.
+    #[error("line {0} has more than {MAX_COLUMNS} columns or {MAX_LINE} bytes: leave long comments out")]
+    LongLine(u32),
     /// More than fit.
     #[error("there are more than {MAX_ROWS} rows: send fewer at once")]
     TooMany,
@@ -305,8 +305,8 @@ mod tests {
             ("", Format::Csv, "the first line must name the columns"),
             (many.as_str(), Format::Ndjson, "there are more than 10000 rows"),
             (zeros.as_str(), Format::Json, "there are more than 10000 rows"),
-            (wide.as_str(), Format::Csv, "a line has more than 64 columns"),
-            (long.as_str(), Format::Csv, "a line has more than 64 columns or 65536 bytes"),
+            (wide.as_str(), Format::Csv, "line 2 has more than 64 columns"),
+            (long.as_str(), Format::Csv, "line 2 has more than 64 columns or 65536 bytes"),
         ] {
             let refused = Rows::read(body.as_bytes(), format, NOW).unwrap_err().to_string();
             assert!(refused.starts_with(expected), "{refused}");

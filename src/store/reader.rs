@@ -71,6 +71,8 @@ impl Reader {
             (format!("SELECT {BAN_ROWS} {ACTIVE_OF}"), format!("SELECT {BAN_ROWS} {OVER_OF}"));
         let mut found = Vec::new();
         self.run(|connection| {
+            // A ban that ends meanwhile is told once.
+            let connection = connection.unchecked_transaction()?;
             // A jail has one in force.
             for (sql, most) in [(active, usize::MAX), (over, HISTORY_ROWS)] {
                 let mut statement = connection.prepare_cached(&sql)?;
@@ -82,7 +84,7 @@ impl Reader {
                     }
                     let mut past = past_ban(row)?;
                     if wanted(&past.ban.jail) {
-                        past.ban.evidence = evidence(connection, row.get(ID)?)?;
+                        past.ban.evidence = evidence(&connection, row.get(ID)?)?;
                         found.push(past);
                         room -= 1;
                     }

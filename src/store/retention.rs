@@ -109,12 +109,16 @@ const OFFENDERS: Aging = Aging {
     delete: "DELETE FROM offenders WHERE jail = ?1 AND address = ?2 AND length = ?3",
 };
 
-/// By when they were written, as [`MARK_CHANGES`] notes it: a change tells when a ban began, which may be long before. The last
-/// one stays, since numbers go on from it.
+/// By when they were written, as [`MARK_CHANGES`] notes it: a change tells when a ban began, which may be long before. Where that
+/// was in these days, it is young whatever a clock said that was wrong once. The last one stays, since numbers go on from it.
 const CHANGE_ROWS: Aging = Aging {
     old: "SELECT number FROM changes WHERE number <= (
             SELECT number FROM changes_by_day WHERE day < ?1 ORDER BY day DESC LIMIT 1)
-        AND number < (SELECT max(number) FROM changes) ORDER BY number LIMIT ?2",
+        AND number < ifnull(
+            (SELECT number FROM changes WHERE number < (SELECT min(number) FROM changes) + ?2
+                AND at >= ?1 AND at < ?1 + 7862400000 ORDER BY number LIMIT 1),
+            (SELECT max(number) FROM changes))
+        ORDER BY number LIMIT ?2",
     delete: "DELETE FROM changes WHERE number = ?1",
 };
 
@@ -263,5 +267,23 @@ mod tests {
             let found = select.query_map([], |row| row.get(0)).unwrap();
             assert_eq!(found.collect::<rusqlite::Result<Vec<u64>>>().unwrap(), *left, "{written:?}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_once_takes_no_young_changes() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("banzone.db");
+        let settings = Settings { path, evidence_retention: DAY, history_retention: DAY };
+        let on = |day: u32| Timestamp::from_secs(0) + DAY * day;
+        let mut store = Store::open(&settings, on(1)).unwrap();
+        let put = "INSERT INTO changes VALUES (?1, ?2, 'allowed', NULL, zeroblob(16), 96, NULL, NULL)";
+        for (number, day) in [(1, 20), (2, 150), (3, 160)] {
+            store.connection().execute(put, params![number, on(day)]).unwrap();
+        }
+        for day in [5, 200] {
+            while store.retain(on(day)).unwrap() {}
+        }
+        let left = store.connection().query_row("SELECT min(number) FROM changes", [], |row| row.get(0));
+        assert_eq!(left, Ok(2_u64));
     }
 }

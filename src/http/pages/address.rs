@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
 use super::bans::{Chosen, Row, jails};
-use super::forms::{path_of, read_prefix};
+use super::forms::{path_of, query, read_prefix};
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, page};
@@ -17,6 +17,7 @@ use crate::http::api::{self, Allow, Listing, Lookup, SetListing, Vote};
 use crate::http::problem::Refused;
 use crate::http::{By, Daemon, lookup};
 use crate::ip::Prefix;
+use crate::jail::check_width;
 use crate::report::without_names;
 
 /// What was typed into the field at the top.
@@ -29,6 +30,11 @@ pub(super) struct Search {
 /// `GET /ip`: the page of the address or network that was typed.
 pub(super) async fn search(Query(Search { q }): Query<Search>) -> Page {
     match read_prefix(&q) {
+        // What is too wide to be counted is listed.
+        Ok(prefix) if check_width(prefix).is_err() => {
+            let inside = query(&[("within", prefix.to_string())]);
+            Ok(Redirect::to(&format!("/bans?history=1&{inside}")).into_response())
+        }
         Ok(prefix) => Ok(Redirect::to(&path_of(prefix)).into_response()),
         Err(_) => {
             let detail = format!("`{}` is no address", q.trim());

@@ -5,7 +5,7 @@ use axum::extract::{Extension, Query, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
-use super::forms::{filled, read_prefix, read_span};
+use super::forms::{filled, path_of, read_prefix, read_span};
 use super::listing::{Act, Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, left};
 use super::{Page, back};
@@ -49,7 +49,7 @@ fn row(allow: &Allow, can_change: bool, now: Timestamp) -> Vec<Cell> {
     let remove =
         Act { path: "/allow/remove", fields: vec![("prefix", allow.prefix.to_string())], label: "Take off" };
     vec![
-        Cell::text(allow.prefix).link(format!("/ip/{}", allow.prefix.address())),
+        Cell::text(allow.prefix).link(path_of(allow.prefix)),
         Cell::text(&allow.note),
         Cell::text(&allow.owner),
         Cell::text(allow.since.map_or_else(String::new, |since| ago(since, now))),

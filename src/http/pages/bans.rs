@@ -107,7 +107,7 @@ fn origin(origin: &Origin) -> String {
 /// `GET /bans`
 pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
     let Choice { jail, within, history, after } = choice;
-    let jail = shown_jail(&by, Some(&jail));
+    let jail = shown_jail(&daemon, &by, Some(&jail)).await?;
     let wanted = BansQuery {
         jail: jail.clone(),
         state: (!history.is_empty()).then_some(BanState::All),
@@ -209,5 +209,5 @@ pub(super) async fn ban(daemon: Daemon, by: By, form: Result<Form<Typed>, FormRe
         reason: filled(&reason),
     };
     let Json(_) = bans::ban(daemon, by, Ok(Json(order))).await?;
-    back(&format!("/ip/{}", prefix.address()))
+    back(&path_of(prefix))
 }

@@ -7,10 +7,12 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::super::Steered;
 use super::super::problem::Refused;
 use super::super::routes::CSRF;
 use crate::access::Principal;
 use crate::ip::Prefix;
+use crate::jail::Jails;
 
 /// The largest form: some thousand bans that are to end.
 pub(super) const MAX_FORM: usize = 256 * 1024;
@@ -73,10 +75,19 @@ pub(super) fn filled(typed: &str) -> Option<String> {
     Some(typed.trim().to_owned()).filter(|typed| !typed.is_empty())
 }
 
-/// The jail that is chosen; whoever is confined to some, and chose none, looks at the first of these.
-pub(super) fn shown_jail(by: &Principal, chosen: Option<&str>) -> Option<String> {
-    let own = by.grant().jails.as_ref().and_then(|jails| jails.first());
-    chosen.and_then(filled).or_else(|| own.map(ToString::to_string))
+/// The jail that is chosen; whoever is confined to some, and chose none, looks at the first of these that there is.
+pub(super) async fn shown_jail(
+    daemon: &Steered,
+    by: &Principal,
+    chosen: Option<&str>,
+) -> Result<Option<String>, Refused> {
+    let chosen = chosen.and_then(filled);
+    let Some(own) = by.grant().jails.clone().filter(|_| chosen.is_none()) else { return Ok(chosen) };
+    let first = own.first().map(ToString::to_string);
+    let is_there = move |jails: &Jails| {
+        own.iter().find(|own| jails.names().any(|name| name == *own)).map(ToString::to_string)
+    };
+    Ok(daemon.see(is_there).await?.or(first))
 }
 
 /// For whoever is confined to several jails: the names of these, and the page at `path` for each.

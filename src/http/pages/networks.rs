@@ -25,7 +25,7 @@ pub(super) struct Choice {
 /// `GET /networks`
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(choice): Query<Choice>) -> Page {
     let until = Day::of(daemon.now()).plus(1);
-    let jail = shown_jail(&by, choice.jail.as_deref());
+    let jail = shown_jail(&daemon, &by, choice.jail.as_deref()).await?;
     let wanted = FiguresQuery { from: until.plus(-DAYS), until, jail: jail.clone(), top: Some(ROWS) };
     let found = figures::figures(State(daemon.clone()), Extension(by.clone()), Ok(Query(wanted))).await?.0;
     let title = jail.map_or_else(|| "Networks".to_owned(), |jail| format!("Networks, {jail}"));

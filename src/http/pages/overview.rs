@@ -52,7 +52,7 @@ struct Overview {
 pub(super) async fn show(daemon: Daemon, by: By, Query(choice): Query<Choice>) -> Page {
     let chosen = choice.period.as_deref().unwrap_or("week");
     let (period, title, days) = PERIODS.into_iter().find(|(name, ..)| *name == chosen).unwrap_or(PERIODS[1]);
-    let jail = shown_jail(&by, choice.jail.as_deref());
+    let jail = shown_jail(&daemon, &by, choice.jail.as_deref()).await?;
     let figures = read(&daemon, &by, days, jail.clone()).await?;
     let Health { problems, warnings, held } = daemon.health().seen(by.sees_all());
     let overview = Overview {

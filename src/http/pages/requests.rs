@@ -5,6 +5,7 @@ use axum::extract::{Extension, Path, Query, State};
 use axum::{Form as Typed, Json};
 use serde::Deserialize;
 
+use super::forms::path_of;
 use super::listing::{Act, Cell, Listing, Table};
 use super::words::ago;
 use super::{Page, back};
@@ -39,7 +40,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
 }
 
 fn address(request: &RemovalRequest) -> Cell {
-    Cell::text(request.prefix).link(format!("/ip/{}", request.prefix.address()))
+    Cell::text(request.prefix).link(path_of(request.prefix))
 }
 
 fn waiting_row(request: &RemovalRequest, now: Timestamp) -> Vec<Cell> {
