@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Global;
 use crate::access::Role;
-use crate::http::api;
+use crate::http::api::{self, Status};
 use crate::ip::Prefix;
 
 /// A role, and what it is confined to.
@@ -35,6 +36,26 @@ impl Granted {
     /// The zones, if it is confined to some.
     pub(super) fn zones(&self) -> Option<Vec<Arc<str>>> {
         some(&self.zones)
+    }
+}
+
+impl Granted {
+    /// Says which of its jails and zones there are not: they may come later, or be written wrong.
+    pub(super) fn note_unknown(&self, global: &Global) -> anyhow::Result<()> {
+        if self.jails.is_empty() && self.zones.is_empty() {
+            return Ok(());
+        }
+        let status: Status = global.client()?.get("/status", &())?;
+        let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+        for jail in self.jails.iter().filter(|jail| status.jails.iter().all(|known| **known != ***jail)) {
+            global.note(&format!("there is no jail `{jail}` now; `banzone status` lists them"));
+        }
+        let is_unknown =
+            |zone: &Arc<str>| status.zones.iter().all(|known| plain(&known.origin) != plain(zone));
+        for zone in self.zones.iter().filter(|zone| is_unknown(zone)) {
+            global.note(&format!("there is no zone `{zone}` now; `banzone status` lists them"));
+        }
+        Ok(())
     }
 }
 

@@ -64,6 +64,7 @@ impl Args {
 
 fn add(new: New, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
     let New { name, grant, time } = new;
+    grant.note_unknown(global)?;
     let (jails, zones, seconds) = (grant.jails(), grant.zones(), time.map(|time| time.as_secs()));
     let Granted { role, sources, organisation, .. } = grant;
     let order = NewToken { name, role, jails, zones, sources, organisation, seconds };

@@ -149,6 +149,7 @@ fn first_line(what: &str) -> anyhow::Result<String> {
 }
 
 fn add(name: String, grant: Granted, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    grant.note_unknown(global)?;
     let (jails, zones, password) = (grant.jails(), grant.zones(), new_password()?);
     let Granted { role, sources, organisation, .. } = grant;
     let order = NewUser { name, password, role, jails, zones, sources, organisation };
@@ -158,6 +159,7 @@ fn add(name: String, grant: Granted, global: &Global, out: &mut dyn Write) -> an
 }
 
 fn role(name: &str, grant: Granted, global: &Global, out: &mut dyn Write) -> anyhow::Result<()> {
+    grant.note_unknown(global)?;
     let (jails, zones, role) = (grant.jails(), grant.zones(), Some(grant.role));
     let Granted { sources, organisation, .. } = grant;
     let change = UserChange { role, jails, zones, sources, organisation, ..UserChange::default() };

@@ -364,6 +364,12 @@ fn the_command_makes_lists_rotates_and_revokes() {
     assert!(kept.contains(&second[3..11]) && !kept.contains(&second[12..30]), "{kept}");
     let (code, _, said) = run(&["revoke", "ci"]);
     assert_eq!((code, said.contains("no token `ci` is in force")), (1, true), "{said}");
+    let (code, _, said) = run(&["add", "y", "--role", "viewer", "--jail", "nosuch", "--zone", "bl.example"]);
+    assert_eq!(
+        (code, said.contains("no jail `nosuch` now"), said.contains("no zone")),
+        (0, true, false),
+        "{said}"
+    );
     assert_eq!(run(&["add", "x", "--role", "root"]).0, 2);
     let (code, _, said) = run(&["add", "x", "--role", "reporter"]);
     assert_eq!((code, said.contains("--organisation")), (1, true), "{said}");
