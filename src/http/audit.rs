@@ -141,7 +141,8 @@ fn masked(body: &Bytes) -> String {
     serde_json::Value::Object(object).to_string()
 }
 
-fn too_large(most: usize) -> Refused {
+/// Why a body is not taken.
+pub(super) fn too_large(most: usize) -> Refused {
     Refused::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {most} bytes, or broke off"))
 }
 

@@ -140,14 +140,15 @@ pub(super) fn unknown_jail(name: &str) -> Refused {
     Refused::new(StatusCode::NOT_FOUND, format!("there is no jail `{name}`; `banzone status` lists them"))
 }
 
-/// Whether lists of `jail`, or of all, are for `by`, and there is or was a jail of this name.
+/// Whether lists of `jail`, or of all, are for `by`, and there is or was a jail of this name, or may be.
 pub(super) async fn check_jail(
     daemon: &dyn Control,
     by: &Principal,
     jail: Option<&str>,
 ) -> Result<(), Refused> {
     own_jail_if_any(by, jail)?;
-    let Some(jail) = jail.map(Arc::<str>::from) else { return Ok(()) };
+    // What somebody is confined to may come later: until then it is empty.
+    let Some(jail) = jail.filter(|_| by.grant().jails.is_none()).map(Arc::<str>::from) else { return Ok(()) };
     let (kept, now) = (Arc::clone(&jail), Arc::clone(&jail));
     let is_known = daemon.read(move |reader| reader.knows_jail(&kept)).await?
         || daemon.see(move |jails| jails.names().any(|name| *name == now)).await?;

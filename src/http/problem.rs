@@ -7,6 +7,8 @@ use axum::extract::rejection::{BytesRejection, FormRejection, JsonRejection, Que
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use http_body_util::BodyExt;
+
 use super::api::{NotReloaded, PROBLEM_TYPE, Problem};
 use super::control::VEILED;
 use super::{Failed, ReloadFailed};
@@ -38,11 +40,22 @@ const NO_CODE: &str = "Session realm=\"banzone\", error=\"code_required\"";
 /// What keeps the database is mostly over after so many seconds.
 const RETRY_AFTER: u64 = 5;
 
-/// So much of a body that nobody wants is read.
-const LARGEST_UNREAD: usize = 64 * 1024;
+/// So many bytes of a body that nobody wants are read.
+const LARGEST_UNREAD: u64 = 16 * 1024 * 1024;
 
 /// For so long.
 const LONGEST_UNREAD: Duration = Duration::from_secs(1);
+
+/// Reads `body` and keeps nothing of it.
+async fn discard(mut body: Body) {
+    let mut read = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        read += frame.data_ref().map_or(0, |data| data.len() as u64);
+        if read > LARGEST_UNREAD {
+            return;
+        }
+    }
+}
 
 impl Refused {
     /// A failure with `status`; `detail` says what to do.
@@ -95,9 +108,8 @@ impl Refused {
     pub(super) async fn after(self, headers: &HeaderMap, body: Body) -> Response {
         // Reading asks for a body that is announced only, and of a large one the rest would be left all the same.
         let is_on_its_way = !headers.contains_key(header::EXPECT);
-        if is_on_its_way && body.size_hint().lower() <= LARGEST_UNREAD as u64 {
-            let read = axum::body::to_bytes(body, LARGEST_UNREAD);
-            let _ = tokio::time::timeout(LONGEST_UNREAD, read).await;
+        if is_on_its_way && body.size_hint().lower() <= LARGEST_UNREAD {
+            let _ = tokio::time::timeout(LONGEST_UNREAD, discard(body)).await;
         }
         self.into_response()
     }

@@ -2,6 +2,7 @@
 //! answered that does not say whom it is for.
 
 use axum::Router;
+use axum::body::{Body, HttpBody};
 use axum::extract::{DefaultBodyLimit, Extension, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
@@ -20,7 +21,7 @@ use super::api::{
     SignedIn, Status, TakenOver, TokenMade, Tokens, UnbanQuery, User, UserChange, Users, Verification, Zones,
 };
 use super::api::{ChangeLine, ChangesQuery};
-use super::audit::{self, Act, Audit};
+use super::audit::{self, Act, Audit, too_large};
 use super::gate::Source;
 use super::openapi::{self, Spoken};
 use super::problem::Refused;
@@ -312,6 +313,7 @@ async fn guard(
 ) -> Response {
     let principal = request.extensions().get::<Principal>();
     let admitted = admit(route, &params, principal, request.headers(), daemon.now());
+    let admitted = admitted.and_then(|()| check_size(route, request.body()));
     let sees_all = principal.is_some_and(Principal::sees_all);
     let audit = route.audit_of(principal, &request);
     let act =
@@ -330,6 +332,11 @@ async fn guard(
         Some(known) => etag::tag(known, response).await,
         None => ([(CACHE_CONTROL, "no-store")], response).into_response(),
     }
+}
+
+/// What is announced to be too large is not waited for.
+fn check_size(route: &Route, body: &Body) -> Result<(), Refused> {
+    if body.size_hint().lower() > route.body as u64 { Err(too_large(route.body)) } else { Ok(()) }
 }
 
 async fn refuse(refused: Refused, request: Request) -> Response {

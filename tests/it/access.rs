@@ -181,6 +181,24 @@ fn every_route_is_for_those_it_is_for() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A client that sends all before it reads gets its answer.
+#[test]
+fn a_body_that_is_refused_loses_no_answer() {
+    let (env, daemon) = daemon(LOOPBACK);
+    let viewer = bearer(&token(&env, &json!({ "name": "viewer", "role": "viewer" })));
+    let large = "x".repeat(5 << 20);
+    for (request, headers, expected) in [
+        ("POST /api/v1/bans", viewer.as_str(), 403),
+        ("POST /api/v1/reports", "", 401),
+        ("POST /sign-in", "", 413),
+    ] {
+        assert_eq!(ask(daemon.http(), request, headers, &large).status, expected, "{request}");
+    }
+    let reporter = json!({ "name": "mx", "role": "reporter", "organisation": "example.org" });
+    let reporter = bearer(&token(&env, &reporter));
+    assert_eq!(ask(daemon.http(), "POST /api/v1/reports", &reporter, &large).status, 413);
+}
+
 #[test]
 fn only_a_token_in_force_lets_in() {
     let (env, daemon) = daemon(LOOPBACK);

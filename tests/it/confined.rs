@@ -70,6 +70,17 @@ fn hub() -> (Env, Daemon, String) {
 }
 
 #[test]
+fn a_jail_that_may_come_later_is_empty() {
+    let (env, daemon, _) = hub();
+    let order = json!({ "name": "later", "role": "operator", "jails": ["planned"] });
+    let own = token(&env, &order);
+    assert_eq!(with_token(&daemon, &own, "get /bans?jail=planned", "").json()["bans"], json!([]));
+    for page in ["/", "/bans", "/networks", "/jails"] {
+        assert_eq!(ask(daemon.http(), &format!("GET {page}"), &bearer(&own), "").status, 200, "{page}");
+    }
+}
+
+#[test]
 fn who_reports_is_for_those_who_see_all() {
     let (env, daemon, token) = hub();
     let whole = env.get("/api/v1/lookup/198.51.100.7").json();

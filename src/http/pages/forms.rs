@@ -33,7 +33,8 @@ pub(in crate::http) fn fields(body: &Bytes) -> Vec<(String, String)> {
 
 /// Puts the token of the session where the table looks for it: scripts send it in a header, forms as a field.
 pub(super) async fn read_csrf(request: Request, next: Next) -> Response {
-    if request.method().is_safe() || !is_form(request.headers()) {
+    let has_session = request.extensions().get::<Principal>().is_some_and(|by| by.session().is_some());
+    if request.method().is_safe() || !is_form(request.headers()) || !has_session {
         return next.run(request).await;
     }
     let (mut head, body) = request.into_parts();
