@@ -203,7 +203,9 @@ impl From<RowsError> for Refused {
     fn from(error: RowsError) -> Self {
         let status = match error {
             RowsError::TooMany | RowsError::LongLine(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            RowsError::Json(_) | RowsError::Text | RowsError::NoColumns => StatusCode::BAD_REQUEST,
+            RowsError::Json(_) | RowsError::Text | RowsError::NoColumns | RowsError::OpenQuote(_) => {
+                StatusCode::BAD_REQUEST
+            }
         };
         Self::new(status, error.to_string())
     }

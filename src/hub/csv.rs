@@ -38,7 +38,7 @@ impl<'b> Lines<'b> {
 
     /// Goes to the next line; whether there is one.
     fn next(&mut self) -> Result<bool, RowsError> {
-        let mut written = 0;
+        let (mut written, line) = (0, self.input);
         self.columns = 0;
         self.number = self.number.saturating_add(1);
         loop {
@@ -53,6 +53,9 @@ impl<'b> Lines<'b> {
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
                     return Err(RowsError::LongLine(self.number));
                 }
+                ReadRecordResult::Record if self.input.is_empty() && is_open(line) => {
+                    return Err(RowsError::OpenQuote(self.number));
+                }
                 ReadRecordResult::Record => return Ok(true),
                 ReadRecordResult::End => return Ok(false),
             }
@@ -64,6 +67,12 @@ impl<'b> Lines<'b> {
         let begin = place.checked_sub(1).map_or(0, |before| self.ends[before]);
         std::str::from_utf8(&self.text[begin..end]).ok()
     }
+}
+
+/// Whether a quote that nothing closes has taken the lines behind it along.
+fn is_open(line: &[u8]) -> bool {
+    let quotes = line.iter().filter(|byte| **byte == b'"').count();
+    quotes % 2 == 1 && line.trim_ascii_end().iter().any(|byte| b"\r\n".contains(byte))
 }
 
 /// Where the columns stand that mean something; a comment is not kept, as it often names people.

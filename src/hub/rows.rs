@@ -86,6 +86,9 @@ pub enum RowsError {
     /// A line that nobody means; its number, that with the names of the columns being 1.
     #[error("line {0} has more than {MAX_COLUMNS} columns or {MAX_LINE} bytes: leave long comments out")]
     LongLine(u32),
+    /// The lines behind it would be a part of its comment; its number.
+    #[error("line {0} has a quote that is not closed: no row is taken")]
+    OpenQuote(u32),
     /// More than fit.
     #[error("there are more than {MAX_ROWS} rows: send fewer at once")]
     TooMany,
@@ -304,6 +307,7 @@ mod tests {
             ("192.0.2.1,18\n", Format::Csv, "the first line must name the columns"),
             ("", Format::Csv, "the first line must name the columns"),
             (many.as_str(), Format::Ndjson, "there are more than 10000 rows"),
+            ("IP,Comment\n192.0.2.1,\"oops\n192.0.2.2,\n", Format::Csv, "line 2 has a quote"),
             (zeros.as_str(), Format::Json, "there are more than 10000 rows"),
             (wide.as_str(), Format::Csv, "line 2 has more than 64 columns"),
             (long.as_str(), Format::Csv, "line 2 has more than 64 columns or 65536 bytes"),
