@@ -92,6 +92,11 @@ impl FromStr for Role {
     }
 }
 
+/// Whether both are the name of one zone, as people write it: with a dot at its end or without, in any case.
+pub fn is_same_zone(one: &str, other: &str) -> bool {
+    one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'))
+}
+
 /// Why a grant makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
@@ -165,8 +170,7 @@ impl Grant {
 
     /// Whether it is for this zone too, with or without the dot at the end.
     pub fn has_zone(&self, origin: &str) -> bool {
-        let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
-        self.zones.as_ref().is_none_or(|zones| zones.iter().any(|name| plain(name) == plain(origin)))
+        self.zones.as_ref().is_none_or(|zones| zones.iter().any(|name| is_same_zone(name, origin)))
     }
 
     /// Whether it is for some jails or zones only.

@@ -22,7 +22,7 @@ mod refusals;
 
 pub use attempts::Attempts;
 pub use error::Error;
-pub use grant::{Grant, GrantError, LONGEST_NAME, Permission, Role, organisation};
+pub use grant::{Grant, GrantError, LONGEST_NAME, Permission, Role, is_same_zone, organisation};
 pub use origin::{NoOrigin, Origin};
 pub use principal::Principal;
 pub use refusals::Refusals;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Global;
-use crate::access::Role;
+use crate::access::{Role, is_same_zone};
 use crate::http::api::{self, Status};
 use crate::ip::Prefix;
 
@@ -37,21 +37,18 @@ impl Granted {
     pub(super) fn zones(&self) -> Option<Vec<Arc<str>>> {
         some(&self.zones)
     }
-}
 
-impl Granted {
     /// Says which of its jails and zones there are not: they may come later, or be written wrong.
     pub(super) fn note_unknown(&self, global: &Global) -> anyhow::Result<()> {
         if self.jails.is_empty() && self.zones.is_empty() {
             return Ok(());
         }
         let status: Status = global.client()?.get("/status", &())?;
-        let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
         for jail in self.jails.iter().filter(|jail| status.jails.iter().all(|known| **known != ***jail)) {
             global.note(&format!("there is no jail `{jail}` now; `banzone status` lists them"));
         }
         let is_unknown =
-            |zone: &Arc<str>| status.zones.iter().all(|known| plain(&known.origin) != plain(zone));
+            |zone: &Arc<str>| !status.zones.iter().any(|known| is_same_zone(&known.origin, zone));
         for zone in self.zones.iter().filter(|zone| is_unknown(zone)) {
             global.note(&format!("there is no zone `{zone}` now; `banzone status` lists them"));
         }

@@ -218,11 +218,7 @@ pub(super) async fn verify(State(daemon): Daemon) -> Result<Json<AuditVerified>,
     let witness = Arc::clone(daemon.witness());
     let old = daemon.now() - Duration::from_secs(daemon.settings().history_retention);
     let turn = turns::turn(&VERIFYING).await?;
-    let read = move |reader: &Reader| {
-        let _turn = turn;
-        audit::verify(reader, &witness, old)
-    };
-    let found = daemon.read(read).await?;
+    let found = daemon.read_in_turn(turn, move |reader| audit::verify(reader, &witness, old)).await?;
     let Verified { entries, last: (number, hash), broken, gone_early } = found;
     Ok(Json(AuditVerified { entries, number, hash: audit::hex(&hash), broken, gone_early }))
 }

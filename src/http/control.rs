@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::api::DaemonSettings;
-use super::{PublicSettings, audit, turns};
+use super::turns::{self, Turn};
+use super::{PublicSettings, audit};
 use crate::access::audit::Witness;
 use crate::access::passkey::Asked;
 use crate::access::{self, Attempts, Refusals};
@@ -250,7 +251,7 @@ pub trait Control: Send + Sync + 'static {
 /// So many look something up in the database at a time.
 static READING: Semaphore = Semaphore::const_new(16);
 
-/// So many are looked up themselves at a time.
+/// So many of those who ask are looked up at a time.
 static IDENTIFYING: Semaphore = Semaphore::const_new(8);
 
 impl dyn Control {
@@ -325,6 +326,19 @@ impl dyn Control {
         read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Failed> {
         self.read_in(&IDENTIFYING, read).await
+    }
+
+    /// The same for what has a turn of its own, which ends with it.
+    pub(super) async fn read_in_turn<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        read: impl FnOnce(&store::Reader) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let read = move |reader: &store::Reader| {
+            let _turn = turn;
+            read(reader)
+        };
+        self.read(read).await
     }
 
     async fn read_in<T: Send + 'static>(

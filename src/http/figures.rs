@@ -44,11 +44,8 @@ pub(super) async fn figures(
     let asked = Asked { period, jail, top };
     let turn = turns::turn(&GATHERING).await?;
     let (zones, now, known) = (publishing(&*daemon, &by), daemon.now(), Arc::clone(&daemon));
-    let read = move |reader: &crate::store::Reader| {
-        let _turn = turn;
-        report::gather(reader, &asked, &zones, &known.geo(), now)
-    };
-    let mut figures = daemon.read(read).await?;
+    let read = move |reader: &crate::store::Reader| report::gather(reader, &asked, &zones, &known.geo(), now);
+    let mut figures = daemon.read_in_turn(turn, read).await?;
     if !by.sees_all() {
         // DNS does not tell of which jail or zone an answer was.
         figures.totals.answers = Compared::default();

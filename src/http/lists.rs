@@ -16,7 +16,7 @@ use super::jails::hits;
 use super::paging::{page_of, place, rows};
 use super::problem::Refused;
 use super::{By, Control, Daemon};
-use crate::access::Principal;
+use crate::access::{Principal, is_same_zone};
 use crate::filter::Hits;
 use crate::jail::{Jails, Readers};
 use crate::list::{Rule, rule_of};
@@ -146,9 +146,7 @@ fn published(
 ) -> Result<(Vec<Rule>, crate::list::List), Refused> {
     let zones = daemon.dns().zones();
     let lists = zones.lists().latest();
-    let is_asked = |zone: &zone::Zone| {
-        zone.origin().to_string().trim_end_matches('.').eq_ignore_ascii_case(name.trim_end_matches('.'))
-    };
+    let is_asked = |zone: &zone::Zone| is_same_zone(&zone.origin().to_string(), name);
     let own = zones.zones().iter().zip(lists.iter());
     let mut own = own.filter(|(zone, _)| by.grant().has_zone(&zone.origin().to_string()));
     let found = own.find(|(zone, _)| is_asked(zone));

@@ -30,13 +30,14 @@ pub(super) async fn lookup(
     Path(address): Path<String>,
 ) -> Result<Json<Lookup>, Refused> {
     let address: IpAddr = address.parse().map_err(|_| no_address(&address))?;
-    let sees_all = by.sees_all();
-    let (prefixes, mut failures, allowed) =
-        daemon.see(move |jails| in_jails(jails, address, sees_all)).await?;
-    let (votes, scores) = match sees_all {
-        true => votes_for(&*daemon, prefixes.clone()).await?,
-        false => Default::default(),
+    let (host, sees_all, now) = (Prefix::host(address), by.sees_all(), daemon.now());
+    let prefixes = covering_prefixes(host);
+    let covering = prefixes.clone();
+    let look = move |jails: &Jails| {
+        let votes = if sees_all { voted(jails, &covering, now) } else { Default::default() };
+        (failing(jails, address), allowed_by(jails, host, sees_all), votes)
     };
+    let (mut failures, allowed, (votes, scores)) = daemon.see(look).await?;
     let (mut bans, mut history) = (Vec::new(), Vec::new());
     failures.retain(|failures| by.grant().has_jail(&failures.jail));
     for past in past_bans(&*daemon, prefixes, by.grant().clone()).await? {
@@ -45,11 +46,6 @@ pub(super) async fn lookup(
     let listings = own_listings(&*daemon, &by, address);
     let sets = in_sets(&*daemon, &by, &write_reversed(address));
     Ok(Json(Lookup { address, bans, listings, sets, allowed, failures, votes, scores, history }))
-}
-
-async fn votes_for(daemon: &dyn Control, prefixes: Vec<Prefix>) -> Result<(Vec<Vote>, Vec<Score>), Failed> {
-    let now = daemon.now();
-    daemon.see(move |jails| voted(jails, &prefixes, now)).await
 }
 
 /// The votes for `prefixes`, and what those for each weigh together.
@@ -141,14 +137,13 @@ fn no_address(written: &str) -> Refused {
     Refused::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
 }
 
-/// The prefixes banned around `address`, its failures, and what allows it.
-fn in_jails(jails: &Jails, address: IpAddr, sees_all: bool) -> (Vec<Prefix>, Vec<Failures>, Option<Allow>) {
+/// The failures of `address` that are being counted.
+fn failing(jails: &Jails, address: IpAddr) -> Vec<Failures> {
     let failures = jails.names().filter_map(|jail| {
         let counter = jails.counter(jail, address)?;
         Some(Failures { jail: jail.to_string(), failures: counter.failures, last: counter.last })
     });
-    let host = Prefix::host(address);
-    (covering_prefixes(host), failures.collect(), allowed_by(jails, host, sees_all))
+    failures.collect()
 }
 
 /// What allows all of `prefix`: an entry, or in words whatever else does; without words for those who do not see all.
@@ -158,8 +153,10 @@ pub(super) fn allowed_by(jails: &Jails, prefix: Prefix, sees_all: bool) -> Optio
         let note = jails.allowlist().covering(prefix)?;
         Some(Allow { prefix, note, owner: String::new(), since: None, until: None })
     })?;
-    let veiled = || Allow { note: String::new(), owner: String::new(), ..found.clone() };
-    Some(if sees_all { found } else { veiled() })
+    if sees_all {
+        return Some(found);
+    }
+    Some(Allow { note: String::new(), owner: String::new(), ..found })
 }
 
 /// Every network that holds `host`: 33 for IPv4, 129 for IPv6.

@@ -103,8 +103,8 @@ impl Refused {
         Self { detail: format!("{VEILED}: try again later"), is_trouble: false, ..self }
     }
 
-    /// The answer, once `body` is read as far as it is small and on its way: a connection that is closed over it is reset, and the
-    /// answer may be lost (RFC 9112, section 9.6).
+    /// The answer, once what is on its way of `body` is read away: a connection that is closed over it is reset, and the answer may
+    /// be lost (RFC 9112, section 9.6).
     pub(super) async fn after(self, headers: &HeaderMap, body: Body) -> Response {
         // Reading asks for a body that is announced only, and of a large one the rest would be left all the same.
         let is_on_its_way = !headers.contains_key(header::EXPECT);

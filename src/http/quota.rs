@@ -78,15 +78,18 @@ struct Counts {
 impl Counts {
     /// That of `caller`.
     fn of(&mut self, caller: Caller, now: Timestamp) -> &mut Count {
-        let network = match caller {
+        match caller {
             Caller::Known(name) => {
                 if self.known.len() >= MOST_KNOWN {
                     self.tidy(now);
                 }
-                return self.known.entry(name).or_default();
+                self.known.entry(name).or_default()
             }
-            Caller::Unknown(network) => network,
-        };
+            Caller::Unknown(network) => self.of_network(network, now),
+        }
+    }
+
+    fn of_network(&mut self, network: Prefix, now: Timestamp) -> &mut Count {
         if self.unknown.len() >= MOST_UNKNOWN && !self.unknown.contains_key(&network) {
             self.tidy(now);
             if self.unknown.len() >= MOST_UNKNOWN {

@@ -73,7 +73,7 @@ impl Hub {
         let each = |name: &Arc<str>, prefix, time| assert!(votes.insert((Arc::clone(name), prefix, time)));
         self.store.votes(each).unwrap();
         let held: Vec<Prefix> = self.jails.held_listings().map(|(prefix, _)| prefix).collect();
-        let listed = self.jails.banned(SHARED);
+        let listed = self.jails.bans().of(SHARED);
         let in_memory: Vec<_> = listed.iter().map(|prefix| self.jails.votes(*prefix, NOW).len()).collect();
         let counted = self.jails.reporters().map(|(name, reporter, votes)| {
             (Arc::clone(name), (reporter.tally.accepted, reporter.tally.refused, votes))
@@ -171,7 +171,7 @@ proptest! {
             let from = confirmed[reporter];
             hub.take(&batch(reporter, from + 1, &rows[from..]), true);
         }
-        let listed = |hub: &Hub| hub.jails.banned(SHARED).len() + hub.jails.held_listings().len();
+        let listed = |hub: &Hub| hub.jails.bans().of(SHARED).len() + hub.jails.held_listings().len();
         prop_assert_eq!(listed(&hub), listed(&plain));
         // Which of too many were first depends on the order; all else does not.
         if plain.jails.held_listings().len() == 0 {

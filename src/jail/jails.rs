@@ -346,11 +346,6 @@ impl Jails {
         })
     }
 
-    /// Every prefix that `jail` holds banned, in order.
-    pub fn banned(&self, jail: &str) -> Vec<Prefix> {
-        self.bans().of(jail)
-    }
-
     /// Up to `most` prefixes of each jail that holds any banned, and how many it holds.
     pub fn some_banned(&self, most: usize) -> Vec<(Arc<str>, usize, Vec<Prefix>)> {
         let jails = self.bans().jails();

@@ -105,7 +105,7 @@ impl Reader {
             let rows = statement.query_map(params![after.number, limit], change)?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        // Some may be missing in between where old ones went by their time.
+        // Where one is missing, whoever follows has to begin again.
         let expected = after.number + 1..;
         let unbroken = expected.zip(&found).take_while(|(number, found)| *number == found.number).count();
         let is_gone = unbroken == 0 && last.number > after.number;

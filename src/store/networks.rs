@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Rows, params};
+use rusqlite::{Connection, params};
 
 use super::row::prefix as prefix_of;
 use super::{Error, Reader};
@@ -99,11 +99,7 @@ fn count_ended(
 fn count_failing(connection: &Connection, prefix: Prefix, most: u64, jail: i64) -> rusqlite::Result<u64> {
     let (first, last) = bounds(prefix);
     let mut statement = connection.prepare_cached(FAILING_INSIDE)?;
-    count(statement.query(params![jail, first, last])?, prefix, most)
-}
-
-fn count(mut rows: Rows<'_>, prefix: Prefix, most: u64) -> rusqlite::Result<u64> {
-    let mut count = 0;
+    let (mut rows, mut count) = (statement.query(params![jail, first, last])?, 0);
     while count < most {
         let Some(row) = rows.next()? else { break };
         count += u64::from(prefix.covers(prefix_of(row, 0)?));

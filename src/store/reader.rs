@@ -76,18 +76,15 @@ impl Reader {
             // A jail has one in force.
             for (sql, most) in [(active, usize::MAX), (over, HISTORY_ROWS)] {
                 let mut statement = connection.prepare_cached(&sql)?;
-                let mut rows = statement.query(params![address, length])?;
-                let mut room = most;
-                while let Some(row) = rows.next()? {
-                    if room == 0 {
-                        break;
-                    }
-                    let mut past = past_ban(row)?;
-                    if wanted(&past.ban.jail) {
-                        past.ban.evidence = evidence(&connection, row.get(ID)?)?;
-                        found.push(past);
-                        room -= 1;
-                    }
+                let rows = statement
+                    .query_map(params![address, length], |row| Ok((past_ban(row)?, row.get(ID)?)))?;
+                let is_wanted = |row: &rusqlite::Result<(PastBan, i64)>| {
+                    row.as_ref().map_or(true, |(past, _)| wanted(&past.ban.jail))
+                };
+                for row in rows.filter(is_wanted).take(most) {
+                    let (mut past, id) = row?;
+                    past.ban.evidence = evidence(&connection, id)?;
+                    found.push(past);
                 }
             }
             Ok(found)

@@ -110,7 +110,8 @@ const OFFENDERS: Aging = Aging {
 };
 
 /// By when they were written, as [`MARK_CHANGES`] notes it: a change tells when a ban began, which may be long before. Where that
-/// was in these days, it is young whatever a clock said that was wrong once. The last one stays, since numbers go on from it.
+/// was in these days, the milliseconds of [`CHANGES`], it is young whatever a clock said that was wrong once. The last one stays,
+/// since numbers go on from it.
 const CHANGE_ROWS: Aging = Aging {
     old: "SELECT number FROM changes WHERE number <= (
             SELECT number FROM changes_by_day WHERE day < ?1 ORDER BY day DESC LIMIT 1)
@@ -246,19 +247,31 @@ mod tests {
         (&[(10, 400), (150, 150), (160, 160)], 200, &[2, 3]),
     ];
 
+    fn on(day: u32) -> Timestamp {
+        Timestamp::from_secs(0) + DAY * day
+    }
+
+    fn opened(folder: &TempDir) -> Store {
+        let path = folder.path().join("banzone.db");
+        let settings = Settings { path, evidence_retention: DAY, history_retention: DAY };
+        Store::open(&settings, on(1)).unwrap()
+    }
+
+    /// Writes a change that tells of `day`.
+    fn write(store: &Store, number: u64, day: u32) {
+        let put = "INSERT INTO changes VALUES (?1, ?2, 'allowed', NULL, zeroblob(16), 96, NULL, NULL)";
+        store.connection().execute(put, params![number, on(day)]).unwrap();
+    }
+
     #[test]
     fn changes_are_kept_for_ninety_days() {
         for (written, last, left) in CASES {
             let folder = TempDir::new().unwrap();
-            let path = folder.path().join("banzone.db");
-            let settings = Settings { path, evidence_retention: DAY, history_retention: DAY };
-            let on = |day: u32| Timestamp::from_secs(0) + DAY * day;
-            let mut store = Store::open(&settings, on(1)).unwrap();
-            let put = "INSERT INTO changes VALUES (?1, ?2, 'allowed', NULL, zeroblob(16), 96, NULL, NULL)";
+            let mut store = opened(&folder);
             let mut numbered = (1_u64..).zip(*written).peekable();
             for day in 1..=*last {
                 while let Some((number, (_, of))) = numbered.next_if(|(_, (written, _))| *written == day) {
-                    store.connection().execute(put, params![number, on(*of)]).unwrap();
+                    write(&store, number, *of);
                 }
                 while store.retain(on(day)).unwrap() {}
             }
@@ -272,14 +285,8 @@ mod tests {
     #[test]
     fn a_clock_that_was_wrong_once_takes_no_young_changes() {
         let folder = TempDir::new().unwrap();
-        let path = folder.path().join("banzone.db");
-        let settings = Settings { path, evidence_retention: DAY, history_retention: DAY };
-        let on = |day: u32| Timestamp::from_secs(0) + DAY * day;
-        let mut store = Store::open(&settings, on(1)).unwrap();
-        let put = "INSERT INTO changes VALUES (?1, ?2, 'allowed', NULL, zeroblob(16), 96, NULL, NULL)";
-        for (number, day) in [(1, 20), (2, 150), (3, 160)] {
-            store.connection().execute(put, params![number, on(day)]).unwrap();
-        }
+        let mut store = opened(&folder);
+        [(1, 20), (2, 150), (3, 160)].into_iter().for_each(|(number, day)| write(&store, number, day));
         for day in [5, 200] {
             while store.retain(on(day)).unwrap() {}
         }

@@ -5,6 +5,7 @@ use axum::extract::{Extension, Query, State};
 use super::Page;
 use super::listing::{Cell, Listing, Table};
 use super::words::ago;
+use crate::access::is_same_zone;
 use crate::http::api::{DataSet, DnsQuery, Zone, ZoneSeen};
 use crate::http::{By, Daemon, dns, lists};
 
@@ -39,8 +40,7 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By) -> Page {
 /// `seen` is `None` for those who do not see what is asked.
 fn row(zone: &Zone, seen: Option<&[ZoneSeen]>) -> Vec<Cell> {
     let origin = zone.status.origin.trim_end_matches('.');
-    let of_zone =
-        |seen: &&ZoneSeen| seen.origin.as_deref().is_some_and(|name| name.trim_end_matches('.') == origin);
+    let of_zone = |seen: &&ZoneSeen| seen.origin.as_deref().is_some_and(|name| is_same_zone(name, origin));
     let counted = |figure: fn(&ZoneSeen) -> u64| match seen {
         Some(seen) => Cell::number(seen.iter().find(of_zone).map_or(0, figure)),
         None => Cell::text("–"),

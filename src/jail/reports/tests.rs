@@ -59,7 +59,7 @@ impl Hub {
     }
 
     fn listed(&self) -> Vec<String> {
-        self.jails.banned(SHARED).iter().map(ToString::to_string).collect()
+        self.jails.bans().of(SHARED).iter().map(ToString::to_string).collect()
     }
 
     fn held(&self) -> Vec<String> {
