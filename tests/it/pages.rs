@@ -220,6 +220,58 @@ fn a_ban_is_made_seen_and_ended_by_forms() {
     assert!(!json!(written).to_string().contains(&alice.csrf));
 }
 
+/// The jails that the form of a page at `path` makes bans in.
+fn offered(browser: &Browser<'_>, path: &str) -> Vec<String> {
+    let page = own(browser, &format!("get {path}"), "").body;
+    let Some((_, form)) = page.split_once("<form method=\"post\" action=\"/bans\"") else {
+        return Vec::new();
+    };
+    let options = form.split("</form>").next().unwrap().split("<option>").skip(1);
+    options.map(|option| option.split('<').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn bans_are_offered_where_they_can_be_made() {
+    let (env, daemon) = daemon(&format!("{LAX}[jail.shared]\nreports = true\n"));
+    for (name, role, jails) in [
+        ("alice", "operator", None),
+        ("bob", "operator", Some(["shared", "other"].as_slice())),
+        ("carol", "operator", Some(["planned"].as_slice())),
+        ("dave", "viewer", None),
+    ] {
+        let user = json!({ "name": name, "role": role, "password": PASSWORD, "jails": jails });
+        env.request("POST", "/api/v1/users", &user.to_string()).json();
+    }
+    for (name, expected) in [
+        ("alice", ["manual", "other", "postfix-sasl"].as_slice()),
+        ("bob", &["other"]),
+        ("carol", &[]),
+        ("dave", &[]),
+    ] {
+        let browser = Browser::sign_in(&daemon, name, None);
+        for path in ["/bans", "/ip/198.51.100.7"] {
+            assert_eq!(offered(&browser, path), expected, "{name} {path}");
+        }
+        for jail in expected {
+            let ban = form(&browser, &[("prefix", "198.51.100.7"), ("jail", jail)]);
+            assert_eq!(own(&browser, "post /bans", &ban).status, 303, "{name} {jail}");
+        }
+    }
+}
+
+#[test]
+fn whoever_only_reports_is_led_to_their_account_alone() {
+    let (env, daemon) = daemon(LAX);
+    add(&env, "alice", "reporter");
+    let alice = Browser::sign_in(&daemon, "alice", None);
+    let account = own(&alice, "get /account", "").body;
+    let links = account.split("href=\"/").skip(1).map(|link| link.split('"').next().unwrap());
+    let led: Vec<&str> =
+        links.filter(|link| own(&alice, &format!("get /{link}"), "").status != 200).collect();
+    assert_eq!(led, Vec::<&str>::new(), "{account}");
+    assert!(!account.contains("action=\"/ip\""), "{account}");
+}
+
 #[test]
 fn many_bans_end_only_for_whoever_has_shown_who_they_are() {
     let (env, daemon) = daemon(LAX);

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use serde::Deserialize;
 
-use super::bans::{Chosen, Row, jails};
+use super::bans::{Row, open_jails};
 use super::forms::{path_of, query, read_prefix};
 use super::frame::Frame;
 use super::words::{ago, left, when};
@@ -57,10 +57,9 @@ struct Address {
     votes: Vec<Voting>,
     scores: Vec<Score>,
     history: Vec<Row>,
-    jails: Vec<Chosen>,
+    /// The jails that a ban can be made in.
+    open: Vec<String>,
     can_operate: bool,
-    /// Whether in the jail of bans by hand.
-    can_ban_by_hand: bool,
     can_allow: bool,
 }
 
@@ -99,7 +98,6 @@ struct Score {
 pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address): Path<String>) -> Page {
     let found = lookup::lookup(State(daemon.clone()), Extension(by.clone()), Path(address)).await?.0;
     let now = daemon.now();
-    let jails = jails(State(daemon.clone()), &by, None).await?;
     let Lookup { address, bans, listings, sets, allowed, failures, votes, scores, history } = found;
     Ok(page(&Address {
         frame: Frame::of(&by, "/ip"),
@@ -123,9 +121,8 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Path(address)
         scores: scores.into_iter().map(shown_score).collect(),
         votes: votes.into_iter().map(shown_vote).collect(),
         history: history.iter().map(|ban| Row::of(ban, now)).collect(),
-        jails,
+        open: open_jails(&daemon, &by).await?,
         can_operate: by.may(Permission::Operate),
-        can_ban_by_hand: by.grant().jails.is_none(),
         can_allow: by.may(Permission::Operate) && by.sees_all(),
     }))
 }

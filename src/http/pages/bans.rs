@@ -7,17 +7,17 @@ use axum::http::StatusCode;
 use axum::{Form, Json};
 use serde::Deserialize;
 
-use super::forms::{filled, local, path_of, query, read_prefix, read_span, shown_jail};
+use super::forms::{filled, jails_that, local, path_of, query, read_prefix, read_span, shown_jail};
 use super::frame::Frame;
 use super::words::{ago, left, when};
 use super::{Page, back, page};
 use crate::access::{Permission, Principal};
 use crate::clock::Timestamp;
-use crate::http::api::{Ban, BanState, BansQuery, NewBan, Status, UnbanQuery};
+use crate::http::api::{Ban, BanState, BansQuery, NewBan, UnbanQuery};
 use crate::http::problem::Refused;
-use crate::http::{By, Daemon, bans};
+use crate::http::{By, Daemon, Steered, bans};
 use crate::ip::Prefix;
-use crate::jail::Origin;
+use crate::jail::{Jails, MANUAL, Origin};
 
 /// What is chosen.
 #[derive(Deserialize)]
@@ -36,6 +36,8 @@ pub(super) struct Choice {
 struct Bans {
     frame: Frame,
     jails: Vec<Chosen>,
+    /// Those that a ban can be made in.
+    open: Vec<String>,
     /// Whether those of all jails can be shown together.
     together: bool,
     within: String,
@@ -49,9 +51,9 @@ struct Bans {
 }
 
 /// One of several that can be chosen.
-pub(super) struct Chosen {
-    pub(super) name: String,
-    pub(super) is_chosen: bool,
+struct Chosen {
+    name: String,
+    is_chosen: bool,
 }
 
 /// A ban.
@@ -117,7 +119,7 @@ pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice)
     };
     let found = bans::list(State(daemon.clone()), Extension(by.clone()), Ok(Query(wanted))).await?.0;
     let now = daemon.now();
-    let jails = jails(State(daemon.clone()), &by, jail.as_deref()).await?;
+    let choice = |name: String| Chosen { is_chosen: jail.as_deref() == Some(&*name), name };
     let here = |after: Option<String>| {
         let chosen = [
             ("jail", jail.clone()),
@@ -130,7 +132,8 @@ pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice)
     };
     Ok(page(&Bans {
         frame: Frame::of(&by, "/bans"),
-        jails,
+        jails: jails_that(&daemon, &by, |_, _| true).await?.into_iter().map(choice).collect(),
+        open: open_jails(&daemon, &by).await?,
         together: by.grant().jails.is_none(),
         history: !history.is_empty(),
         can_end: by.may(Permission::Operate),
@@ -141,15 +144,17 @@ pub(super) async fn list(State(daemon): Daemon, Extension(by): By, Query(choice)
     }))
 }
 
-/// The jails that whoever asks may see.
-pub(super) async fn jails(
-    daemon: Daemon,
-    by: &Principal,
-    chosen: Option<&str>,
-) -> Result<Vec<Chosen>, Refused> {
-    let Status { jails, .. } = bans::status(daemon, Extension(by.clone())).await?.0;
-    let of = |name: String| Chosen { is_chosen: chosen == Some(&*name), name };
-    Ok(jails.into_iter().map(of).collect())
+/// The jails that whoever asks can ban somebody in, that of bans by hand first; none for those who only look.
+pub(super) async fn open_jails(daemon: &Steered, by: &Principal) -> Result<Vec<String>, Refused> {
+    if !by.may(Permission::Operate) {
+        return Ok(Vec::new());
+    }
+    let is_open = |jails: &Jails, name: &str| {
+        jails.settings_in_force(name).is_some_and(|settings| settings.reports.is_none())
+    };
+    let mut names = jails_that(daemon, by, is_open).await?;
+    names.sort_by_key(|name| name != MANUAL);
+    Ok(names)
 }
 
 /// `POST /bans/end`: each field `ban` is a jail, a space and a prefix.

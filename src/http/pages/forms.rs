@@ -97,6 +97,21 @@ pub(super) fn own_jails(by: &Principal, path: &str) -> Vec<(String, String)> {
     own.iter().map(|jail| (jail.to_string(), format!("{path}?{}", query(&[("jail", jail)])))).collect()
 }
 
+/// The names of the jails for which `holds`, as far as whoever asks may see these.
+pub(super) async fn jails_that(
+    daemon: &Steered,
+    by: &Principal,
+    holds: impl Fn(&Jails, &str) -> bool + Send + 'static,
+) -> Result<Vec<String>, Refused> {
+    let all = move |jails: &Jails| {
+        let names = jails.names().filter(|name| holds(jails, name));
+        names.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let mut names = daemon.see(all).await?;
+    names.retain(|name| by.grant().has_jail(name));
+    Ok(names)
+}
+
 /// The page of an address or a network.
 pub(super) fn path_of(prefix: Prefix) -> String {
     match prefix.is_host() {

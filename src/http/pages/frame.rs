@@ -14,6 +14,10 @@ pub(super) struct Frame {
     pub(super) csrf: String,
     /// The pages they may see.
     pub(super) entries: Vec<Entry>,
+    /// The first page they may see.
+    pub(super) home: &'static str,
+    /// Whether they may look up addresses.
+    pub(super) searches: bool,
     pub(super) version: &'static str,
 }
 
@@ -43,10 +47,7 @@ const ENTRIES: &[(&str, &str)] = &[
 impl Frame {
     /// The frame for `principal`, who is at `path`.
     pub(super) fn of(principal: &Principal, path: &str) -> Self {
-        let is_shown = |path: &str| {
-            PAGES.iter().any(|page| page.path == path && page.method == "get" && page.is_for(principal))
-        };
-        let own = ENTRIES.iter().filter(|(entry, _)| is_shown(entry));
+        let own = ENTRIES.iter().filter(|(entry, _)| is_for(principal, entry));
         let entries = own.map(|(entry, title)| Entry { path: entry, title, is_here: *entry == path });
         let session = principal.session();
         Self {
@@ -54,9 +55,16 @@ impl Frame {
             role: principal.grant().role,
             csrf: session.map_or_else(String::new, |session| session.csrf.clone()),
             entries: entries.collect(),
+            home: if is_for(principal, "/") { "/" } else { "/account" },
+            searches: is_for(principal, "/ip"),
             version: env!("CARGO_PKG_VERSION"),
         }
     }
+}
+
+/// Whether the page at `path` is for `principal`.
+fn is_for(principal: &Principal, path: &str) -> bool {
+    PAGES.iter().any(|page| page.path == path && page.method == "get" && page.is_for(principal))
 }
 
 /// Something was not done.

@@ -9,16 +9,15 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 
 use super::Page;
-use super::forms::query;
+use super::forms::{jails_that, query};
 use super::listing::{Cell, Field, Form, Kind, Listing, Table};
 use super::words::{ago, share, when};
-use crate::access::Principal;
 use crate::clock::Timestamp;
 use crate::filter::{self, Tried, Verdict};
 use crate::http::api::{JailSummary, ListQuery, PatternHits};
 use crate::http::problem::Refused;
 use crate::http::routes::own_jail;
-use crate::http::{By, Daemon, Steered, bans, jails as in_api, lists, turns};
+use crate::http::{By, Daemon, bans, jails as in_api, lists, turns};
 use crate::jail::Jails;
 
 /// So many lines are tried at a time: this is to look at some, not to read a log.
@@ -36,22 +35,13 @@ pub(super) async fn show(State(daemon): Daemon, Extension(by): By, Query(query):
         empty: "There is no jail.",
     }];
     page.goes_on(limit, found.next);
-    page.forms.extend(box_of(with_filter(&daemon, &by).await?, String::new(), String::new()));
+    page.forms.extend(box_of(jails_that(&daemon, &by, has_filter).await?, String::new(), String::new()));
     Ok(page.show())
 }
 
-/// The jails with a filter that whoever asks may see.
-async fn with_filter(daemon: &Steered, by: &Principal) -> Result<Vec<String>, Refused> {
-    let has_filter = |jails: &Jails, name: &str| {
-        jails.settings_in_force(name).is_some_and(|settings| !settings.filter.failregex.is_empty())
-    };
-    let all = move |jails: &Jails| {
-        let names = jails.names().filter(|name| has_filter(jails, name));
-        names.map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let mut names = daemon.see(all).await?;
-    names.retain(|name| by.grant().has_jail(name));
-    Ok(names)
+/// Whether a jail finds anything itself.
+fn has_filter(jails: &Jails, name: &str) -> bool {
+    jails.settings_in_force(name).is_some_and(|settings| !settings.filter.failregex.is_empty())
 }
 
 /// What is told of a jail.
@@ -61,7 +51,7 @@ const HEADS: &[&str] =
 fn row(jail: &JailSummary) -> Vec<Cell> {
     let query = query(&[("jail", &jail.jail)]);
     vec![
-        Cell::text(&jail.jail).link(path_of(&jail.jail)),
+        Cell::text(&jail.jail).link(path_of_jail(&jail.jail)),
         Cell::number(jail.lines),
         Cell::number(jail.matched).note(share(jail.matched, jail.lines)),
         Cell::number(jail.currently_failed),
@@ -73,7 +63,7 @@ fn row(jail: &JailSummary) -> Vec<Cell> {
 }
 
 /// The page of a jail.
-fn path_of(jail: &str) -> String {
+fn path_of_jail(jail: &str) -> String {
     format!("/jails/{}", utf8_percent_encode(jail, NON_ALPHANUMERIC))
 }
 
@@ -110,7 +100,7 @@ pub(super) async fn one(State(daemon): Daemon, Extension(by): By, Path(name): Pa
         patterns("Failregexes", FAILREGEX, &hits.failregex, ""),
         patterns("Ignoreregexes", IGNOREREGEX, &hits.ignoreregex, "The filter has none."),
     ]);
-    page.forms.extend(box_of(with_filter(&daemon, &by).await?, name, String::new()));
+    page.forms.extend(box_of(jails_that(&daemon, &by, has_filter).await?, name, String::new()));
     Ok(page.show())
 }
 
@@ -178,7 +168,7 @@ pub(super) async fn attempt(
         rows,
         empty: "There was no line.",
     }];
-    page.forms.extend(box_of(with_filter(&daemon, &by).await?, jail, lines));
+    page.forms.extend(box_of(jails_that(&daemon, &by, has_filter).await?, jail, lines));
     Ok(page.show())
 }
 
