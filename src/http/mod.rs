@@ -150,9 +150,11 @@ fn add_missing(headers: &[(HeaderName, &'static str)], mut response: Response) -
 async fn limit_time(request: axum::extract::Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => {
-            Refused::new(StatusCode::GATEWAY_TIMEOUT, "the daemon is too busy to answer").into_response()
-        }
+        Err(_) => Refused::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "no answer within 30 seconds: the daemon is too busy, or the request did not come whole",
+        )
+        .into_response(),
     }
 }
 
