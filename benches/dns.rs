@@ -19,9 +19,11 @@ use banzone::sys::udp::{self, Batch};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use asking::{HEADER, Result, cpu_seconds, free_address, lists, message, resident};
+use asking::{HEADER, Result, free_address, lists, message};
+use process::{cpu_seconds, resident};
 
 mod asking;
+mod process;
 
 /// How many entries the lists have.
 const SIZES: [usize; 2] = [100_000, 1_000_000];

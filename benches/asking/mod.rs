@@ -1,7 +1,6 @@
-//! What the benchmarks of DNS servers share: questions, and what a running server takes.
+//! What the benchmarks of DNS servers share: questions, and what an answer says.
 
 use std::error::Error;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 use banzone::ip::write_reversed;
@@ -31,21 +30,4 @@ pub fn lists(answer: &[u8]) -> bool {
 /// An address that nobody used a moment ago.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?)
-}
-
-/// The CPU time of all threads of a process, in seconds.
-pub fn cpu_seconds(process: u32) -> Result<f64> {
-    let mut nanoseconds = 0;
-    for task in fs::read_dir(format!("/proc/{process}/task"))? {
-        let schedule = fs::read_to_string(task?.path().join("schedstat"))?;
-        nanoseconds += schedule.split(' ').next().ok_or("no time")?.parse::<u64>()?;
-    }
-    Ok(nanoseconds as f64 / 1e9)
-}
-
-/// The memory a process has in use, in MB.
-pub fn resident(process: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no size")?;
-    Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
 }

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::asking::{Result, cpu_seconds, free_address, resident};
+use crate::asking::{Result, free_address};
+use crate::process::{cpu_seconds, resident};
 
 /// Rows of a batch: the most that a hub takes.
 pub const BATCH: usize = 10_000;
