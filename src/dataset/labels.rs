@@ -1,25 +1,29 @@
 //! The labels of a name where they stand in it, so that nothing has to be copied to ask for the name.
 
+/// Room for a name of full length, which has 255 octets (RFC 1035, section 2.3.4): an octet can say where a label begins.
+pub const NAME_SPACE: usize = 256;
+
 /// Labels of a name, from left to right and without the root's.
 #[derive(Clone, Copy, Debug)]
 pub struct Labels<'a> {
     /// The name as it stands in a message (RFC 1035, section 3.1), in small letters.
-    wire: &'a [u8],
+    wire: &'a [u8; NAME_SPACE],
     /// Where the length octet of each label is in `wire`.
     starts: &'a [u8],
 }
 
 impl<'a> Labels<'a> {
     /// The labels of `wire` whose length octets are at `starts`.
-    pub fn new(wire: &'a [u8], starts: &'a [u8]) -> Self {
+    pub fn new(wire: &'a [u8; NAME_SPACE], starts: &'a [u8]) -> Self {
         Self { wire, starts }
     }
 
     /// Each label, without its length.
     pub fn iter(self) -> impl DoubleEndedIterator<Item = &'a [u8]> + ExactSizeIterator + Clone {
         self.starts.iter().map(move |start| {
-            let (length, rest) = self.wire[usize::from(*start)..].split_first().expect("labels begin inside");
-            &rest[..usize::from(*length)]
+            let start = usize::from(*start);
+            let length = usize::from(self.wire[start]);
+            &self.wire[start + 1..][..length]
         })
     }
 
@@ -50,9 +54,9 @@ impl<'a> Labels<'a> {
 }
 
 /// Labels that come from somewhere else than a message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LabelBuf {
-    wire: Vec<u8>,
+    wire: [u8; NAME_SPACE],
     starts: Vec<u8>,
 }
 
@@ -63,17 +67,20 @@ impl LabelBuf {
     }
 }
 
-/// As many of them, in small letters, as a name has room for (RFC 1035, section 2.3.4).
+/// As many of them, in small letters, as there is room for.
 impl<'a> FromIterator<&'a [u8]> for LabelBuf {
     fn from_iter<I: IntoIterator<Item = &'a [u8]>>(labels: I) -> Self {
-        let mut name = Self::default();
+        let mut name = Self { wire: [0; NAME_SPACE], starts: Vec::new() };
+        let mut room = &mut name.wire[..];
         for label in labels {
-            let (Ok(start), Ok(length)) = (u8::try_from(name.wire.len()), u8::try_from(label.len())) else {
-                break;
-            };
+            let start = NAME_SPACE - room.len();
+            let (Ok(start), Ok(length)) = (u8::try_from(start), u8::try_from(label.len())) else { break };
+            let Some((place, rest)) = room.split_at_mut_checked(1 + label.len()) else { break };
             name.starts.push(start);
-            name.wire.push(length);
-            name.wire.extend(label.iter().map(u8::to_ascii_lowercase));
+            place[0] = length;
+            place[1..].copy_from_slice(label);
+            place[1..].make_ascii_lowercase();
+            room = rest;
         }
         name
     }

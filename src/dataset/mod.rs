@@ -40,7 +40,7 @@ pub use aclkey::{ACLKEY, KeyAcl, load_aclkey};
 pub use action::{Action, Actions};
 pub use answer::{Asked, Data, Record, Records};
 pub use header::{Header, Soa};
-pub use labels::{LabelBuf, Labels};
+pub use labels::{LabelBuf, Labels, NAME_SPACE};
 pub use loading::{Error, Findings, Loaded, Source, Tally, Warning, load};
 pub use settings::{Options, Settings};
 pub use syntax::seconds;

@@ -1,10 +1,8 @@
 //! The answers of the zones in service, with their counters; the zones can be replaced while queries come in.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
-
-use arc_swap::ArcSwap;
-use smallvec::SmallVec;
 
 use super::counters::Dropped;
 use super::limits::{Fate, RateLimit, RateLimits, is_answer};
@@ -13,8 +11,20 @@ use super::{Peer, Request, Respond, Transport, guarded};
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::sys::udp::BATCH;
 use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_pending, truncate};
+use arc_swap::ArcSwap;
+
+/// A query that is read, unless that failed.
+#[derive(Default)]
+struct Reading {
+    pending: Pending,
+    is_done: bool,
+}
+
+thread_local! {
+    /// Where the thread reads the queries of a batch. They are too large to be made anew for each.
+    static READ: RefCell<Vec<Reading>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Zones, a clock and counters: all that answering takes.
 pub struct Service {
@@ -140,6 +150,20 @@ impl Service {
         self.seen.note(&served.counted, &outcome, query, peer, reply, now);
     }
 
+    /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.
+    fn respond_from(&self, read: &mut [Reading], requests: &mut [Request<'_>]) {
+        let served = self.served.load();
+        let moment = served.zones.at(self.clock.now());
+        for (reading, request) in read.iter_mut().zip(&*requests) {
+            reading.is_done = guarded(self, || reading.pending.read(&moment, request.query)).is_some();
+        }
+        for (reading, request) in read.iter().zip(requests).filter(|(reading, _)| reading.is_done) {
+            if guarded(self, || self.answer(&served, &reading.pending, &moment, request)).is_none() {
+                request.reply.clear();
+            }
+        }
+    }
+
     /// Cuts a reply short or takes it back where its network gets too many; whether it is sent.
     fn limit(
         &self,
@@ -178,24 +202,11 @@ impl Respond for Service {
         self.respond_all(&mut [Request { query, peer: *peer, reply }]);
     }
 
-    /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.
     fn respond_all(&self, requests: &mut [Request<'_>]) {
-        let served = self.served.load();
-        let moment = served.zones.at(self.clock.now());
-        let mut all = SmallVec::<[Option<Pending>; BATCH]>::new();
-        all.resize_with(requests.len(), || Some(Pending::default()));
-        for (pending, request) in all.iter_mut().zip(&*requests) {
-            let read = |pending: &mut Pending| pending.read(&moment, request.query);
-            if guarded(self, || pending.as_mut().map(read)).is_none() {
-                *pending = None;
-            }
-        }
-        for (pending, request) in all.iter().zip(requests) {
-            let Some(pending) = pending else { continue };
-            if guarded(self, || self.answer(&served, pending, &moment, request)).is_none() {
-                request.reply.clear();
-            }
-        }
+        READ.with_borrow_mut(|read| {
+            read.resize_with(read.len().max(requests.len()), Reading::default);
+            self.respond_from(read, requests);
+        });
     }
 
     fn dropped(&self, reason: Dropped) {
@@ -212,7 +223,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::dns::Transport;
     use crate::ip::PrefixSet;
-    use crate::zone::{Admission, Publish, RANDOM_SECRETS, Rate, Secret, Secrets, Server, Settings};
+    use crate::zone::{Admission, Publish, RANDOM_SECRETS, Rate, Secret, Secrets, Server, Settings, answer};
 
     fn zones(origins: &[&str]) -> Arc<Zones> {
         let zone = |origin: &&str| {
@@ -260,6 +271,16 @@ mod tests {
         let mut reply = Vec::new();
         service.respond(query, &peer, &mut reply);
         reply
+    }
+
+    fn ask_together(service: &Service, queries: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
+        let mut replies = vec![Vec::new(); queries.len()];
+        let requests = queries.iter().zip(&mut replies);
+        let mut requests: Vec<Request<'_>> =
+            requests.map(|(query, reply)| Request { query, peer, reply }).collect();
+        service.respond_all(&mut requests);
+        replies
     }
 
     /// The counted kinds of a zone as `type code listed count`.
@@ -409,22 +430,34 @@ mod tests {
     fn a_batch_gets_the_replies_that_each_query_gets_alone() {
         let service = service(&["bl.example.", "other.example."]);
         let mut queries = vec![b"short".to_vec(), vec![0xff; 40], Vec::new()];
-        for name in
-            ["2.0.0.127.bl.example.", "9.2.0.192.bl.example.", "2.0.0.127.other.example.", "example.org."]
-        {
+        let long = format!("{}Bl.Example.", "Sender.".repeat(30));
+        for name in [
+            "2.0.0.127.bl.example.",
+            "9.2.0.192.bl.example.",
+            &long,
+            "2.0.0.127.other.example.",
+            "",
+            "example.org.",
+        ] {
             queries.extend([1, 16, 6, 255].map(|qtype| query(name, qtype)));
         }
         let mut response = query("2.0.0.127.bl.example.", 1);
         response[2] |= 0x80;
         queries.push(response);
-        let alone: Vec<Vec<u8>> = queries.iter().map(|query| ask(&service, query)).collect();
-        let mut together = vec![Vec::new(); queries.len()];
         let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
-        let requests = queries.iter().zip(&mut together);
-        let mut requests: Vec<Request<'_>> =
-            requests.map(|(query, reply)| Request { query, peer, reply }).collect();
-        service.respond_all(&mut requests);
-        assert_eq!(together, alone);
+        let mut alone: Vec<Vec<u8>> = queries
+            .iter()
+            .map(|query| {
+                let mut reply = Vec::new();
+                answer(&service.zones(), query, &peer, service.clock.now(), &mut reply);
+                reply
+            })
+            .collect();
+        assert_eq!(ask_together(&service, &queries), alone);
+        // These are read where the others have been.
+        queries.reverse();
+        alone.reverse();
+        assert_eq!(ask_together(&service, &queries), alone);
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub(super) async fn many(
 
 /// The bans that cover all of `prefix`, the narrowest first, as far as they are for `by`.
 pub(super) fn in_force(table: &BanTable, by: &Principal, prefix: Prefix, now: Timestamp) -> Vec<BanInForce> {
-    let covering = table.covering(prefix).filter(|(_, held)| held.in_force(now));
+    let covering = table.covering(prefix).into_iter().filter(|(_, held)| held.in_force(now));
     let shown = |(prefix, held): (Prefix, Held)| BanInForce {
         prefix,
         jail: table.jails()[held.jail.index()].name.to_string(),

@@ -73,6 +73,7 @@ impl Network<'_> {
     fn bans_of(&self, prefix: Prefix) -> impl Iterator<Item = Held> {
         let covering = self.table.covering(prefix);
         covering
+            .into_iter()
             .filter(move |(found, held)| *found == prefix && held.in_force(self.now))
             .map(|(_, held)| held)
     }

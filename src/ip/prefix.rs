@@ -45,6 +45,11 @@ impl Prefix {
         }
     }
 
+    /// The same of an IPv4 address.
+    pub fn of_ipv4(address: Ipv4Addr, length: u8) -> Option<Self> {
+        Ipv4Net::new(address, length).ok().map(|net| Self(net.trunc().into()))
+    }
+
     /// The lowest address.
     pub fn address(self) -> IpAddr {
         self.0.network()
@@ -117,9 +122,7 @@ impl Prefix {
     pub fn from_bytes(address: [u8; 16], length: u8) -> Option<Self> {
         // At a start this is done for millions, most of them IPv4.
         match (Ipv6Addr::from(address).to_ipv4_mapped(), length.checked_sub(96)) {
-            (Some(address), Some(length)) => {
-                Ipv4Net::new(address, length).ok().map(|net| Self(net.trunc().into()))
-            }
+            (Some(address), Some(length)) => Self::of_ipv4(address, length),
             _ => Self::new(IpAddr::V6(Ipv6Addr::from(address)), length),
         }
     }

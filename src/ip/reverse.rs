@@ -22,29 +22,33 @@ pub enum Reversed {
 /// Reads the labels that stand before the origin, in the order of the name: `["4", "3", "2", "1"]`. `None` when they
 /// are no address: octets over 255 or with leading zeros (which would give an address many names), labels that are
 /// neither octets nor nibbles, or too many of them. No labels at all is the whole space.
-pub fn read_reversed<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]> + Clone) -> Option<Reversed> {
+pub fn read_reversed<'a>(labels: impl Iterator<Item = &'a [u8]> + Clone) -> Option<Reversed> {
     let ipv4 = read_octets(labels.clone());
-    if let Some((octets, 4)) = ipv4 {
-        return Some(Reversed::Address(Ipv4Addr::from(octets).into()));
+    if let Some((address, 4)) = ipv4 {
+        return Some(Reversed::Address(Ipv4Addr::from_bits(address).into()));
     }
     let ipv6 = read_nibbles(labels);
     if let Some((address, 32)) = ipv6 {
         // Not canonical on purpose: `::ffff:127.0.0.2` is asked for by its IPv6 name and is a point of its own.
-        return Some(Reversed::Address(Ipv6Addr::from(address).into()));
+        return Some(Reversed::Address(Ipv6Addr::from_bits(address).into()));
     }
-    let ipv4 = ipv4.and_then(|(octets, count)| Prefix::new(Ipv4Addr::from(octets).into(), count * 8));
-    let ipv6 = ipv6.and_then(|(address, count)| Prefix::new(Ipv6Addr::from(address).into(), count * 4));
+    let ipv4 = ipv4.and_then(|(address, count)| Prefix::new(Ipv4Addr::from_bits(address).into(), count * 8));
+    let ipv6 = ipv6.and_then(|(address, count)| Prefix::new(Ipv6Addr::from_bits(address).into(), count * 4));
     (ipv4.is_some() || ipv6.is_some()).then_some(Reversed::Partial { ipv4, ipv6 })
 }
 
-fn read_octets<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]>) -> Option<([u8; 4], u8)> {
-    let mut octets = [0; 4];
+/// The leading octets of an address, and how many there are. Each label stands above those before it.
+fn read_octets<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<(u32, u8)> {
+    let mut address = 0;
     let mut count = 0;
-    for label in labels.rev() {
-        *octets.get_mut(count)? = read_octet(label)?;
+    for label in labels {
+        if count == 4 {
+            return None;
+        }
         count += 1;
+        address = address >> 8 | u32::from(read_octet(label)?) << 24;
     }
-    Some((octets, count as u8))
+    Some((address, count))
 }
 
 fn read_octet(label: &[u8]) -> Option<u8> {
@@ -59,17 +63,18 @@ fn read_octet(label: &[u8]) -> Option<u8> {
     u8::try_from(octet).ok()
 }
 
-fn read_nibbles<'a>(labels: impl DoubleEndedIterator<Item = &'a [u8]>) -> Option<(u128, u8)> {
-    let mut address = 0u128;
-    let mut count = 0u8;
-    for label in labels.rev() {
+/// The same of nibbles.
+fn read_nibbles<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<(u128, u8)> {
+    let mut address = 0;
+    let mut count = 0;
+    for label in labels {
         let [digit] = label else { return None };
         let nibble = char::from(*digit).to_digit(16)?;
         if count == 32 {
             return None;
         }
         count += 1;
-        address |= u128::from(nibble) << (128 - 4 * u32::from(count));
+        address = address >> 4 | u128::from(nibble) << 124;
     }
     Some((address, count))
 }

@@ -28,11 +28,11 @@ impl PrefixSet {
     pub fn covers(&self, prefix: Prefix) -> bool {
         match prefix.net() {
             IpNet::V4(net) => {
-                let after = self.ipv4.partition_point(|held| held.network() <= net.network());
+                let after = self.ipv4.partition_point(|held| held.addr() <= net.addr());
                 after > 0 && self.ipv4[after - 1].contains(&net)
             }
             IpNet::V6(net) => {
-                let after = self.ipv6.partition_point(|held| held.network() <= net.network());
+                let after = self.ipv6.partition_point(|held| held.addr() <= net.addr());
                 after > 0 && self.ipv6[after - 1].contains(&net)
             }
         }

@@ -43,8 +43,9 @@ impl PublishedSet {
         if !self.set.find(asked, records) {
             return false;
         }
-        let is_spared = |address| !self.is_test && (list.allows(address) || !self.may_list(address));
-        if asked.address().is_some_and(is_spared) || asked.ipv4().is_some_and(|ipv4| is_spared(ipv4.into())) {
+        let is_spared = |address| list.allows(address) || !self.may_list(address);
+        let inside = asked.ipv4().map(IpAddr::V4).filter(|inside| asked.address() != Some(*inside));
+        if !self.is_test && asked.address().into_iter().chain(inside).any(is_spared) {
             records.truncate(before);
             return false;
         }

@@ -133,8 +133,7 @@ impl<'a> View<'a> {
         let mut found = Listings::new();
         // Zones of nothing but data sets publish no jail.
         if self.part.publishing.is_any() {
-            let covering = self.list.bans.covering(host);
-            found.extend(covering.filter_map(|(prefix, held)| self.listing(prefix, held, now)));
+            self.list.bans.each_covering(host, |prefix, held| found.extend(self.listing(prefix, held, now)));
         }
         if !found.is_empty() && self.list.allow.covers(host) {
             found.clear();
@@ -158,10 +157,10 @@ impl<'a> View<'a> {
         let counts = |common: Prefix, held: Held| {
             self.listing(common, held, now).is_some() && !self.list.allow.covers(common)
         };
-        let mut around = self.list.bans.covering(prefix);
+        let mut is_around = false;
+        self.list.bans.each_covering(prefix, |_, held| is_around |= counts(prefix, held));
         let mut inside = self.inside(prefix).enumerate();
-        around.any(|(_, held)| counts(prefix, held))
-            || inside.any(|(passed, (network, held))| passed == LONGEST_SEARCH || counts(network, held))
+        is_around || inside.any(|(passed, (network, held))| passed == LONGEST_SEARCH || counts(network, held))
     }
 
     /// The bans inside `prefix`; those of IPv4 stand inside `::/0`, as their IPv6 names do in the DNS.

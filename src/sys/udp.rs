@@ -257,7 +257,7 @@ impl Envelope {
     fn address_reply(&mut self, received: &libc::msghdr) {
         self.peer_length = received.msg_namelen;
         self.control_length = 0;
-        if received.msg_flags & libc::MSG_CTRUNC != 0 {
+        if received.msg_controllen == 0 || received.msg_flags & libc::MSG_CTRUNC != 0 {
             return;
         }
         let mut message = no_header().msg_hdr;

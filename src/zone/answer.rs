@@ -82,7 +82,7 @@ pub fn answer_pending(
         let mut reply = Reply::bare(query, header, out);
         return finish(&mut reply, Verdict::refusal(rcode), Understood::default());
     }
-    let read = pending.question.as_ref().ok_or(Malformed);
+    let read = pending.question().ok_or(Malformed);
     let read = read.and_then(|question| Ok((question, header.read_behind(query, question)?)));
     let Ok((question, edns)) = read else {
         return answer_without_question(moment, query, header, peer, out);
@@ -231,10 +231,16 @@ fn look_up(
     let (Some((index, origin)), Some(zone)) = (pending.zone, zone) else {
         return Ok(Verdict::refusal(Rcode::Refused));
     };
-    let counted = || below_with_quota(zone, question, origin, zones, now);
-    let below = match pending.below.map_or_else(counted, Ok) {
-        Ok(below) => below,
-        Err(key) => return refused(key),
+    let counted;
+    let below = match &pending.below {
+        Some(below) => below,
+        None => match below_with_quota(zone, question, origin, zones, now) {
+            Ok(below) => {
+                counted = below;
+                &counted
+            }
+            Err(key) => return refused(key),
+        },
     };
     let listed = match listed.or_by_key(zone.key_acl(), below.action) {
         Ok(listed) => listed,

@@ -40,7 +40,7 @@ pub(super) struct Lookup<'a> {
     /// How many labels the question has before the origin.
     pub(super) origin: usize,
     /// What they are.
-    pub(super) below: Below,
+    pub(super) below: &'a Below,
     pub(super) now: Timestamp,
 }
 

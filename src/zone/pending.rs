@@ -9,13 +9,14 @@ use crate::clock::Timestamp;
 use crate::dataset::{Action, KeyAcl};
 use crate::ip::{Reversed, read_reversed};
 
-/// A query that is read as far as its question goes.
+/// A query that is read as far as its question goes. It is large, and the next query can be read into it.
 #[derive(Default)]
 pub struct Pending {
     /// Its header, if it is long enough for one.
     pub(super) header: Option<Header>,
-    /// Its question, if it is a query with one that can be read.
-    pub(super) question: Option<Question>,
+    question: Question,
+    /// Whether it is a query with a question that can be read.
+    has_question: bool,
     /// The index of the zone the question belongs to, and how many labels it has before the origin.
     pub(super) zone: Option<(usize, usize)>,
     /// What they are. A zone whose keys have quotas says so only when it answers, as that counts as using the key
@@ -24,22 +25,27 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Reads the question of `query`, and has fetched what there is for it; once.
+    /// Reads the question of `query`, and has fetched what there is for it.
     pub fn read(&mut self, moment: &Moment<'_>, query: &[u8]) {
+        (self.zone, self.below) = (None, None);
         self.header = Header::read(query);
-        let Some(header) = self.header.filter(|header| header.asks()) else { return };
-        let question = self.question.insert(Question::empty());
-        if header.read_question(query, question).is_err() {
-            self.question = None;
-            return;
+        let header = self.header.filter(|header| header.asks());
+        self.has_question =
+            header.is_some_and(|header| header.read_question(query, &mut self.question).is_ok());
+        if self.has_question {
+            self.zone = moment.zones.find(&self.question);
+            self.look_below(moment);
         }
-        self.zone = moment.zones.find(question);
-        self.look_below(moment);
+    }
+
+    /// Its question, if there is one.
+    pub(super) fn question(&self) -> Option<&Question> {
+        self.has_question.then_some(&self.question)
     }
 
     fn look_below(&mut self, moment: &Moment<'_>) {
-        let zones = moment.zones;
-        let (Some(question), Some((index, origin))) = (&self.question, self.zone) else { return };
+        let (zones, question) = (moment.zones, &self.question);
+        let Some((index, origin)) = self.zone else { return };
         let zone = &zones.zones()[index];
         if zone.keys().is_none() {
             let below = match zone.key_acl() {

@@ -2,16 +2,13 @@
 
 use super::name::{LONGEST_LABEL, LONGEST_NAME};
 use super::options::Asked;
-use crate::dataset::Labels;
+use crate::dataset::{Labels, NAME_SPACE};
 
 /// The size of a header (RFC 1035, section 4.1.1).
 pub(super) const HEADER: usize = 12;
 
 /// Octets that are made lower case at once.
 const BLOCK: usize = 16;
-
-/// A name of full length, and what is missing to whole blocks.
-const NAME_SPACE: usize = LONGEST_NAME.next_multiple_of(BLOCK);
 
 /// Labels of a name of full length, one octet each.
 const MOST_LABELS: usize = LONGEST_NAME / 2;
@@ -35,7 +32,7 @@ pub(super) struct Header {
 
 /// A question that was there in full.
 pub(super) struct Question {
-    /// The name in wire form, lower case.
+    /// The name in wire form, lower case, and behind it what is left of others.
     name: [u8; NAME_SPACE],
     length: usize,
     /// Where each label's length octet is in `name`.
@@ -134,9 +131,9 @@ impl Header {
     }
 }
 
-impl Question {
-    /// To be read into.
-    pub(super) fn empty() -> Self {
+/// Nothing yet, to be read into.
+impl Default for Question {
+    fn default() -> Self {
         Self {
             name: [0; NAME_SPACE],
             length: 0,
@@ -147,7 +144,9 @@ impl Question {
             end: 0,
         }
     }
+}
 
+impl Question {
     /// How many labels the name has, without the root's.
     pub(super) fn depth(&self) -> usize {
         self.labels
@@ -238,6 +237,7 @@ impl<'a> Rest<'a> {
     fn name(&mut self, question: &mut Question) -> Result<(), Malformed> {
         let packet = &self.packet[self.at..];
         let mut at = 0;
+        question.labels = 0;
         loop {
             let length = usize::from(*packet.get(at).ok_or(Malformed)?);
             if length == 0 {

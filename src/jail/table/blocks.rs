@@ -111,16 +111,20 @@ impl Chunk {
         self.bans.retain(|ban| keep(*ban));
     }
 
-    /// The bans of networks of up to `length` bits that `low` lies in, longest first.
-    pub(super) fn covering(&self, low: u16, length: u8) -> impl Iterator<Item = (u16, Packed)> {
-        let lengths = (SHORTEST..=length).rev().filter(|length| self.lengths & bit(*length) != 0);
-        lengths.flat_map(move |length| {
+    /// Has `take` see the bans of networks of up to `length` bits that `low` lies in, longest first.
+    pub(super) fn each_covering(&self, low: u16, length: u8, mut take: impl FnMut(u16, Packed)) {
+        let mut start = self.lows.len();
+        for length in lengths(self.lengths & ((bit(length) << 1) - 1)) {
             let network = low & mask(length);
-            let start = self.first(network);
-            let bans = self.lows[start..].iter().zip(&self.bans[start..]);
-            let here = bans.take_while(move |(low, _)| **low == network).map(|(low, ban)| (*low, *ban));
-            here.filter(move |(_, ban)| ban.head().length() == length)
-        })
+            // A wider network begins no later than those in it.
+            start = self.lows[..start].partition_point(|held| *held < network);
+            let here = self.lows[start..].iter().zip(&self.bans[start..]);
+            for (_, ban) in here.take_while(|(held, _)| **held == network) {
+                if ban.head().length() == length {
+                    take(network, *ban);
+                }
+            }
+        }
     }
 
     /// The bans of networks that begin from `first` to `last`, in order.
@@ -169,6 +173,15 @@ impl Chunk {
 /// The bit of a length in [`Chunk::lengths`].
 fn bit(length: u8) -> u32 {
     1 << (length - SHORTEST)
+}
+
+/// The lengths whose bits are in `bits`, longest first.
+fn lengths(mut bits: u32) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let highest = bits.checked_ilog2()?;
+        bits ^= 1 << highest;
+        Some(highest as u8 + SHORTEST)
+    })
 }
 
 /// The bits of a network of `length` bits that stand in its lower half.

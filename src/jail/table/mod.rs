@@ -229,17 +229,24 @@ impl BanTable {
 
     /// The bans of all prefixes that cover `prefix`, itself among them. For each length the packed ones come first; the
     /// packed and the whole are each in the order of their lengths, longest first.
-    pub fn covering(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
-        self.covering_packed(prefix).chain(self.covering_whole(prefix))
+    pub fn covering(&self, prefix: Prefix) -> Vec<(Prefix, Held)> {
+        let mut found = Vec::new();
+        self.each_covering(prefix, |network, held| found.push((network, held)));
+        found
     }
 
-    fn covering_packed(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
-        let place = Place::of(prefix);
-        let chunk = place.and_then(|place| Some((place, self.packed.chunk(place.high)?)));
-        chunk.into_iter().flat_map(|(place, chunk)| {
-            let covering = chunk.covering(place.low, place.length);
-            covering.map(move |(low, ban)| unpack(place.high, low, ban))
-        })
+    /// Has `take` see the same. The DNS looks so, as nothing is faster.
+    pub fn each_covering(&self, prefix: Prefix, mut take: impl FnMut(Prefix, Held)) {
+        if let Some(place) = Place::of(prefix)
+            && let Some(chunk) = self.packed.chunk(place.high)
+        {
+            chunk.each_covering(place.low, place.length, |low, ban| {
+                take(network_of(place.high, low, ban.head().length()), ban.held());
+            });
+        }
+        if !self.whole.is_empty() {
+            self.covering_whole(prefix).for_each(|(network, held)| take(network, held));
+        }
     }
 
     fn covering_whole(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
@@ -369,7 +376,7 @@ fn unpack(high: u16, low: u16, ban: Packed) -> (Prefix, Held) {
 
 fn network_of(high: u16, low: u16, length: u8) -> Prefix {
     let network = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    Prefix::new(network.into(), length).expect("packed lengths are those of IPv4")
+    Prefix::of_ipv4(network, length).expect("packed lengths are those of IPv4")
 }
 
 /// The first and the last address of an IPv4 prefix.

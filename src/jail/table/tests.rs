@@ -120,7 +120,7 @@ proptest! {
         prop_assert_eq!(sorted(table.iter()), all().collect::<Vec<_>>());
         for prefix in asked {
             let covering = all().filter(|(held, _)| held.covers(prefix));
-            prop_assert_eq!(sorted(table.covering(prefix)), covering.collect::<Vec<_>>(), "around {}", prefix);
+            prop_assert_eq!(sorted(table.covering(prefix).into_iter()), covering.collect::<Vec<_>>(), "around {}", prefix);
             let within = all().filter(|(held, _)| prefix.covers(*held));
             prop_assert_eq!(sorted(table.within(prefix)), within.collect::<Vec<_>>(), "inside {}", prefix);
             for jail in (0..3).map(JailId) {
