@@ -23,6 +23,7 @@ use asking::{HEADER, Result, free_address, lists, message};
 use process::{cpu_seconds, resident};
 
 mod asking;
+#[allow(dead_code, reason = "shared with the bench of a large list")]
 mod process;
 
 /// How many entries the lists have.

@@ -22,10 +22,11 @@ use rand::seq::IndexedRandom;
 
 use asking::{HEADER, Result, free_address, lists, message};
 use banned::{entries, write_database};
-use process::{cpu_seconds, resident};
+use process::{cpu_seconds_of_all, resident};
 
 mod asking;
 mod banned;
+#[allow(dead_code, reason = "shared with the bench of answers")]
 mod process;
 
 /// How many bans there are; `BANZONE_BENCH_BANS` says otherwise.
@@ -138,7 +139,7 @@ impl Server {
         let process = self.child.id();
         Ok(Start {
             seconds: self.begin.elapsed().as_secs_f64(),
-            cpu: cpu_seconds(process)?,
+            cpu: cpu_seconds_of_all(process)?,
             resident: resident(process)?,
         })
     }

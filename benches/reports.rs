@@ -22,6 +22,7 @@ use hub::{BATCH, Batch, CONNECTIONS, Hub};
 mod asking;
 #[allow(dead_code, reason = "shared with the bench of the pages")]
 mod hub;
+#[allow(dead_code, reason = "shared with the bench of a large list")]
 mod process;
 
 const ADDRESSES: u32 = 1_000_000;

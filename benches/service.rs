@@ -21,6 +21,7 @@ use hub::{BATCH, Batch, Hub, answer};
 mod asking;
 #[allow(dead_code, reason = "shared with the bench of reports")]
 mod hub;
+#[allow(dead_code, reason = "shared with the bench of a large list")]
 mod process;
 
 const ADDRESSES: u32 = 1_000_000;

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::asking::Result;
 
-/// The CPU time of all threads of a process, in seconds.
+/// The CPU time of all threads of a process that run, in seconds.
 pub fn cpu_seconds(process: u32) -> Result<f64> {
     let mut nanoseconds = 0;
     for task in fs::read_dir(format!("/proc/{process}/task"))? {
@@ -12,6 +12,16 @@ pub fn cpu_seconds(process: u32) -> Result<f64> {
         nanoseconds += schedule.split(' ').next().ok_or("no time")?.parse::<u64>()?;
     }
     Ok(nanoseconds as f64 / 1e9)
+}
+
+/// The same with that of threads that have ended, in hundredths.
+pub fn cpu_seconds_of_all(process: u32) -> Result<f64> {
+    let written = fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The name, which may hold anything, is in parentheses.
+    let (_, behind) = written.rsplit_once(") ").ok_or("no name")?;
+    let ticks: u64 =
+        behind.split(" ").skip(11).take(2).map(str::parse::<u64>).sum::<std::result::Result<_, _>>()?;
+    Ok(ticks as f64 / 100.0)
 }
 
 /// The memory a process has in use, in MB.

@@ -2,20 +2,15 @@
 
 use std::sync::Arc;
 
-use foldhash::HashMap;
-
 use super::row::{Json, SELECT_POSITIONS, position, prefix};
 use super::{Allow, Error, KeptReports, Store};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::jail::{Active, Counter, Evidence, Offender, Remembered};
+use crate::jail::{Counter, Evidence, Offender, Remembered};
 use crate::source::Position;
 
-/// The memory for pages that are read once and in order, in KiB.
-const READING_CACHE: i64 = 256;
-
 /// Everything the stages held when the last transaction was committed, but for the bans, of which there may be many:
-/// [`Store::bans_in_force`] hands those on one by one.
+/// [`Store::bans_in_force`] hands those on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Kept {
     /// How far each file was read.
@@ -55,37 +50,6 @@ impl Store {
     /// The allowlist alone.
     pub fn allowlist(&self) -> Result<Vec<Allow>, Error> {
         self.try_allowlist().map_err(|error| Error::new(self.path(), error))
-    }
-
-    /// Hands on every ban in force, in the order of addresses: jail, prefix, beginning and end, and the how manieth of its
-    /// prefix it is.
-    pub fn bans_in_force(&self, each: impl FnMut(&Arc<str>, Prefix, Active, u32)) -> Result<(), Error> {
-        // The pages are read once and in order.
-        self.with_cache(READING_CACHE, |store| store.try_bans_in_force(each))
-            .map_err(|error| Error::new(self.path(), error))
-    }
-
-    fn try_bans_in_force(
-        &self,
-        mut each: impl FnMut(&Arc<str>, Prefix, Active, u32),
-    ) -> rusqlite::Result<()> {
-        let jails: HashMap<i64, Arc<str>> = self
-            .all("SELECT id, name FROM jails", |row| Ok((row.get(0)?, row.get(1)?)))?
-            .into_iter()
-            .collect();
-        let mut statement = self.connection().prepare(
-            "SELECT jail, address, length, since, until, count FROM bans
-             WHERE ended IS NULL ORDER BY address, length",
-        )?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let Some(jail) = jails.get(&row.get(0)?) else {
-                continue;
-            };
-            let active = Active { since: row.get(3)?, until: row.get(4)? };
-            each(jail, prefix(row, 1)?, active, row.get(5)?);
-        }
-        Ok(())
     }
 
     pub(super) fn all<T>(

@@ -12,6 +12,7 @@ mod error;
 mod fail2ban;
 mod figures;
 mod fold;
+mod in_force;
 mod kept;
 mod networks;
 mod page;

@@ -74,6 +74,7 @@ fn in_force(store: &Store) -> Vec<String> {
     store
         .bans_in_force(|jail, prefix, active, _| found.push(format!("{jail} {prefix} {:?}", active.until)))
         .unwrap();
+    found.sort();
     found
 }
 

@@ -135,18 +135,6 @@ impl Store {
         Ok(())
     }
 
-    /// Reads with `size` KiB for pages instead of what a writer needs.
-    pub(super) fn with_cache<T>(
-        &self,
-        size: i64,
-        read: impl FnOnce(&Self) -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        set_cache(&self.connection, size)?;
-        let outcome = read(self);
-        set_cache(&self.connection, CACHE)?;
-        outcome
-    }
-
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
@@ -233,7 +221,7 @@ fn lock(path: &Path) -> Result<File, Error> {
 }
 
 /// The memory for pages, in KiB; what holds more gives it back.
-fn set_cache(connection: &Connection, size: i64) -> rusqlite::Result<()> {
+pub(super) fn set_cache(connection: &Connection, size: i64) -> rusqlite::Result<()> {
     // Positive would be pages.
     connection.pragma_update(None, "cache_size", -size)
 }

@@ -28,10 +28,6 @@ const SMALL: &[(&str, &str)] = &[
 
 /// Statements that run through all of a table, by their beginning, and why they may.
 const WHOLE: &[(&str, &str)] = &[
-    (
-        "SELECT jail, address, length, since, until, count FROM bans WHERE ended IS NULL",
-        "a start needs all of them",
-    ),
     ("SELECT name, address, length, count, since, forget FROM offenders", "a start needs all of them"),
     (
         "SELECT name, address, length, first, last, retry, failures, lines FROM counters",
