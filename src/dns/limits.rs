@@ -92,7 +92,7 @@ impl RateLimits {
 
     /// Takes a reply out of what a network may get; `false`: there is none left.
     fn take(&self, rate: Rate, network: u64, is_error: bool, now: Timestamp) -> bool {
-        let hash = self.hash.hash_one((network, is_error));
+        let hash = self.hash.hash_one(network << 1 | u64::from(is_error));
         let (line, tag) = (&self.lines[hash as usize % LINES], hash >> TIME_BITS);
         for _ in 0..ATTEMPTS {
             let (place, found) = line.find(tag, now);
@@ -122,11 +122,11 @@ pub(super) fn is_answer(rcode: Rcode) -> bool {
     matches!(rcode, Rcode::NoError | Rcode::NxDomain)
 }
 
-/// The network of a client as a number. Those of IPv6 have the highest bit, and lose the lowest one, which is none of theirs.
+/// The network of a client as a number of 57 bits. Those of IPv6 have the highest one.
 fn network(client: IpAddr) -> u64 {
     match client.to_canonical() {
         IpAddr::V4(client) => u64::from(client.to_bits() >> (32 - NETWORK.0)),
-        IpAddr::V6(client) => 1 << 63 | (client.to_bits() >> (128 - NETWORK.1)) as u64,
+        IpAddr::V6(client) => 1 << NETWORK.1 | (client.to_bits() >> (128 - NETWORK.1)) as u64,
     }
 }
 

@@ -52,7 +52,7 @@ impl Prefix {
 
     /// The lowest address.
     pub fn address(self) -> IpAddr {
-        self.0.network()
+        self.0.addr()
     }
 
     /// The number of fixed bits: up to 32 for IPv4, up to 128 for IPv6.
@@ -113,8 +113,8 @@ impl Prefix {
     /// The 16-byte form stored in SQLite: IPv4 as IPv4-mapped IPv6, the length counted in 128 bits.
     pub fn to_bytes(self) -> ([u8; 16], u8) {
         match self.0 {
-            IpNet::V4(net) => (net.network().to_ipv6_mapped().octets(), net.prefix_len() + 96),
-            IpNet::V6(net) => (net.network().octets(), net.prefix_len()),
+            IpNet::V4(net) => (net.addr().to_ipv6_mapped().octets(), net.prefix_len() + 96),
+            IpNet::V6(net) => (net.addr().octets(), net.prefix_len()),
         }
     }
 

@@ -21,7 +21,7 @@ impl PrefixSet {
 
     /// Whether `address` is in the set.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.covers(Prefix::host(address))
+        !self.is_empty() && self.covers(Prefix::host(address))
     }
 
     /// Whether every address of `prefix` is in the set.

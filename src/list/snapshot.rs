@@ -133,7 +133,11 @@ impl<'a> View<'a> {
         let mut found = Listings::new();
         // Zones of nothing but data sets publish no jail.
         if self.part.publishing.is_any() {
-            self.list.bans.each_covering(host, |prefix, held| found.extend(self.listing(prefix, held, now)));
+            self.list.bans.each_covering(host, |prefix, held| {
+                if let Some(listing) = self.listing(prefix, held, now) {
+                    found.push(listing);
+                }
+            });
         }
         if !found.is_empty() && self.list.allow.covers(host) {
             found.clear();

@@ -78,8 +78,7 @@ pub(super) struct Below {
 impl Below {
     /// Of the first `labels`, which stand before the origin or the key.
     fn new(zone: &Zone, question: &Question, labels: usize) -> Self {
-        let last = question.labels(labels).last();
-        let sublist = last.and_then(|label| zone.sublists().number(label));
+        let sublist = zone.sublists().find(question.labels(labels));
         let labels = labels - usize::from(sublist.is_some());
         let reversed = read_reversed(question.labels(labels).iter());
         Self { labels, sublist, reversed, has_key: false, action: Action::Pass }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::name::LONGEST_LABEL;
 use super::{Publish, StaticList};
+use crate::dataset::Labels;
 use crate::ip::read_reversed;
 
 /// The name of a sublist: one label in small letters that no address has in its reversed name.
@@ -82,6 +83,11 @@ impl Sublists {
     pub(super) fn number(&self, label: &[u8]) -> Option<u16> {
         let place = self.0.iter().position(|named| named.name.label() == label)?;
         u16::try_from(place).ok()
+    }
+
+    /// The number of the one whose name stands last in a question.
+    pub(super) fn find(&self, labels: Labels<'_>) -> Option<u16> {
+        if self.0.is_empty() { None } else { self.number(labels.last()?) }
     }
 
     /// Whether bans are published in it.
