@@ -2,6 +2,7 @@
 //! table is compared with the name, and the reply is put together from hickory-proto's records. It shares no code with
 //! the answer path. The fuzz target `query` includes it too.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use banzone::ip::PrefixSet;
 use banzone::jail::{BanTable, Held};
 use banzone::list::Publisher;
 use banzone::zone::{
-    Admission, KeyRules, KeySettings, Outcome, Peer, Publish, Refusal, Secret, Secrets, Server, Settings,
-    Transport, Zone, Zones, answer, truncate,
+    Admission, KeyRules, KeySettings, Outcome, Peer, Pending, Publish, Refusal, Secret, Secrets, Server,
+    Settings, Transport, Zone, Zones, answer_pending, truncate,
 };
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, NS, SOA, TXT};
@@ -99,13 +100,22 @@ static ZONES: LazyLock<Zones> = LazyLock::new(zones);
 static TABLE: LazyLock<Vec<Listing>> = LazyLock::new(|| table(&RULES));
 static PART: LazyLock<Vec<Listing>> = LazyLock::new(|| table(&RULES[..1]));
 
+thread_local! {
+    static READ: RefCell<Pending> = RefCell::default();
+}
+
 /// Asks the server and panics unless the reply is the one it must be. Whether the query is one that hickory-proto would
 /// write itself, so that all of the reply was known beforehand; of others less is.
 pub fn check(query: &[u8], transport: Transport) -> bool {
     let peer = Peer { address: options::CLIENT, transport };
-    // What is left in the buffer from before must not matter.
+    // What is left from before, in the buffer and where the query is read, must not matter.
     let mut out = vec![0xff; query.len() % 64];
-    match answer(&ZONES, query, &peer, NOW, &mut out) {
+    let outcome = READ.with_borrow_mut(|pending| {
+        let moment = ZONES.at(NOW);
+        pending.read(&moment, query);
+        answer_pending(pending, &moment, query, &peer, &mut out)
+    });
+    match outcome {
         Outcome::Silent(_) => {
             assert!(out.is_empty());
             assert!(query.len() < HEADER || query[2] & 0x80 != 0, "a query without a reply");
