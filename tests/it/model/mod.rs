@@ -492,9 +492,13 @@ fn octet(label: &str) -> Option<u8> {
 /// Labels as nibbles.
 fn nibbles(labels: &[String]) -> Option<Fixed> {
     let digits: String = labels.iter().rev().map(String::as_str).collect();
-    let fits = labels.len() <= 32 && labels.iter().all(|label| label.len() == 1);
+    let are_digits =
+        labels.iter().all(|label| matches!(label.as_bytes(), [digit] if digit.is_ascii_hexdigit()));
+    if !are_digits || labels.len() > 32 {
+        return None;
+    }
     let number = u128::from_str_radix(&format!("{digits:0<32}"), 16).ok()?;
-    fits.then_some((number, 4 * labels.len() as u32))
+    Some((number, 4 * labels.len() as u32))
 }
 
 /// A line of the table.
