@@ -303,7 +303,7 @@ fn a_client_has_only_so_many_connections() {
     other.connect(&address.into()).unwrap();
     assert!(try_tcp(other.into(), &query).is_some());
     kept.pop();
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     while try_tcp(TcpStream::connect(address).unwrap(), &query).is_none() {
         assert!(begin.elapsed() < EXPECTED, "a place that is free again can be had");
     }
