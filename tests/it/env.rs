@@ -340,10 +340,11 @@ pub fn exchange(
     // HTTP/1.0 closes the connection behind the answer, so that its end is its length.
     let length = body.len();
     let json = if headers.contains("Content-Type:") { "" } else { "Content-Type: application/json\r\n" };
-    write!(
-        stream,
+    let sent = format!(
         "{request} HTTP/1.0\r\nHost: banzone\r\n{json}Content-Length: {length}\r\n{headers}\r\n{body}"
-    )?;
+    );
+    // At once: a body that comes when the answer is given already, as nobody reads it, would break the connection.
+    stream.write_all(sent.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     Response::parse(&text).ok_or_else(|| io::Error::other(format!("no HTTP: {text:?}")))
