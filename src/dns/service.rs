@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use super::counters::Dropped;
 use super::limits::{Fate, RateLimit, RateLimits, is_answer};
 use super::seen::{Answers, Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
@@ -12,7 +14,6 @@ use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_pending, truncate};
-use arc_swap::ArcSwap;
 
 /// A query that is read, unless that failed.
 #[derive(Default)]

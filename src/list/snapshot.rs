@@ -162,7 +162,7 @@ impl<'a> View<'a> {
             self.listing(common, held, now).is_some() && !self.list.allow.covers(common)
         };
         let mut is_around = false;
-        self.list.bans.each_covering(prefix, |_, held| is_around |= counts(prefix, held));
+        self.list.bans.each_covering(prefix, |_, held| is_around = is_around || counts(prefix, held));
         let mut inside = self.inside(prefix).enumerate();
         is_around || inside.any(|(passed, (network, held))| passed == LONGEST_SEARCH || counts(network, held))
     }

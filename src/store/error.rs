@@ -90,6 +90,14 @@ pub enum Error {
         /// Its version.
         found: i64,
     },
+    /// The system gives no thread.
+    #[error("{path}: no thread for reading the bans: {source}; the limit on threads may be too low")]
+    NoThread {
+        /// The database.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// Anything else.
     #[error("{path}: {source}")]
     Sqlite {

@@ -4,7 +4,7 @@
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SendError, SyncSender, sync_channel};
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
@@ -49,8 +49,19 @@ impl Store {
         let (send, batches) = sync_channel(BATCHES);
         let (path, next_part) = (self.path(), AtomicUsize::new(0));
         thread::scope(|scope| {
-            let read = |send| scope.spawn(|| read_parts(path, &next_part, send));
-            let readers: Vec<_> = (0..threads).map(|_| read(send.clone())).collect();
+            // If this panics, the channel goes with it, and nobody waits to send.
+            let batches = batches;
+            let mut readers = Vec::new();
+            for _ in 0..threads {
+                let send = send.clone();
+                let read = || read_parts(path, &next_part, send);
+                match thread::Builder::new().name("bans".into()).spawn_scoped(scope, read) {
+                    Ok(reader) => readers.push(reader),
+                    // One is enough.
+                    Err(_) if !readers.is_empty() => break,
+                    Err(source) => return Err(Error::NoThread { path: path.to_owned(), source }),
+                }
+            }
             // Only they send.
             drop(send);
             for (jail, prefix, active, count) in batches.iter().flatten() {
@@ -71,8 +82,16 @@ impl Store {
     }
 }
 
-/// Reads parts until all are read.
+/// Reads parts until all are read; after an error nobody begins another.
 fn read_parts(path: &Path, next: &AtomicUsize, send: SyncSender<Vec<InForce>>) -> Result<(), Error> {
+    let read = try_parts(path, next, send);
+    if read.is_err() {
+        next.store(PARTS.len(), Ordering::Relaxed);
+    }
+    read
+}
+
+fn try_parts(path: &Path, next: &AtomicUsize, send: SyncSender<Vec<InForce>>) -> Result<(), Error> {
     let reader = Reader::open(path)?;
     let mut batches = Batches { send, batch: Vec::new() };
     reader.run(|connection| {
@@ -85,13 +104,15 @@ fn read_parts(path: &Path, next: &AtomicUsize, send: SyncSender<Vec<InForce>>) -
             let mut rows = statement.query(params![first.to_be_bytes(), last.to_be_bytes()])?;
             while let Some(row) = rows.next()? {
                 let active = Active { since: row.get(3)?, until: row.get(4)? };
-                batches.add((row.get(0)?, prefix(row, 1)?, active, row.get(5)?));
+                if batches.add((row.get(0)?, prefix(row, 1)?, active, row.get(5)?)).is_err() {
+                    return Ok(());
+                }
             }
         }
+        // As above: who would take them has panicked.
+        let _ = batches.hand_on();
         Ok(())
-    })?;
-    batches.hand_on();
-    Ok(())
+    })
 }
 
 /// What is read and not handed on yet.
@@ -101,15 +122,13 @@ struct Batches {
 }
 
 impl Batches {
-    fn add(&mut self, ban: InForce) {
+    fn add(&mut self, ban: InForce) -> Result<(), SendError<Vec<InForce>>> {
         self.batch.push(ban);
-        if self.batch.len() == BATCH {
-            self.hand_on();
-        }
+        if self.batch.len() == BATCH { self.hand_on() } else { Ok(()) }
     }
 
-    /// Where nobody takes it, whoever did has panicked, and nothing is read for anybody.
-    fn hand_on(&mut self) {
-        let _ = self.send.send(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH)));
+    /// Fails where nobody takes them any more.
+    fn hand_on(&mut self) -> Result<(), SendError<Vec<InForce>>> {
+        self.send.send(std::mem::replace(&mut self.batch, Vec::with_capacity(BATCH)))
     }
 }

@@ -1,5 +1,8 @@
 //! What the store keeps, gives back, forgets and refuses.
 
+use std::collections::HashSet;
+use std::net::Ipv4Addr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -480,6 +483,20 @@ fn a_lock_held_elsewhere_passes() {
     other.execute_batch("ROLLBACK").unwrap();
     store.commit(&[work(vec![Change::Banned(ban("192.0.2.1", 10))])]).unwrap();
     assert_eq!(in_force(&store).len(), 1);
+}
+
+#[test]
+fn many_bans_are_all_read_or_end_with_whoever_takes_them() {
+    let folder = TempDir::new().unwrap();
+    let mut store = open(&settings(&folder));
+    let hosts = (0..40_000_u32).map(|number| Ipv4Addr::from_bits(number * 100_003).to_string());
+    let bans: Vec<Change> = hosts.map(|host| Change::Banned(ban(&host, 10))).collect();
+    store.commit(&[work(bans)]).unwrap();
+    let mut found = HashSet::new();
+    store.bans_in_force(|_, prefix, _, _| assert!(found.insert(prefix))).unwrap();
+    assert_eq!(found.len(), 40_000);
+    let panics = || store.bans_in_force(|_, _, _, _| panic!("as asked"));
+    assert!(catch_unwind(AssertUnwindSafe(panics)).is_err(), "nobody waits for ever");
 }
 
 #[test]

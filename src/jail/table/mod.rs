@@ -227,8 +227,8 @@ impl BanTable {
         }
     }
 
-    /// The bans of all prefixes that cover `prefix`, itself among them. For each length the packed ones come first; the
-    /// packed and the whole are each in the order of their lengths, longest first.
+    /// The bans of all prefixes that cover `prefix`, itself among them: first the packed, then the whole, each in the
+    /// order of their lengths, longest first.
     pub fn covering(&self, prefix: Prefix) -> Vec<(Prefix, Held)> {
         let mut found = Vec::new();
         self.each_covering(prefix, |network, held| found.push((network, held)));
