@@ -9,11 +9,11 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use banzone::sys::udp::{self, Batch};
 use rand::rngs::SmallRng;
@@ -21,18 +21,17 @@ use rand::{RngExt, SeedableRng};
 
 use asking::{HEADER, Result, free_address, lists, message};
 use process::{cpu_seconds, resident};
+use questions::{Question, ask, wait};
 
 mod asking;
 #[allow(dead_code, reason = "shared with the bench of a large list")]
 mod process;
+mod questions;
 
 /// How many entries the lists have.
 const SIZES: [usize; 2] = [100_000, 1_000_000];
 
 const QUESTIONS: usize = 400_000;
-
-/// So many questions are on their way at once.
-const WINDOW: usize = 64;
 
 /// How often each server is asked all questions, in turn with the others.
 const ROUNDS: usize = 5;
@@ -153,12 +152,6 @@ impl List {
     }
 }
 
-struct Question {
-    /// The identification, in its first two bytes, is given when it is asked.
-    message: Vec<u8>,
-    is_listed: bool,
-}
-
 /// A running server; it is stopped when this is dropped.
 struct Server {
     name: &'static str,
@@ -214,51 +207,21 @@ impl Server {
 
     /// Waits until it answers.
     fn wait(&self) -> Result<()> {
-        let socket = self.connect()?;
-        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(60) {
-            let _ = socket.send(&message(Ipv4Addr::new(11, 0, 0, 1), 1));
-            if socket.recv(&mut [0; 512]).is_ok() {
-                return Ok(());
-            }
-        }
-        Err(format!("{} does not answer", self.name).into())
-    }
-
-    fn connect(&self) -> Result<UdpSocket> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
-        socket.connect(self.address)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        Ok(socket)
+        Ok(wait(self.address).map_err(|error| format!("{}: {error}", self.name))?)
     }
 
     /// Asks all questions, and tells the CPU time that took the server.
     fn ask(&self, questions: &[Question]) -> Result<f64> {
-        let socket = self.connect()?;
         let before = cpu_seconds(self.child.id())?;
-        let mut message = Vec::new();
-        for window in questions.chunks(WINDOW) {
-            for (id, question) in window.iter().enumerate() {
-                message.clear();
-                message.extend_from_slice(&question.message);
-                message[1] = id as u8;
-                socket.send(&message)?;
-            }
-            for _ in window {
-                let mut answer = [0; 512];
-                socket.recv(&mut answer).map_err(|error| format!("{} lost an answer: {error}", self.name))?;
-                self.check(window, &answer)?;
-            }
-        }
+        let check = |question: &Question, answer: &[u8]| self.check(question, answer);
+        ask(self.address, PATIENCE, questions, check).map_err(|error| format!("{}: {error}", self.name))?;
         Ok(cpu_seconds(self.child.id())? - before)
     }
 
-    fn check(&self, window: &[Question], answer: &[u8]) -> Result<()> {
-        let question = &window[usize::from(answer[1])];
+    fn check(&self, question: &Question, answer: &[u8]) -> Result<()> {
         let is_absent = answer[3] & 0xf == 3 && answer[7] == 0;
         let is_right = if question.is_listed { lists(answer) } else { is_absent };
-        if self.echoes || is_right { Ok(()) } else { Err(format!("{} answers wrong", self.name).into()) }
+        if self.echoes || is_right { Ok(()) } else { Err("an answer is wrong".into()) }
     }
 
     /// That of the round in the middle.

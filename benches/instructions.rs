@@ -4,13 +4,12 @@
 //! under callgrind (Debian's `valgrind`). What many questions take more than few is what answers take, and is nearly the same every time,
 //! whatever else the machine does.
 
-use std::fmt::Write as _;
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -18,11 +17,13 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use asking::{HEADER, Result, free_address, lists, message};
-use banned::{entries, write_database};
+use asking::{Result, free_address, lists, message};
+use banned::{config, entries, write_database, write_list};
+use questions::{Question, ask, wait};
 
 mod asking;
 mod banned;
+mod questions;
 
 /// How many addresses and networks are listed.
 const ENTRIES: usize = 100_000;
@@ -31,13 +32,7 @@ const ENTRIES: usize = 100_000;
 const FEW: usize = 10_000;
 const MANY: usize = 60_000;
 
-/// So many questions are on their way at once.
-const WINDOW: usize = 64;
-
 const SEED: u64 = 1;
-
-/// Begins with what no other answer does; there may be several, as it is asked until it is answered.
-const PROBE: [u8; 512] = [0xff; 512];
 
 /// An answer that is not there by now is lost.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -54,7 +49,7 @@ fn main() -> Result<()> {
     fs::set_permissions(folder.path(), Permissions::from_mode(0o777))?;
     let entries = entries(ENTRIES);
     write_database(&entries, &folder.path().join("banzone.db"))?;
-    fs::write(folder.path().join("list"), text(&entries))?;
+    write_list(&entries, &folder.path().join("list"))?;
     let questions = questions(&entries);
     println!("{:24}{:>24}", format!("{ENTRIES} entries"), "instructions an answer");
     for (name, server) in [("banzone", banzone as Program), ("rbldnsd ip4trie", rbldnsd)] {
@@ -65,20 +60,6 @@ fn main() -> Result<()> {
     }
     println!("the goal for banzone: {GOAL}");
     Ok(())
-}
-
-/// The same entries as a data file of rbldnsd's.
-fn text(entries: &[(u32, u8)]) -> String {
-    let mut text = HEADER.to_owned();
-    for (address, length) in entries {
-        writeln!(text, "{}/{length}", Ipv4Addr::from(*address)).expect("memory takes everything");
-    }
-    text
-}
-
-struct Question {
-    message: Vec<u8>,
-    is_listed: bool,
 }
 
 /// Half of the questions are about listed addresses, one of ten about their texts.
@@ -98,40 +79,18 @@ fn questions(entries: &[(u32, u8)]) -> Vec<Question> {
 /// A server in a folder, that is to listen at an address.
 type Program = fn(&Path, SocketAddr) -> Result<Vec<String>>;
 
-fn banzone(folder: &Path, address: SocketAddr) -> Result<Vec<String>> {
-    let user = if nix::unistd::Uid::effective().is_root() { "user = 'nobody'" } else { "" };
-    let config = format!(
-        r#"
-[store]
-path = "banzone.db"
-[control]
-socket = "control.sock"
-[dns]
-listen = ["{address}"]
-threads = 1
-[dns.rate_limit]
-responses_per_second = 100000
-[daemon]
-{user}
-[log]
-level = "warn"
-[jail.jail-1]
-filter = "sshd"
-logpath = ["none.log"]
-[[zone]]
-origin = "bl.example."
-ns = ["ns.example."]
+/// Beside what every daemon does.
+const MORE: &str = r#"
 [[zone.access]]
 clients = ["192.0.2.0/24", "2001:db8::/32"]
 action = "refuse"
-[[zone.publish]]
-jails = ["*"]
-code = "127.0.0.2"
-text = "Listed: $ip"
-"#
-    );
+[dns.rate_limit]
+responses_per_second = 100000
+"#;
+
+fn banzone(folder: &Path, address: SocketAddr) -> Result<Vec<String>> {
     let path = folder.join("banzone.toml");
-    fs::write(&path, config)?;
+    fs::write(&path, config(address) + MORE)?;
     let program = env!("CARGO_BIN_EXE_banzone");
     Ok([program, "serve", "--config", &path.display().to_string()].map(str::to_owned).to_vec())
 }
@@ -158,10 +117,10 @@ fn count(server: Program, folder: &Path, questions: &[Question]) -> Result<usize
         .spawn()
         .map_err(|error| format!("taskset cannot be run ({error})"))?;
     let mut running = Running(child);
-    let socket = connect(address)?;
+    wait(address)?;
     // callgrind has made the file as root, and opens it again as who the server has become.
     fs::set_permissions(counted.path().join("threads"), Permissions::from_mode(0o666))?;
-    ask(&socket, questions)?;
+    ask(address, PATIENCE, questions, check)?;
     kill(Pid::from_raw(running.0.id().try_into()?), Signal::SIGTERM)?;
     running.0.wait()?;
     for thread in fs::read_dir(counted.path())? {
@@ -171,7 +130,7 @@ fn count(server: Program, folder: &Path, questions: &[Question]) -> Result<usize
             return Ok(totals.ok_or("callgrind says nothing")?.trim().parse()?);
         }
     }
-    Err("no thread sends answers".into())
+    Err("no thread receives questions".into())
 }
 
 /// A server; it is stopped when this is dropped.
@@ -184,44 +143,6 @@ impl Drop for Running {
     }
 }
 
-/// Asks all questions.
-fn ask(socket: &UdpSocket, questions: &[Question]) -> Result<()> {
-    socket.set_read_timeout(Some(PATIENCE))?;
-    let mut message = Vec::new();
-    for window in questions.chunks(WINDOW) {
-        for (id, question) in window.iter().enumerate() {
-            message.clear();
-            message.extend_from_slice(&question.message);
-            message[1] = id as u8;
-            socket.send(&message)?;
-        }
-        for _ in window {
-            let mut answer = PROBE;
-            while answer[0] == PROBE[0] {
-                socket.recv(&mut answer)?;
-            }
-            if lists(&answer) != window[usize::from(answer[1])].is_listed {
-                return Err("an answer is wrong".into());
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Connects to a server that answers by now.
-fn connect(address: SocketAddr) -> Result<UdpSocket> {
-    let socket = UdpSocket::bind("127.0.0.1:0")?;
-    socket.connect(address)?;
-    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-    let mut probe = message(Ipv4Addr::new(10, 0, 0, 1), 1);
-    probe[0] = PROBE[0];
-    let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
-        let _ = socket.send(&probe);
-        if socket.recv(&mut [0; 512]).is_ok() {
-            return Ok(socket);
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    Err("the server does not answer".into())
+fn check(question: &Question, answer: &[u8]) -> Result<()> {
+    if lists(answer) == question.is_listed { Ok(()) } else { Err("an answer is wrong".into()) }
 }

@@ -4,8 +4,8 @@
 //! Then addresses are banned and freed while 100 000 questions a second are asked, and it is told how long it takes until
 //! that is answered, and whether the others wait longer meanwhile. Takes some minutes, 3 GB of temporary files and, for the questions, a core.
 
-use std::fs::{self, File, Permissions};
-use std::io::{BufWriter, Read, Write};
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -20,8 +20,8 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
-use asking::{HEADER, Result, free_address, lists, message};
-use banned::{entries, write_database};
+use asking::{Result, free_address, lists, message};
+use banned::{config, entries, write_database, write_list};
 use process::{cpu_seconds_of_all, resident};
 
 mod asking;
@@ -79,15 +79,6 @@ fn main() -> Result<()> {
     let server = Server::banzone(folder.path())?;
     server.wait_for(first, true)?;
     change(&server, &folder.path().join("control.sock"), &entries)
-}
-
-fn write_list(entries: &[(u32, u8)], path: &Path) -> Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    file.write_all(HEADER.as_bytes())?;
-    for (address, length) in entries {
-        writeln!(file, "{}/{length}", Ipv4Addr::from(*address))?;
-    }
-    Ok(file.flush()?)
 }
 
 /// A running server; it is stopped when this is dropped.
@@ -166,34 +157,6 @@ impl Server {
         socket.connect(self.address)?;
         Ok(socket)
     }
-}
-
-fn config(address: SocketAddr) -> String {
-    format!(
-        r#"
-[store]
-path = "banzone.db"
-[control]
-socket = "control.sock"
-[dns]
-listen = ["{address}"]
-threads = 1
-[daemon]
-user = "nobody"
-[log]
-level = "warn"
-[jail.jail-1]
-filter = "sshd"
-logpath = ["none.log"]
-[[zone]]
-origin = "bl.example."
-ns = ["ns.example."]
-[[zone.publish]]
-jails = ["*"]
-code = "127.0.0.2"
-text = "$ip"
-"#
-    )
 }
 
 fn print_starts(bans: usize, starts: &mut [Vec<Start>; 2]) {

@@ -1,20 +1,22 @@
-//! What the benchmarks of large lists share: addresses and networks, and a database in which they are banned.
+//! What the benchmarks of bans share: addresses and networks, a database in which they are banned, and a data file of as many.
 
 use std::collections::HashSet;
-use std::fs::{self, Permissions};
-use std::net::Ipv4Addr;
+use std::fs::{self, File, Permissions};
+use std::io::{BufWriter, Write};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use banzone::clock::{Clock, Timestamp};
 use banzone::store::{Settings, Store};
+use nix::unistd::Uid;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rusqlite::{Connection, params};
 
-use super::asking::Result;
+use super::asking::{HEADER, Result};
 
 const SEED: u64 = 1;
 
@@ -36,6 +38,16 @@ pub fn entries(count: usize) -> Vec<(u32, u8)> {
     let mut entries: Vec<(u32, u8)> = entries.into_iter().collect();
     entries.sort_unstable();
     entries
+}
+
+/// A data file of rbldnsd's with these entries.
+pub fn write_list(entries: &[(u32, u8)], path: &Path) -> Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    file.write_all(HEADER.as_bytes())?;
+    for (address, length) in entries {
+        writeln!(file, "{}/{length}", Ipv4Addr::from(*address))?;
+    }
+    Ok(file.flush()?)
 }
 
 /// Bans of four jails that began during the last day and end within the next hundred, in no order.
@@ -87,4 +99,34 @@ fn insert_bans(connection: &Connection, entries: &[(u32, u8)], now: Timestamp) -
         insert.execute(params![random.random_range(1..=4), address, length + 96, since, until])?;
     }
     Ok(())
+}
+
+/// Has the daemon answer from that database at `address`.
+pub fn config(address: SocketAddr) -> String {
+    let user = if Uid::effective().is_root() { "user = 'nobody'" } else { "" };
+    format!(
+        r#"
+[store]
+path = "banzone.db"
+[control]
+socket = "control.sock"
+[dns]
+listen = ["{address}"]
+threads = 1
+[daemon]
+{user}
+[log]
+level = "warn"
+[jail.jail-1]
+filter = "sshd"
+logpath = ["none.log"]
+[[zone]]
+origin = "bl.example."
+ns = ["ns.example."]
+[[zone.publish]]
+jails = ["*"]
+code = "127.0.0.2"
+text = "$ip"
+"#
+    )
 }

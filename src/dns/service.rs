@@ -226,6 +226,8 @@ mod tests {
     use crate::ip::PrefixSet;
     use crate::zone::{Admission, Publish, RANDOM_SECRETS, Rate, Secret, Secrets, Server, Settings, answer};
 
+    const PEER: Peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
+
     fn zones(origins: &[&str]) -> Arc<Zones> {
         let zone = |origin: &&str| {
             Zone::new(Settings {
@@ -268,18 +270,16 @@ mod tests {
     }
 
     fn ask(service: &Service, query: &[u8]) -> Vec<u8> {
-        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
         let mut reply = Vec::new();
-        service.respond(query, &peer, &mut reply);
+        service.respond(query, &PEER, &mut reply);
         reply
     }
 
     fn ask_together(service: &Service, queries: &[Vec<u8>]) -> Vec<Vec<u8>> {
-        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
         let mut replies = vec![Vec::new(); queries.len()];
         let requests = queries.iter().zip(&mut replies);
         let mut requests: Vec<Request<'_>> =
-            requests.map(|(query, reply)| Request { query, peer, reply }).collect();
+            requests.map(|(query, reply)| Request { query, peer: PEER, reply }).collect();
         service.respond_all(&mut requests);
         replies
     }
@@ -445,12 +445,11 @@ mod tests {
         let mut response = query("2.0.0.127.bl.example.", 1);
         response[2] |= 0x80;
         queries.push(response);
-        let peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
         let mut alone: Vec<Vec<u8>> = queries
             .iter()
             .map(|query| {
                 let mut reply = Vec::new();
-                answer(&service.zones(), query, &peer, service.clock.now(), &mut reply);
+                answer(&service.zones(), query, &PEER, service.clock.now(), &mut reply);
                 reply
             })
             .collect();

@@ -241,7 +241,8 @@ impl BanTable {
             && let Some(chunk) = self.packed.chunk(place.high)
         {
             chunk.each_covering(place.low, place.length, |low, ban| {
-                take(network_of(place.high, low, ban.head().length()), ban.held());
+                let (network, held) = unpack(place.high, low, ban);
+                take(network, held);
             });
         }
         if !self.whole.is_empty() {
