@@ -72,6 +72,7 @@ impl Default for Replies {
 
 impl Replies {
     /// Counts one reply.
+    #[inline]
     pub fn count(&self, reply: Reply) {
         self.0[cell(reply)].fetch_add(1, Ordering::Relaxed);
     }

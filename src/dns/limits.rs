@@ -54,13 +54,13 @@ pub(super) enum Fate {
 /// The limits and what is known of networks.
 pub(super) struct RateLimits {
     limit: RateLimit,
-    lines: Box<[Line]>,
+    lines: Box<[Line; LINES]>,
     /// Nobody outside knows which networks share a line.
     hash: RandomState,
     over: AtomicU32,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 #[repr(align(64))]
 struct Line([AtomicU64; PLACES]);
 
@@ -68,7 +68,11 @@ impl RateLimits {
     pub(super) fn new(limit: RateLimit) -> Self {
         Self {
             limit,
-            lines: (0..LINES).map(|_| Line::default()).collect(),
+            lines: (0..LINES)
+                .map(|_| Line::default())
+                .collect::<Box<[Line]>>()
+                .try_into()
+                .expect("so many were made"),
             hash: RandomState::default(),
             over: AtomicU32::new(0),
         }

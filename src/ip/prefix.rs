@@ -7,6 +7,9 @@ use std::str::FromStr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
+/// Where IPv4 is in IPv6 (RFC 4291, section 2.5.5.2).
+const MAPPED: u128 = 0xffff << 32;
+
 /// A network, or a single address as a network of full length. Host bits are zero and IPv4-mapped IPv6 is IPv4, so
 /// that equal prefixes compare equal. Orders by family, then address, then length: a network stands before what it
 /// holds.
@@ -103,19 +106,24 @@ impl Prefix {
         if length >= self.len() { self } else { Self::new(self.address(), length).unwrap_or(self) }
     }
 
+    /// The lowest address as a number and the length in 128 bits: IPv4 is IPv4-mapped IPv6.
+    pub fn to_number(self) -> (u128, u8) {
+        match self.0 {
+            IpNet::V4(net) => (MAPPED | u128::from(net.addr().to_bits()), net.prefix_len() + 96),
+            IpNet::V6(net) => (net.addr().to_bits(), net.prefix_len()),
+        }
+    }
+
     /// The first and the last address as numbers; those of IPv4 are the IPv4-mapped ones of IPv6.
     pub fn bounds(self) -> (u128, u128) {
-        let (address, length) = self.to_bytes();
-        let first = u128::from_be_bytes(address);
+        let (first, length) = self.to_number();
         (first, first | u128::MAX.checked_shr(length.into()).unwrap_or(0))
     }
 
-    /// The 16-byte form stored in SQLite: IPv4 as IPv4-mapped IPv6, the length counted in 128 bits.
+    /// The 16-byte form stored in SQLite: [`Self::to_number`].
     pub fn to_bytes(self) -> ([u8; 16], u8) {
-        match self.0 {
-            IpNet::V4(net) => (net.addr().to_ipv6_mapped().octets(), net.prefix_len() + 96),
-            IpNet::V6(net) => (net.addr().octets(), net.prefix_len()),
-        }
+        let (number, length) = self.to_number();
+        (number.to_be_bytes(), length)
     }
 
     /// Reads what [`Prefix::to_bytes`] wrote; `None` if the length is over 128.

@@ -4,12 +4,17 @@ use std::fmt::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
+use smallvec::SmallVec;
+
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 
 /// The longest character-string (RFC 1035, section 3.3). Mail servers hand the first one of a TXT on and no more, so a
 /// text is one.
 pub const LONGEST_TEXT: usize = 255;
+
+/// `255.255.255.255`, and a dot.
+const LONGEST_IPV4: usize = 16;
 
 /// What `$until` says of a ban without an end: "banned until further notice".
 const NO_END: &str = "further notice";
@@ -113,7 +118,7 @@ impl Text<'_> {
 
     fn write_variable(&mut self, variable: Variable, values: &Values<'_>) -> fmt::Result {
         match variable {
-            Variable::Ip => write!(self, "{}", values.ip),
+            Variable::Ip => self.write_address(values.ip),
             Variable::Prefix => write!(self, "{}", values.prefix),
             Variable::Jail => self.write_str(values.jail),
             Variable::Since => write!(self, "{}", values.since),
@@ -127,8 +132,37 @@ impl Text<'_> {
     }
 }
 
+impl Text<'_> {
+    /// IPv4 is in most texts, and what writes everything would take longer for it than for all the rest.
+    fn write_address(&mut self, address: IpAddr) -> fmt::Result {
+        let IpAddr::V4(address) = address else { return write!(self, "{address}") };
+        let mut shown = SmallVec::<[u8; LONGEST_IPV4]>::new();
+        for octet in address.octets() {
+            if octet >= 100 {
+                shown.push(b'0' + octet / 100);
+            }
+            if octet >= 10 {
+                shown.push(b'0' + octet / 10 % 10);
+            }
+            shown.extend([b'0' + octet % 10, b'.']);
+        }
+        shown.pop();
+        self.write_printable(&shown)
+    }
+
+    /// Adds as much as fits, and says whether that is all.
+    fn write_printable(&mut self, text: &[u8]) -> fmt::Result {
+        let fits = text.len().min(self.end - self.out.len());
+        self.out.extend_from_slice(&text[..fits]);
+        if fits == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
 impl Write for Text<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|c| matches!(c, b' '..=b'~')) {
+            return self.write_printable(text.as_bytes());
+        }
         for c in text.chars() {
             if self.out.len() == self.end {
                 return Err(fmt::Error);

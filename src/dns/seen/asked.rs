@@ -106,8 +106,7 @@ impl Asked {
     }
 
     fn mark(&self, prefix: Prefix) -> u64 {
-        let (address, length) = prefix.to_bytes();
-        self.hasher.hash_one((u128::from_be_bytes(address), length)).max(1)
+        self.hasher.hash_one(prefix.to_number()).max(1)
     }
 
     /// The places where a listing may be.
@@ -135,8 +134,7 @@ impl Place {
 
 impl Owner {
     fn set(&self, prefix: Prefix) {
-        let (address, length) = prefix.to_bytes();
-        let number = u128::from_be_bytes(address);
+        let (number, length) = prefix.to_number();
         self.high.store((number >> 64) as u64, Ordering::Relaxed);
         self.low.store(number as u64, Ordering::Relaxed);
         self.length.store(length, Ordering::Relaxed);

@@ -45,6 +45,7 @@ pub struct ZoneCounts {
 
 impl Counted {
     /// Counts a query that got a reply.
+    #[inline]
     pub(super) fn count(&self, exchange: &Exchange<'_>, reply: Reply) {
         self.replies.count(reply);
         if reply.listed && is_for_codes(reply.qtype) {

@@ -24,6 +24,7 @@ impl<T: Default> Default for Shards<T> {
 
 impl<T> Shards<T> {
     /// The value of this thread.
+    #[inline]
     pub(in crate::dns) fn own(&self) -> &T {
         &self.0[number() % SHARDS].0
     }

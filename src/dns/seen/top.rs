@@ -50,11 +50,13 @@ pub struct TopAddresses {
 }
 
 impl Top {
-    /// Takes a query of `client` into account, and the `listed` address that it asked for; by chance, or not.
+    /// Whether a query is to be taken into account, which is a matter of chance.
+    pub(super) fn is_now(&self) -> bool {
+        self.is_on.load(Ordering::Relaxed) && OneIn::new(SAMPLE).is_now()
+    }
+
+    /// Takes a query of `client` into account, and the `listed` address that it asked for.
     pub(super) fn count(&self, client: IpAddr, listed: Option<IpAddr>) {
-        if !self.is_on.load(Ordering::Relaxed) || !OneIn::new(SAMPLE).is_now() {
-            return;
-        }
         // Somebody reads, or another thread counts here: one query more or less is no matter.
         let mut rankings = match self.rankings.own().try_lock() {
             Ok(rankings) => rankings,
@@ -131,7 +133,9 @@ mod tests {
     fn ask(top: &Top) {
         for number in 0..QUERIES {
             let is_first = number % 2 == 0;
-            top.count(address(u8::from(is_first)), is_first.then(|| address(9)));
+            if top.is_now() {
+                top.count(address(u8::from(is_first)), is_first.then(|| address(9)));
+            }
         }
     }
 

@@ -112,17 +112,17 @@ impl Chunk {
     }
 
     /// Has `take` see the bans of networks of up to `length` bits that `low` lies in, longest first.
+    #[inline]
     pub(super) fn each_covering(&self, low: u16, length: u8, mut take: impl FnMut(u16, Packed)) {
-        let mut start = self.lows.len();
         for length in lengths(self.lengths & ((bit(length) << 1) - 1)) {
             let network = low & mask(length);
-            // A wider network begins no later than those in it.
-            start = self.lows[..start].partition_point(|held| *held < network);
-            let here = self.lows[start..].iter().zip(&self.bans[start..]);
-            for (_, ban) in here.take_while(|(held, _)| **held == network) {
+            let mut place = self.first(network);
+            while self.lows.get(place).is_some_and(|held| *held == network) {
+                let ban = self.bans[place];
                 if ban.head().length() == length {
-                    take(network, *ban);
+                    take(network, ban);
                 }
+                place += 1;
             }
         }
     }
