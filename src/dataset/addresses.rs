@@ -95,6 +95,10 @@ impl DataSet for Addresses<u32> {
         asked.ipv4_networks().any(|(first, last)| self.ranges.any_within(first, last))
     }
 
+    fn is_of_addresses(&self) -> bool {
+        true
+    }
+
     fn len(&self) -> usize {
         self.count
     }
@@ -121,6 +125,10 @@ impl DataSet for Addresses<u128> {
     fn has_below(&self, asked: &Asked<'_>) -> bool {
         let network = asked.networks().1.map(Prefix::bounds);
         network.is_some_and(|(first, last)| self.ranges.any_within(first, last))
+    }
+
+    fn is_of_addresses(&self) -> bool {
+        true
     }
 
     fn len(&self) -> usize {

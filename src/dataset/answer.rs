@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use smallvec::SmallVec;
 
-use super::labels::Labels;
+use super::labels::{Labels, NAME_SPACE};
 use super::value::Text;
 use crate::clock::Timestamp;
 use crate::ip::{Prefix, Reversed, leading_nibbles, read_reversed};
@@ -26,6 +26,11 @@ impl<'a> Asked<'a> {
     /// [`read_reversed`] says of them.
     pub fn new(labels: Labels<'a>, reversed: Option<Reversed>) -> Self {
         Self { labels, reversed, now: Timestamp::default(), has_key: false }
+    }
+
+    /// The name of `address`, for data sets [of addresses](super::DataSet::is_of_addresses): it has no labels.
+    pub fn of_address(address: IpAddr) -> Self {
+        Self::new(Labels::new(&[0; NAME_SPACE], &[]), Some(Reversed::Address(address)))
     }
 
     /// The same at this time.

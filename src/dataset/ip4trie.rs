@@ -75,6 +75,10 @@ impl DataSet for Both {
         self.ipv4.has_below(asked) || self.ipv6.has_below(asked)
     }
 
+    fn is_of_addresses(&self) -> bool {
+        self.ipv6.is_of_addresses()
+    }
+
     fn len(&self) -> usize {
         self.ipv4.len() + self.ipv6.len()
     }

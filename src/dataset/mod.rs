@@ -61,6 +61,11 @@ pub trait DataSet: Send + Sync + Debug {
     /// Whether it has any name below the one that is asked for (RFC 4592, section 2.2.2). What is excluded does not count.
     fn has_below(&self, asked: &Asked<'_>) -> bool;
 
+    /// Whether it looks at nothing of a name but the address that it stands for ([`Asked::of_address`]).
+    fn is_of_addresses(&self) -> bool {
+        false
+    }
+
     /// Whether it answers those too for whom nothing is listed ([`Action::Empty`]): its records are no listings.
     fn is_for_everybody(&self) -> bool {
         false

@@ -238,6 +238,12 @@ fn guarded<R: Respond, T>(responder: &R, work: impl FnOnce() -> T) -> Option<T> 
     done.inspect_err(|_| responder.dropped(Dropped::Panic)).ok()
 }
 
+/// Does `work` with each of `all`, whatever becomes of the others.
+fn guarded_each<R: Respond, T>(responder: &R, mut all: impl Iterator<Item = T>, work: impl Fn(T)) {
+    // One that panics is taken out of `all`, those behind it are still there.
+    while guarded(responder, || all.by_ref().for_each(&work)).is_none() {}
+}
+
 /// Binds one port for UDP and TCP.
 fn bind_pair(
     address: SocketAddr,

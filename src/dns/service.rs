@@ -9,16 +9,17 @@ use arc_swap::ArcSwap;
 use super::counters::Dropped;
 use super::limits::{Fate, RateLimit, RateLimits, is_answer};
 use super::seen::{Answers, Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
-use super::{Peer, Request, Respond, Transport, guarded};
+use super::{Peer, Request, Respond, Transport, guarded_each};
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_pending, truncate};
 
-/// A query that is read, unless that failed.
+/// A query that is read.
 #[derive(Default)]
 struct Reading {
     pending: Pending,
+    /// Whether nothing panicked so far.
     is_done: bool,
 }
 
@@ -139,7 +140,7 @@ impl Service {
     }
 
     /// Answers a query that has been read at this `moment` of the zones of `served`.
-    fn answer(&self, served: &Served, pending: &Pending, moment: &Moment<'_>, request: &mut Request<'_>) {
+    fn answer(&self, served: &Served, pending: &mut Pending, moment: &Moment<'_>, request: &mut Request<'_>) {
         let now = moment.now();
         let Request { query, peer, reply } = request;
         let outcome = answer_pending(pending, moment, query, peer, reply);
@@ -155,13 +156,19 @@ impl Service {
     fn respond_from(&self, read: &mut [Reading], requests: &mut [Request<'_>]) {
         let served = self.served.load();
         let moment = served.zones.at(self.clock.now());
-        for (reading, request) in read.iter_mut().zip(&*requests) {
-            reading.is_done = guarded(self, || reading.pending.read(&moment, request.query)).is_some();
-        }
-        for (reading, request) in read.iter().zip(requests).filter(|(reading, _)| reading.is_done) {
-            if guarded(self, || self.answer(&served, &reading.pending, &moment, request)).is_none() {
-                request.reply.clear();
-            }
+        guarded_each(self, read.iter_mut().zip(&*requests), |(reading, request)| {
+            reading.is_done = false;
+            reading.pending.read(&moment, request.query);
+            reading.is_done = true;
+        });
+        let is_read = |(reading, _): &(&mut Reading, _)| reading.is_done;
+        guarded_each(self, read.iter_mut().zip(&mut *requests).filter(is_read), |(reading, request)| {
+            reading.is_done = false;
+            self.answer(&served, &mut reading.pending, &moment, request);
+            reading.is_done = true;
+        });
+        for (_, request) in read.iter().zip(requests).filter(|(reading, _)| !reading.is_done) {
+            request.reply.clear();
         }
     }
 

@@ -21,6 +21,8 @@ pub struct Published {
     pub list: List,
     /// The data sets beside them.
     pub sets: Arc<[PublishedSet]>,
+    /// Whether they look at nothing of a name but the address.
+    pub is_of_addresses: bool,
 }
 
 impl Published {
@@ -35,7 +37,11 @@ impl Lists {
     /// points and nothing else.
     pub fn new(zones: impl IntoIterator<Item = Vec<Rule>>) -> Self {
         let rules: Vec<Vec<Rule>> = zones.into_iter().collect();
-        let published = rules.iter().map(|rules| Published { list: List::new(rules), sets: Arc::default() });
+        let published = rules.iter().map(|rules| Published {
+            list: List::new(rules),
+            sets: Arc::default(),
+            is_of_addresses: true,
+        });
         Self { current: ArcSwap::from_pointee(published.collect()), rules }
     }
 
@@ -51,7 +57,12 @@ impl Lists {
 
     /// Puts `sets`, those of each zone, in the place of the data sets there are.
     pub fn publish_sets(&self, sets: &[Arc<[PublishedSet]>]) {
-        self.change(|zones| zones.iter_mut().zip(sets).for_each(|(zone, sets)| zone.sets = Arc::clone(sets)));
+        self.change(|zones| {
+            for (zone, sets) in zones.iter_mut().zip(sets) {
+                zone.is_of_addresses = sets.iter().all(|one| one.set.is_of_addresses());
+                zone.sets = Arc::clone(sets);
+            }
+        });
     }
 
     fn change(&self, change: impl Fn(&mut [Published])) {

@@ -151,6 +151,17 @@ impl<'a> View<'a> {
         found
     }
 
+    /// Has `take` see the bans in force at `now` that cover `address` as they are published, in no order. Test points and the allowlist
+    /// are not looked at.
+    #[inline]
+    pub fn each_ban(self, address: Ipv4Addr, now: Timestamp, mut take: impl FnMut(Listing<'a>)) {
+        self.list.bans.each_covering(Prefix::from(address), |prefix, held| {
+            if let Some(listing) = self.listing(prefix, held, now) {
+                take(listing);
+            }
+        });
+    }
+
     /// Whether any address inside `prefix` is listed at `now`: by itself, by its network, or by a network around all
     /// of `prefix`. Says which reversed partial names exist (RFC 4592, section 2.2.2; RFC 8020, section 2). Where very many
     /// bans inside are not published here, the answer is yes; a name that exists without need does no harm.
@@ -177,6 +188,7 @@ impl<'a> View<'a> {
     }
 
     /// The ban `held` of `prefix` as this zone publishes it at `now`, if it does.
+    #[inline]
     fn listing(self, prefix: Prefix, held: Held, now: Timestamp) -> Option<Listing<'a>> {
         let rule = self.part.publishing.rule(held.jail)?;
         let jail = &*self.list.bans.jails()[held.jail.index()].name;

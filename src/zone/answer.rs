@@ -58,11 +58,30 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
     let moment = zones.at(now);
     let mut pending = Pending::default();
     pending.read(&moment, query);
-    answer_pending(&pending, &moment, query, peer, out)
+    answer_pending(&mut pending, &moment, query, peer, out)
 }
 
 /// The same where `query` has been read, at the same `moment`, as `pending`.
+#[inline]
 pub fn answer_pending(
+    pending: &mut Pending,
+    moment: &Moment<'_>,
+    query: &[u8],
+    peer: &Peer,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    out.clear();
+    if let Some(ordinary) = &pending.ordinary {
+        if let Ok(outcome) = ordinary.answer(query, moment, peer, out) {
+            return outcome;
+        }
+        pending.read_all(moment, query);
+    }
+    answer_any(pending, moment, query, peer, out)
+}
+
+/// The same of any query, be it ordinary or not.
+pub(super) fn answer_any(
     pending: &Pending,
     moment: &Moment<'_>,
     query: &[u8],
@@ -73,13 +92,13 @@ pub fn answer_pending(
     let Some(header) = pending.header else {
         return Outcome::Silent(Silence::Short);
     };
-    if header.is_response() {
+    if header.flags.is_response() {
         return Outcome::Silent(Silence::Response);
     }
     // What other opcodes carry is not read, and need not be to turn them down.
-    if header.opcode() != OPCODE_QUERY {
-        let rcode = opcode_refused(header.opcode());
-        let mut reply = Reply::bare(query, header, out);
+    if header.flags.opcode() != OPCODE_QUERY {
+        let rcode = opcode_refused(header.flags.opcode());
+        let mut reply = Reply::bare(query, header.flags, out);
         return finish(&mut reply, Verdict::refusal(rcode), Understood::default());
     }
     let read = pending.question().ok_or(Malformed);
@@ -92,7 +111,8 @@ pub fn answer_pending(
         None => Default::default(),
     };
     let over_tcp = peer.transport != Transport::Udp;
-    let mut reply = Reply::to(query, header, question.end, edns.as_ref(), &told, over_tcp, out);
+    let opt = edns.map(|edns| edns.opt);
+    let mut reply = Reply::to(query, header.flags, question.end, opt, &told, over_tcp, out);
     let verdict = match refused(question, edns.as_ref(), peer.transport) {
         Some(rcode) => Ok(Verdict::refusal(rcode)),
         None => look_up(moment, pending, question, peer.address, &mut reply),
@@ -118,7 +138,7 @@ fn answer_without_question(
     peer: &Peer,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    let reply = Reply::bare(query, header, out);
+    let reply = Reply::bare(query, header.flags, out);
     let told = header.read_without_question(query).map(|edns| {
         let (told, worth) = moment.zones.server().tell(&edns.asked, peer, moment.now);
         (edns, told, worth)
@@ -128,7 +148,7 @@ fn answer_without_question(
         Some((edns, told, worth)) => {
             let rcode = if worth == Worth::Bad { Rcode::BadCookie } else { Rcode::NoError };
             let understood = Understood { qtype: None, known: worth == Worth::Good };
-            finish(&mut reply.with_edns(&edns, &told), Verdict::refusal(rcode), understood)
+            finish(&mut reply.with_edns(edns.opt, &told), Verdict::refusal(rcode), understood)
         }
     }
 }

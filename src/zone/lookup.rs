@@ -13,7 +13,7 @@ use crate::dataset::{Asked, Data, Records};
 use crate::ip::{Prefix, Reversed, leading_nibbles};
 use crate::list::{List, Listing, PublishedSet};
 
-const TYPE_A: u16 = 1;
+pub(super) const TYPE_A: u16 = 1;
 pub(super) const TYPE_NS: u16 = 2;
 pub(super) const TYPE_SOA: u16 = 6;
 const TYPE_MX: u16 = 15;
@@ -58,7 +58,7 @@ impl Lookup<'_> {
 
     fn publishes_bans(&self) -> bool {
         match self.below.sublist {
-            None => !self.zone.settings().publish.is_empty(),
+            None => self.zone.publishes_bans(),
             Some(sublist) => self.zone.sublists().has_rules(sublist),
         }
     }
@@ -94,7 +94,7 @@ impl Lookup<'_> {
             (ListedFor::Everybody(actions, value), _) if self.could_be_listed() => {
                 let mut records = Records::new();
                 actions.records(value, client, &mut records);
-                self.add_records(&records, reply);
+                add_records(&records, self.question.kind, self.zone, reply);
                 Found::Listed(None)
             }
             // Every address below is listed.
@@ -155,35 +155,10 @@ impl Lookup<'_> {
         let mut records = Records::new();
         // Every data set is asked, even if one has the name already.
         if sets.clone().fold(false, |found, one| one.find(self.list, &asked, &mut records) | found) {
-            self.add_records(&records, reply);
+            add_records(&records, self.question.kind, self.zone, reply);
             return if self.below.labels == 0 { Found::Name } else { Found::Listed(None) };
         }
         if sets.any(|one| one.set.has_below(&asked)) { Found::Name } else { Found::Nothing }
-    }
-
-    /// Adds those of the type that was asked for.
-    fn add_records(&self, records: &Records<'_>, reply: &mut Reply<'_>) {
-        let wanted = |data: &Data<'_>| match data {
-            Data::Address(_) => matches!(self.question.kind, TYPE_A | TYPE_ANY),
-            Data::Text(..) => self.question.kind == TYPE_TXT,
-            Data::Exchange { .. } => self.question.kind == TYPE_MX,
-        };
-        for record in records.iter().filter(|record| wanted(&record.data)) {
-            if !reply.fits() {
-                return;
-            }
-            let ttl = record.ttl.unwrap_or_else(|| self.zone.ttl_of_sets());
-            match &record.data {
-                Data::Address(code) => reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets())),
-                Data::Text(text, subject) => {
-                    reply.answer(TYPE_TXT, ttl, |out| write_text(out, |out| subject.write(text, out)));
-                }
-                Data::Exchange { preference, name } => reply.answer(TYPE_MX, ttl, |out| {
-                    out.extend_from_slice(&preference.to_be_bytes());
-                    out.extend_from_slice(name);
-                }),
-            }
-        }
     }
 
     fn address(&self, address: IpAddr, reply: &mut Reply<'_>) -> Found {
@@ -241,5 +216,30 @@ impl Lookup<'_> {
         reply.authority(owner, TYPE_SOA, self.zone.negative_ttl(), |out| {
             self.zone.write_soa(self.list.serial(), out);
         });
+    }
+}
+
+/// Adds those of `records` that are of the type that was asked for.
+pub(super) fn add_records(records: &Records<'_>, kind: u16, zone: &Zone, reply: &mut Reply<'_>) {
+    let wanted = |data: &Data<'_>| match data {
+        Data::Address(_) => matches!(kind, TYPE_A | TYPE_ANY),
+        Data::Text(..) => kind == TYPE_TXT,
+        Data::Exchange { .. } => kind == TYPE_MX,
+    };
+    for record in records.iter().filter(|record| wanted(&record.data)) {
+        if !reply.fits() {
+            return;
+        }
+        let ttl = record.ttl.unwrap_or_else(|| zone.ttl_of_sets());
+        match &record.data {
+            Data::Address(code) => reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets())),
+            Data::Text(text, subject) => {
+                reply.answer(TYPE_TXT, ttl, |out| write_text(out, |out| subject.write(text, out)));
+            }
+            Data::Exchange { preference, name } => reply.answer(TYPE_MX, ttl, |out| {
+                out.extend_from_slice(&preference.to_be_bytes());
+                out.extend_from_slice(name);
+            }),
+        }
     }
 }

@@ -14,6 +14,7 @@ mod listed;
 mod lookup;
 mod name;
 mod options;
+mod ordinary;
 mod outcome;
 mod pending;
 mod query;

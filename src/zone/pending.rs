@@ -3,6 +3,7 @@
 
 use super::admission::Refused;
 use super::lookup::{TYPE_NS, TYPE_SOA};
+use super::ordinary::Ordinary;
 use super::query::{Header, Question};
 use super::{Moment, Zone, Zones};
 use crate::clock::Timestamp;
@@ -12,6 +13,8 @@ use crate::ip::{Reversed, read_reversed};
 /// A query that is read as far as its question goes. It is large, and the next query can be read into it.
 #[derive(Default)]
 pub struct Pending {
+    /// What it is if it is an ordinary one, of which no more is read.
+    pub(super) ordinary: Option<Ordinary>,
     /// Its header, if it is long enough for one.
     pub(super) header: Option<Header>,
     question: Question,
@@ -27,9 +30,17 @@ pub struct Pending {
 impl Pending {
     /// Reads the question of `query`, and has fetched what there is for it.
     pub fn read(&mut self, moment: &Moment<'_>, query: &[u8]) {
+        self.ordinary = Ordinary::read(query, moment);
+        if self.ordinary.is_none() {
+            self.read_all(moment, query);
+        }
+    }
+
+    /// Reads it as one that is not ordinary.
+    pub(super) fn read_all(&mut self, moment: &Moment<'_>, query: &[u8]) {
         (self.zone, self.below) = (None, None);
         self.header = Header::read(query);
-        let header = self.header.filter(|header| header.asks());
+        let header = self.header.filter(|header| header.flags.ask());
         self.has_question =
             header.is_some_and(|header| header.read_question(query, &mut self.question).is_ok());
         if self.has_question {

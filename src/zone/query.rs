@@ -16,16 +16,38 @@ const MOST_LABELS: usize = LONGEST_NAME / 2;
 /// OPT, the record that carries EDNS (RFC 6891, section 6.1.1).
 pub(super) const TYPE_OPT: u16 = 41;
 
+/// The size of OPT without options.
+pub(super) const OPT_SIZE: usize = 11;
+
 /// Set in OPT by who understands DNSSEC; a reply repeats it (RFC 3225, section 3).
 pub(super) const DNSSEC_OK: u16 = 0x8000;
 
 /// The opcode of a query (RFC 1035, section 4.1.1).
 pub(super) const OPCODE_QUERY: u8 = 0;
 
+/// The second word of a header.
+#[derive(Clone, Copy)]
+pub(super) struct Flags(pub(super) u16);
+
+impl Flags {
+    pub(super) fn is_response(self) -> bool {
+        self.0 & 0x8000 != 0
+    }
+
+    pub(super) fn opcode(self) -> u8 {
+        ((self.0 >> 11) & 0xf) as u8
+    }
+
+    /// Whether they are those of a query, and not of a response or of another kind of message.
+    pub(super) fn ask(self) -> bool {
+        !self.is_response() && self.opcode() == OPCODE_QUERY
+    }
+}
+
 /// A header that was there in full.
 #[derive(Clone, Copy)]
 pub(super) struct Header {
-    pub(super) flags: u16,
+    pub(super) flags: Flags,
     /// The entries of the question, answer, authority and additional section, as the header has it.
     counts: [u16; 4],
 }
@@ -47,13 +69,28 @@ pub(super) struct Question {
 /// What a client says by EDNS.
 #[derive(Clone, Copy)]
 pub(super) struct Edns<'a> {
-    /// The largest reply it takes over UDP.
-    pub(super) size: u16,
+    pub(super) opt: Opt,
     pub(super) version: u8,
-    /// The flags, of which a reply repeats [`DNSSEC_OK`].
-    pub(super) flags: u16,
     /// Its options that mean something here.
     pub(super) asked: Asked<'a>,
+}
+
+impl Opt {
+    /// Reads OPT if it is of version 0 and has no options (RFC 6891, section 6.1.2).
+    pub(super) fn bare(opt: &[u8; OPT_SIZE]) -> Option<Self> {
+        let [0, 0, 41, size @ .., _rcode, 0, flag, flags, 0, 0] = *opt else { return None };
+        let (size, flags) = (u16::from_be_bytes(size), u16::from_be_bytes([flag, flags]));
+        Some(Self { size, flags })
+    }
+}
+
+/// What a reply has to know of it.
+#[derive(Clone, Copy)]
+pub(super) struct Opt {
+    /// The largest reply the client takes over UDP.
+    pub(super) size: u16,
+    /// The flags, of which a reply repeats [`DNSSEC_OK`].
+    pub(super) flags: u16,
 }
 
 /// The packet is not what its header says, or nothing a query may be.
@@ -64,20 +101,7 @@ impl Header {
     pub(super) fn read(query: &[u8]) -> Option<Self> {
         let words: &[u8; HEADER] = query.first_chunk()?;
         let word = |at: usize| u16::from_be_bytes([words[at], words[at + 1]]);
-        Some(Self { flags: word(2), counts: [word(4), word(6), word(8), word(10)] })
-    }
-
-    pub(super) fn is_response(self) -> bool {
-        self.flags & 0x8000 != 0
-    }
-
-    /// Whether it is that of a query, and not of a response or of another kind of message.
-    pub(super) fn asks(self) -> bool {
-        !self.is_response() && self.opcode() == OPCODE_QUERY
-    }
-
-    pub(super) fn opcode(self) -> u8 {
-        ((self.flags >> 11) & 0xf) as u8
+        Some(Self { flags: Flags(word(2)), counts: [word(4), word(6), word(8), word(10)] })
     }
 
     /// Reads the question into `question`, as it is too large to be moved about.
@@ -198,7 +222,7 @@ impl<'a> Record<'a> {
                 asked.add(code, data).ok_or(Malformed)?;
             }
         }
-        Ok(Edns { size: self.class, version, flags: u16::from_be_bytes(flags), asked })
+        Ok(Edns { opt: Opt { size: self.class, flags: u16::from_be_bytes(flags) }, version, asked })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writes replies: the query's header and question, records behind them, EDNS last.
 
 use super::options::Told;
-use super::query::{DNSSEC_OK, Edns, HEADER, Header, TYPE_OPT};
+use super::query::{DNSSEC_OK, Flags, HEADER, OPT_SIZE, Opt, TYPE_OPT};
 
 /// The largest reply to a client that says nothing of its size (RFC 1035, section 4.2.1).
 const PLAIN_UDP: usize = 512;
@@ -11,9 +11,6 @@ const LARGEST_UDP: u16 = 1232;
 
 /// The largest message with a length of 16 bits (RFC 1035, section 4.2.2).
 const LARGEST_TCP: usize = 65_535;
-
-/// OPT without options.
-const OPT_SIZE: usize = 11;
 
 pub(super) const CLASS_IN: u16 = 1;
 
@@ -26,7 +23,8 @@ const RECURSION_DESIRED: u16 = 0x0100;
 /// A reply in the making.
 pub(super) struct Reply<'a> {
     out: &'a mut Vec<u8>,
-    header: Header,
+    /// Those of the query.
+    flags: Flags,
     /// The flags of the query's OPT, and what goes into that of the reply.
     opt: Option<(u16, &'a Told<'a>)>,
     /// The class of its records.
@@ -36,7 +34,7 @@ pub(super) struct Reply<'a> {
     /// Where the question ends.
     question: usize,
     counts: [u16; 4],
-    /// The least time to live of the answers so far.
+    /// The least time to live of the answers so far, if there are any.
     ttl: u32,
     /// Whether they have several.
     ttls_differ: bool,
@@ -44,43 +42,43 @@ pub(super) struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// A reply with nothing but a header, for queries of which no more is understood.
-    pub(super) fn bare(query: &[u8], header: Header, out: &'a mut Vec<u8>) -> Self {
+    pub(super) fn bare(query: &[u8], flags: Flags, out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(&query[..HEADER]);
-        Self::new(header, HEADER, 0, PLAIN_UDP, out)
+        Self::new(flags, HEADER, 0, PLAIN_UDP, out)
     }
 
     /// The same with EDNS, for queries without a question.
-    pub(super) fn with_edns(self, edns: &Edns<'_>, told: &'a Told<'a>) -> Self {
-        Self { opt: Some((edns.flags, told)), ..self }
+    pub(super) fn with_edns(self, opt: Opt, told: &'a Told<'a>) -> Self {
+        Self { opt: Some((opt.flags, told)), ..self }
     }
 
     /// A reply to the question that ends at `question`, which is repeated octet for octet.
     pub(super) fn to(
         query: &[u8],
-        header: Header,
+        flags: Flags,
         question: usize,
-        edns: Option<&Edns<'_>>,
+        opt: Option<Opt>,
         told: &'a Told<'a>,
         over_tcp: bool,
         out: &'a mut Vec<u8>,
     ) -> Self {
         out.extend_from_slice(&query[..question]);
-        let room = if over_tcp { LARGEST_TCP } else { udp_size(edns) };
-        let limit = room - edns.map_or(0, |_| OPT_SIZE + told.len());
-        let opt = edns.map(|edns| (edns.flags, told));
-        Self { opt, ..Self::new(header, question, 1, limit, out) }
+        let room = if over_tcp { LARGEST_TCP } else { udp_size(opt) };
+        let limit = room - opt.map_or(0, |_| OPT_SIZE + told.len());
+        let opt = opt.map(|opt| (opt.flags, told));
+        Self { opt, ..Self::new(flags, question, 1, limit, out) }
     }
 
-    fn new(header: Header, question: usize, questions: u16, limit: usize, out: &'a mut Vec<u8>) -> Self {
+    fn new(flags: Flags, question: usize, questions: u16, limit: usize, out: &'a mut Vec<u8>) -> Self {
         Self {
             out,
-            header,
+            flags,
             opt: None,
             class: CLASS_IN,
             limit,
             question,
             counts: [questions, 0, 0, 0],
-            ttl: u32::MAX,
+            ttl: 0,
             ttls_differ: false,
         }
     }
@@ -92,10 +90,20 @@ impl<'a> Reply<'a> {
 
     /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
     /// have the question's name and one type, so that only their data tells them apart.
+    #[inline]
     pub(super) fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
         self.record(HEADER as u16, kind, ttl, write);
-        self.ttls_differ |= self.has_answer() && ttl != self.ttl;
+        if self.has_answer() {
+            self.join(start, ttl);
+        } else {
+            (self.ttl, self.counts[1]) = (ttl, 1);
+        }
+    }
+
+    /// Makes what was added at `start` an answer beside those of before.
+    fn join(&mut self, start: usize, ttl: u32) {
+        self.ttls_differ |= ttl != self.ttl;
         self.ttl = self.ttl.min(ttl);
         let (earlier, added) = self.out[self.question..].split_at(start - self.question);
         if records(earlier).any(|data| data == &added[RECORD_HEAD..]) {
@@ -106,6 +114,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Adds a record to the authority section; its name stands at `owner` in the question.
+    #[inline]
     pub(super) fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
         self.record(owner, kind, ttl, write);
         self.counts[2] += 1;
@@ -127,21 +136,30 @@ impl<'a> Reply<'a> {
     }
 
     /// Ends the reply; whether it had to be truncated. `rcode` has up to 12 bits, the upper ones for EDNS only.
+    #[inline]
     pub(super) fn finish(&mut self, rcode: u16, authoritative: bool) -> bool {
         let truncated = !self.fits();
         if truncated {
-            // An answer without all its records is no answer (RFC 2181, section 9).
-            self.out.truncate(self.question);
-            self.counts = [1, 0, 0, 0];
+            self.drop_records();
         } else if self.ttls_differ {
             self.level_ttls();
         }
-        self.write_edns(rcode);
+        if let Some((flags, told)) = self.opt {
+            self.write_edns(flags, told, rcode);
+        }
         self.write_header(rcode, authoritative, truncated);
         truncated
     }
 
+    /// An answer without all its records is no answer (RFC 2181, section 9).
+    #[cold]
+    fn drop_records(&mut self) {
+        self.out.truncate(self.question);
+        self.counts = [1, 0, 0, 0];
+    }
+
     /// The records of an answer have one time to live (RFC 2181, section 5.2), wherever each comes from: the least.
+    #[cold]
     fn level_ttls(&mut self) {
         let mut rest = &mut self.out[self.question..];
         for _ in 0..self.counts[1] {
@@ -151,6 +169,7 @@ impl<'a> Reply<'a> {
         }
     }
 
+    #[inline]
     fn record(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
         let out = &mut *self.out;
         let mut head = [0; RECORD_HEAD];
@@ -166,8 +185,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Every query with OPT gets OPT back (RFC 6891, section 7), with the size that this server takes.
-    fn write_edns(&mut self, rcode: u16) {
-        let Some((flags, told)) = self.opt else { return };
+    fn write_edns(&mut self, flags: u16, told: &Told<'_>, rcode: u16) {
         let size = LARGEST_UDP.to_be_bytes();
         let flags = (flags & DNSSEC_OK).to_be_bytes();
         let [_, kind] = TYPE_OPT.to_be_bytes();
@@ -191,8 +209,9 @@ impl<'a> Reply<'a> {
     }
 
     /// Opcode and RD are the query's; RA, Z, AD and CD are 0 (RFC 1035, section 4.1.1; RFC 4035, section 3.1.6).
+    #[inline]
     fn write_header(&mut self, rcode: u16, authoritative: bool, truncated: bool) {
-        let mut flags = RESPONSE | self.header.flags & (OPCODE | RECURSION_DESIRED) | rcode & 0xf;
+        let mut flags = RESPONSE | self.flags.0 & (OPCODE | RECURSION_DESIRED) | rcode & 0xf;
         if authoritative {
             flags |= AUTHORITATIVE;
         }
@@ -233,8 +252,8 @@ fn question_end(reply: &[u8]) -> usize {
 }
 
 /// The client's size within bounds (RFC 6891, section 6.2.3 and 6.2.5).
-fn udp_size(edns: Option<&Edns<'_>>) -> usize {
-    edns.map_or(PLAIN_UDP, |edns| usize::from(edns.size.min(LARGEST_UDP)).max(PLAIN_UDP))
+fn udp_size(opt: Option<Opt>) -> usize {
+    opt.map_or(PLAIN_UDP, |opt| usize::from(opt.size.min(LARGEST_UDP)).max(PLAIN_UDP))
 }
 
 /// Pointer, type, class, time to live and length of a record as written here.

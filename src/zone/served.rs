@@ -28,6 +28,9 @@ const REVERSED_IPV6: usize = 64;
 /// The longest time to live (RFC 2181, section 8).
 const LONGEST_TTL: u64 = (1 << 31) - 1;
 
+/// SERIAL, REFRESH, RETRY, EXPIRE and MINIMUM, with which the data of an SOA record ends (RFC 1035, section 3.3.13).
+const SOA_NUMBERS: usize = 5 * 4;
+
 /// The lowest code: 127.0.0.1 is no code (RFC 5782, section 2.3; RFC 6471, section 3.5).
 const LOWEST_CODE: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
@@ -37,10 +40,8 @@ pub struct Zone {
     settings: Settings,
     /// `$zone` in texts.
     shown: String,
-    /// The SOA's MNAME and RNAME in wire form.
-    soa_names: Vec<u8>,
-    /// The SOA's REFRESH, RETRY, EXPIRE and MINIMUM in wire form.
-    soa_times: Vec<u8>,
+    /// The data of the SOA record in wire form, with 0 for the serial.
+    soa: Vec<u8>,
     access: AccessLists,
     sublists: Sublists,
     keys: Option<Keys>,
@@ -57,11 +58,12 @@ impl Zone {
             problem,
         })?;
         let clients = &settings.admission.clients;
-        let times = [settings.refresh, settings.retry, settings.expire, settings.negative_ttl];
+        let times = [settings.refresh, settings.retry, settings.expire, settings.negative_ttl].map(seconds);
+        let [refresh, retry, expire, negative_ttl] = times;
+        let numbers = [0, refresh, retry, expire, negative_ttl].map(u32::to_be_bytes);
         Ok(Self {
             shown: settings.origin.to_string().trim_end_matches('.').to_owned(),
-            soa_names: [settings.primary.as_wire(), settings.contact.as_wire()].concat(),
-            soa_times: times.into_iter().flat_map(|time| seconds(time).to_be_bytes()).collect(),
+            soa: [settings.primary.as_wire(), settings.contact.as_wire(), numbers.as_flattened()].concat(),
             access: AccessLists {
                 clients: (!clients.is_empty()).then(|| Arc::new(Acl::new(clients))),
                 keys: None,
@@ -93,6 +95,16 @@ impl Zone {
     /// The keys one of which every name must have.
     pub(super) fn keys(&self) -> Option<&Keys> {
         self.keys.as_ref()
+    }
+
+    /// Whether it has a list of keys.
+    pub(super) fn has_keys(&self) -> bool {
+        self.keys.is_some() || self.access.keys.is_some()
+    }
+
+    /// Whether it publishes bans.
+    pub(super) fn publishes_bans(&self) -> bool {
+        !self.settings.publish.is_empty()
     }
 
     /// What was counted of each key since the start.
@@ -177,9 +189,9 @@ impl Zone {
 
     /// Appends the data of the SOA record (RFC 1035, section 3.3.13).
     pub(super) fn write_soa(&self, serial: u32, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.soa_names);
-        out.extend_from_slice(&serial.to_be_bytes());
-        out.extend_from_slice(&self.soa_times);
+        out.extend_from_slice(&self.soa);
+        let numbers = out.last_chunk_mut::<SOA_NUMBERS>().expect("they stand at the end of the data");
+        numbers[..4].copy_from_slice(&serial.to_be_bytes());
     }
 }
 

@@ -1,0 +1,233 @@
+//! The ordinary question: for the code or the text of an IPv4 address, in a zone without keys, by a client that no list turns away.
+//!
+//! Nearly all questions are such, and as little as possible is read of them. What is no ordinary question goes the general way
+//! ([`super::answer`]), even if that is found out when half of the reply is written; there, ordinary ones would get the same reply.
+
+use std::net::Ipv4Addr;
+
+use super::lookup::{TYPE_A, TYPE_SOA, TYPE_TXT, add_records};
+use super::options::Told;
+use super::outcome::{Outcome, Peer, Rcode, Subject, Transport};
+use super::query::{Flags, HEADER, Opt};
+use super::reply::{Reply, write_text};
+use super::{Moment, Zone};
+use crate::clock::Timestamp;
+use crate::dataset::{Acl, Action, Asked, Records};
+use crate::ip::Prefix;
+use crate::list::{List, Listing, Published};
+
+/// The counts of a header: one question, and nothing else or one additional record.
+const ONE_QUESTION: u64 = 1 << 48;
+const AND_EDNS: u64 = ONE_QUESTION | 1;
+
+/// Type and class.
+const KIND: usize = 4;
+
+/// A and TXT in class IN.
+const A: [u8; KIND] = [0, 1, 0, 1];
+const TXT: [u8; KIND] = [0, 16, 0, 1];
+
+/// Four octets with their lengths take no more than this. Shorter names, of short octets before a short origin, are not ordinary.
+const WINDOW: usize = 16;
+
+/// What was taken for an ordinary question is none.
+pub(super) struct NotOrdinary;
+
+/// An ordinary question that is read.
+#[derive(Clone, Copy)]
+pub(super) struct Ordinary {
+    flags: Flags,
+    address: Ipv4Addr,
+    /// The index of the zone.
+    zone: usize,
+    /// Where its origin begins in the packet.
+    origin: u16,
+    kind: u16,
+    /// Where the question ends in the packet.
+    end: usize,
+    opt: Option<Opt>,
+}
+
+impl Ordinary {
+    /// Reads `query`; `None` if it is another one, or broken.
+    pub(super) fn read(query: &[u8], moment: &Moment<'_>) -> Option<Self> {
+        let (header, rest) = query.split_first_chunk::<HEADER>()?;
+        let (flags, question, opt) = split(header, rest)?;
+        let (name, kind) = question.split_last_chunk::<KIND>()?;
+        let kind = match *kind {
+            A => TYPE_A,
+            TXT => TYPE_TXT,
+            _ => return None,
+        };
+        let (address, origin) = read_address(name)?;
+        if address.is_loopback() || could_be_nibbles(address) {
+            return None;
+        }
+        let zone = moment.zones.exactly(&name[origin..])?;
+        let published = &moment.published[zone];
+        if !published.is_of_addresses || moment.zones.zones()[zone].has_keys() {
+            return None;
+        }
+        published.prefetch(address.into());
+        let (origin, end) = ((HEADER + origin) as u16, HEADER + question.len());
+        Some(Self { flags, address, zone, origin, kind, end, opt })
+    }
+
+    /// Writes the reply to `query`, which this is, into `out`, which is empty. If it is no ordinary question after all, anything may be
+    /// in `out`.
+    pub(super) fn answer(
+        &self,
+        query: &[u8],
+        moment: &Moment<'_>,
+        peer: &Peer,
+        out: &mut Vec<u8>,
+    ) -> Result<Outcome, NotOrdinary> {
+        let zone = &moment.zones.zones()[self.zone];
+        let passes = |acl: &Acl| acl.action(peer.address) == Action::Pass;
+        if !moment.zones.server().clients.as_deref().is_none_or(passes) || !zone.clients().is_none_or(passes)
+        {
+            return Err(NotOrdinary);
+        }
+        let over_tcp = peer.transport != Transport::Udp;
+        let told = Told::default();
+        let mut reply = Reply::to(query, self.flags, self.end, self.opt, &told, over_tcp, out);
+        let published = &moment.published[self.zone];
+        let prefix = self.find_ban(zone, &published.list, moment.now, &mut reply)?;
+        let listed = self.find_in_sets(zone, published, moment.now, &mut reply)? || prefix.is_some();
+        if !reply.has_answer() {
+            reply.authority(self.origin, TYPE_SOA, zone.negative_ttl(), |out| {
+                zone.write_soa(published.list.serial(), out);
+            });
+        }
+        let rcode = if listed { Rcode::NoError } else { Rcode::NxDomain };
+        Ok(Outcome::Replied {
+            records: self.end,
+            truncated: reply.finish(rcode as u16, true),
+            rcode,
+            zone: Some(self.zone),
+            listed,
+            subject: Subject::Address { address: self.address.into(), listing: prefix },
+            qtype: Some(self.kind),
+            refusal: None,
+            known: false,
+        })
+    }
+
+    /// Adds what is asked for of the only ban of the address, and says what is banned, if anything is.
+    #[inline]
+    fn find_ban(
+        &self,
+        zone: &Zone,
+        list: &List,
+        now: Timestamp,
+        reply: &mut Reply<'_>,
+    ) -> Result<Option<Prefix>, NotOrdinary> {
+        let (mut prefix, mut count) = (None, 0);
+        if zone.publishes_bans() {
+            list.view(None).each_ban(self.address, now, |listing| {
+                prefix = Some(listing.prefix);
+                count += 1;
+                if count == 1 {
+                    self.tell(&listing, zone, now, reply);
+                }
+            });
+        }
+        match count {
+            0 => Ok(None),
+            1 if !list.allows(self.address.into()) => Ok(prefix),
+            // The records of several have an order.
+            _ => Err(NotOrdinary),
+        }
+    }
+
+    /// Adds what is asked for of what the data sets have, and says whether they have anything.
+    #[inline]
+    fn find_in_sets(
+        &self,
+        zone: &Zone,
+        published: &Published,
+        now: Timestamp,
+        reply: &mut Reply<'_>,
+    ) -> Result<bool, NotOrdinary> {
+        if published.sets.is_empty() && zone.publishes_bans() {
+            return Ok(false);
+        }
+        let fresh = || published.sets.iter().filter(|one| one.is_fresh(now));
+        if !zone.publishes_bans() && fresh().all(|one| one.is_test) {
+            return Err(NotOrdinary);
+        }
+        let asked = Asked::of_address(self.address.into()).at(now);
+        let mut records = Records::new();
+        let found = fresh().fold(false, |found, one| one.find(&published.list, &asked, &mut records) | found);
+        add_records(&records, self.kind, zone, reply);
+        Ok(found)
+    }
+
+    /// Adds what is asked for of a listing.
+    #[inline]
+    fn tell(&self, listing: &Listing<'_>, zone: &Zone, now: Timestamp, reply: &mut Reply<'_>) {
+        let (ttl, publish) = (zone.ttl(listing, now), zone.publish(listing));
+        if self.kind == TYPE_A {
+            reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&publish.code.octets()));
+        } else if !publish.text.is_empty() {
+            reply.answer(TYPE_TXT, ttl, |out| {
+                write_text(out, |out| zone.write_text(self.address.into(), listing, out));
+            });
+        }
+    }
+}
+
+/// The flags of a query that has one question and nothing else but EDNS without options, the question, and EDNS.
+fn split<'a>(header: &[u8; HEADER], rest: &'a [u8]) -> Option<(Flags, &'a [u8], Option<Opt>)> {
+    let [_, _, flags @ .., _, _, _, _, _, _, _, _] = *header;
+    let [.., a, b, c, d, e, f, g, h] = *header;
+    let flags = Flags(u16::from_be_bytes(flags));
+    if !flags.ask() {
+        return None;
+    }
+    match u64::from_be_bytes([a, b, c, d, e, f, g, h]) {
+        ONE_QUESTION => Some((flags, rest, None)),
+        AND_EDNS => {
+            let (question, opt) = rest.split_last_chunk()?;
+            Some((flags, question, Some(Opt::bare(opt)?)))
+        }
+        _ => None,
+    }
+}
+
+/// The address whose four octets are the first labels of `name`, and where the next label is.
+fn read_address(name: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    let window = name.first_chunk()?;
+    let (mut address, mut at) = (0, 0);
+    for _ in 0..4 {
+        let (octet, length) = read_octet(window, at)?;
+        address = address >> 8 | octet << 24;
+        at += 1 + length;
+    }
+    Some((Ipv4Addr::from_bits(address), at))
+}
+
+/// Whether the octets could be single digits, which lead to IPv6 addresses as well.
+fn could_be_nibbles(address: Ipv4Addr) -> bool {
+    address.to_bits() & 0xf0f0_f0f0 == 0
+}
+
+/// The octet whose label begins at `at`, and the length of that.
+fn read_octet(window: &[u8; WINDOW], at: usize) -> Option<(u32, usize)> {
+    let digit = |place: usize| {
+        let digit = window[(at + place) % WINDOW].wrapping_sub(b'0');
+        (digit <= 9).then_some(u32::from(digit))
+    };
+    let first = digit(1)?;
+    match window[at % WINDOW] {
+        1 => Some((first, 1)),
+        // Leading zeros would give an address many names.
+        _ if first == 0 => None,
+        2 => Some((first * 10 + digit(2)?, 2)),
+        3 => Some((first * 100 + digit(2)? * 10 + digit(3)?, 3)).filter(|(octet, _)| *octet <= 255),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! The ordinary way answers what it takes as the general way does: the same bytes, and the same of what became of it.
+
+use std::net::IpAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::dataset::{self, Clients, DataSet, Options, Source, Treatment, load};
+use crate::jail::{BanTable, Held};
+use crate::list::{PublishedSet, Publisher};
+use crate::zone::answer::{answer_any, answer_pending};
+use crate::zone::testing::settings;
+use crate::zone::{Admission, Pending, Publish, Settings, StaticList, Zones};
+
+const NOW: Timestamp = Timestamp::from_secs(1_795_334_652);
+
+/// The zones, and the type of data set each has: of bans, of one inside it, of data sets, of both, and of bans and names.
+const ORIGINS: [(&str, &str); 5] = [
+    ("bl.example", ""),
+    ("deep.inner.bl.example", ""),
+    ("sets.example", "ip4trie"),
+    ("both.example", "ip4set"),
+    ("names.example", "dnset"),
+];
+
+/// Jail, prefix, and the seconds it has left.
+const BANS: [(&str, &str, Option<u64>); 10] = [
+    ("imap", "192.0.2.1/32", Some(60)),
+    ("smtp", "192.0.2.1/32", None),
+    ("smtp", "192.0.2.16/28", Some(10_000)),
+    ("smtp", "192.0.2.17/32", Some(1)),
+    ("smtp", "192.0.2.18/32", Some(0)),
+    ("quiet", "203.0.113.0/24", None),
+    ("smtp", "12.0.0.0/7", None),
+    ("smtp", "198.51.100.0/30", None),
+    ("other", "192.0.2.200/32", None),
+    ("smtp", "2001::/16", None),
+];
+
+const ALLOWED: &str = "198.51.100.2";
+
+const ENTRIES: &str =
+    "192.0.2.1\n192.0.2.0/28 :4:$ of a set\n!192.0.2.5\n198.51.100.2\n203.0.113.64/26 :5:\n";
+
+static ZONES: LazyLock<Zones> = LazyLock::new(zones);
+
+fn zones() -> Zones {
+    let zones = Zones::new(ORIGINS.map(|(origin, kind)| zone(origin, kind)).into()).unwrap();
+    let allow = std::iter::once(ALLOWED.parse().unwrap()).collect();
+    let mut bans = BanTable::default();
+    for (jail, prefix, left) in BANS {
+        let until = left.map(|left| NOW + Duration::from_secs(left));
+        let jail = bans.jail(&jail.into());
+        bans.set(prefix.parse().unwrap(), Held { jail, since: NOW, until, count: 1 });
+    }
+    Publisher::new(Arc::clone(zones.lists()), 1, allow).start(bans, [], 1, NOW);
+    zones.lists().publish_sets(&ORIGINS.map(|(_, kind)| data_sets(kind)));
+    zones
+}
+
+fn zone(origin: &str, kind: &str) -> Zone {
+    let rule = |jail: &str, last: u8, text: &str| Publish {
+        jails: vec![jail.into()],
+        code: [127, 0, 0, last].into(),
+        text: text.parse().unwrap(),
+        sublist: (jail == "imap").then(|| "sasl".parse().unwrap()),
+    };
+    let publish = vec![
+        rule("imap", 4, "$ip by $jail until $until"),
+        rule("smtp", 3, "$prefix of $zone since $since"),
+        rule("quiet", 5, ""),
+    ];
+    let set = dataset::Settings { kind: kind.into(), files: Vec::new(), options: Options::default() };
+    let set = StaticList { settings: set, allow_reserved: None, sublist: None };
+    let clients = [("198.51.100.9", Treatment::Refuse), ("198.51.100.10", Treatment::Ignore)];
+    let more = [("198.51.100.11", Treatment::Empty), ("198.51.100.12", Treatment::Pass)];
+    let clients = clients
+        .into_iter()
+        .chain(more)
+        .map(|(client, treatment)| Clients { networks: vec![client.parse().unwrap()], treatment });
+    Zone::new(Settings {
+        publish: if kind == "ip4trie" { Vec::new() } else { publish },
+        data_sets: vec![set],
+        admission: Admission { clients: clients.collect(), keys: None },
+        ..settings(origin)
+    })
+    .unwrap()
+}
+
+/// One that is good, and one that is too old.
+fn data_sets(kind: &str) -> Arc<[PublishedSet]> {
+    if kind.is_empty() {
+        return Arc::default();
+    }
+    let entries = if kind == "dnset" { "1.2.0.192\n" } else { ENTRIES };
+    let source = Source { name: "list", bytes: entries.as_bytes() };
+    let set: Arc<dyn DataSet> = load(kind, &[source], &Options::default(), NOW).unwrap().set.into();
+    let published = |expires| PublishedSet {
+        set: Arc::clone(&set),
+        title: "list".into(),
+        sublist: None,
+        expires,
+        is_test: false,
+        allow_reserved: None,
+    };
+    [published(None), published(Some(NOW))].into()
+}
+
+/// A query for a name with these flags, counts, type and class, and what stands behind the question.
+fn query(name: &str, [flags, additional, kind, class]: [u16; 4], behind: &[u8]) -> Vec<u8> {
+    let mut query = vec![7, 7];
+    for word in [flags, 1, 0, 0, additional] {
+        query.extend_from_slice(&word.to_be_bytes());
+    }
+    for label in name.split_terminator('.') {
+        query.push(u8::try_from(label.len()).unwrap());
+        query.extend_from_slice(label.as_bytes());
+    }
+    query.push(0);
+    query.extend_from_slice(&kind.to_be_bytes());
+    query.extend_from_slice(&class.to_be_bytes());
+    query.extend_from_slice(behind);
+    query
+}
+
+/// Asks both ways, and says whether the query went the ordinary way to its end.
+fn check(query: &[u8], peer: &Peer) -> bool {
+    let moment = ZONES.at(NOW);
+    let (mut given, mut general) = (Vec::new(), Vec::new());
+    let mut pending = Pending::default();
+    pending.read(&moment, query);
+    let is_ordinary =
+        pending.ordinary.is_some_and(|ordinary| ordinary.answer(query, &moment, peer, &mut given).is_ok());
+    let outcome = answer_pending(&mut pending, &moment, query, peer, &mut given);
+    pending.read_all(&moment, query);
+    assert_eq!(outcome, answer_any(&pending, &moment, query, peer, &mut general), "{query:?}");
+    assert_eq!(given, general, "{query:?}");
+    is_ordinary
+}
+
+const OPT: [u8; 11] = [0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0];
+
+const PEER: Peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
+
+#[test]
+fn most_questions_are_ordinary() {
+    for (name, is_ordinary) in [
+        ("50.2.0.192.bl.example", true),
+        ("16.2.0.192.BL.eXample", true),
+        ("1.2.0.192.sets.example", true),
+        ("16.2.0.192.deep.inner.bl.example", true),
+        ("50.2.0.192.both.example", true),
+        // Of several listings, of one that is allowed, of a test point, and of what could be nibbles.
+        ("1.2.0.192.bl.example", false),
+        ("2.100.51.198.bl.example", false),
+        ("2.0.0.127.bl.example", false),
+        ("1.0.0.2.bl.example", false),
+        ("50.2.0.192.names.example", false),
+        ("50.2.0.192.sasl.bl.example", false),
+        ("50.2.0.192.example.org", false),
+        ("2.0.192.bl.example", false),
+    ] {
+        for (words, behind) in [([0x100, 0, 1, 1], &[][..]), ([0, 1, 16, 1], &OPT)] {
+            assert_eq!(check(&query(name, words, behind), &PEER), is_ordinary, "{name}");
+        }
+    }
+    for (words, behind) in [
+        ([0x8000, 0, 1, 1], &[][..]),
+        ([0x2000, 0, 1, 1], &[]),
+        ([0, 0, 28, 1], &[]),
+        ([0, 0, 1, 3], &[]),
+        ([0, 0, 1, 1], &OPT),
+        ([0, 1, 1, 1], &OPT[1..]),
+        // A version that is not there, and an option that is.
+        ([0, 1, 1, 1], &[0, 0, 41, 4, 208, 0, 1, 0, 0, 0, 0]),
+        ([0, 1, 1, 1], &[0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 4, 0, 3, 0, 0]),
+    ] {
+        assert!(!check(&query("50.2.0.192.bl.example", words, behind), &PEER), "{words:?} {behind:?}");
+    }
+}
+
+#[test]
+fn clients_of_a_list_are_not_ordinary() {
+    let query = query("16.2.0.192.bl.example", [0x100, 0, 1, 1], &[]);
+    for (last, is_ordinary) in [(8, true), (9, false), (10, false), (11, false), (12, true)] {
+        let peer = Peer { address: [198, 51, 100, last].into(), transport: Transport::Udp };
+        assert_eq!(check(&query, &peer), is_ordinary, "{last}");
+    }
+}
+
+fn name() -> impl Strategy<Value = String> {
+    let octet = prop_oneof![
+        6 => "[0-9]{1,2}|1[0-9][0-9]|2[0-9][0-9]",
+        4 => prop::sample::select(vec!["192", "198", "51", "100", "203", "113", "0", "2", "1", "16", "17", "127"]).prop_map(str::to_owned),
+        1 => "[0-9a-z]{0,4}",
+    ];
+    let address = prop_oneof![
+        3 => prop::collection::vec(octet, 3..6).prop_map(|octets| octets.join(".")),
+        3 => prop::sample::select(vec!["1.2.0.192", "17.2.0.192", "18.2.0.192", "5.2.0.192", "70.113.0.203", "2.100.51.198", "3.100.51.198", "200.2.0.192"]).prop_map(str::to_owned),
+    ];
+    let origin = prop_oneof![
+        5 => prop::sample::select(ORIGINS.map(|(origin, _)| origin).to_vec()).prop_map(str::to_owned),
+        1 => "(sasl\\.|inner\\.)?[bB][lL]\\.eX?[a-z]mple",
+        1 => Just(String::new()),
+    ];
+    (address, origin).prop_map(|(address, origin)| format!("{}.{origin}", address.replace("..", ".a.")))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+    #[test]
+    fn both_ways_answer_the_same(
+        name in name(),
+        flags in prop_oneof![4 => Just(0x100), 1 => any::<u16>()],
+        kind in prop::sample::select(vec![1, 1, 1, 16, 16, 28, 255, 6]),
+        class in prop::sample::select(vec![1, 1, 1, 1, 3, 255]),
+        size in any::<u16>(),
+        has_opt in any::<bool>(),
+        damage in prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>())),
+        last in 7..14_u8,
+        is_udp in any::<bool>(),
+    ) {
+        let name = name.trim_matches('.').replace("..", ".");
+        let mut opt = OPT;
+        opt[3..5].copy_from_slice(&size.to_be_bytes());
+        let behind = if has_opt { &opt[..] } else { &[] };
+        let mut query = query(&name, [flags, has_opt.into(), kind, class], behind);
+        if let Some((place, octet)) = damage {
+            let place = place.index(query.len());
+            query[place] = octet;
+        }
+        let transport = if is_udp { Transport::Udp } else { Transport::Tcp };
+        check(&query, &Peer { address: [198, 51, 100, last].into(), transport });
+    }
+}
