@@ -151,15 +151,15 @@ impl<'a> View<'a> {
         found
     }
 
-    /// Has `take` see the bans in force at `now` that cover `address` as they are published, in no order. Test points and the allowlist
-    /// are not looked at.
+    /// Has `take` see the bans in force at `now` that cover `address` as they are published, in no order, and says whether these are
+    /// all. Test points and the allowlist are not looked at.
     #[inline]
-    pub fn each_ban(self, address: Ipv4Addr, now: Timestamp, mut take: impl FnMut(Listing<'a>)) {
-        self.list.bans.each_covering(Prefix::from(address), |prefix, held| {
+    pub fn each_packed(self, address: Ipv4Addr, now: Timestamp, mut take: impl FnMut(Listing<'a>)) -> bool {
+        self.list.bans.each_packed(address, |prefix, held| {
             if let Some(listing) = self.listing(prefix, held, now) {
                 take(listing);
             }
-        });
+        })
     }
 
     /// Whether any address inside `prefix` is listed at `now`: by itself, by its network, or by a network around all

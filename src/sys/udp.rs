@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use nix::libc;
 use nix::sys::socket::{cmsg_space, setsockopt, sockopt};
+use smallvec::SmallVec;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// How many datagrams one system call carries; more than this gains nothing and makes the first wait for the last.
@@ -88,24 +89,20 @@ impl UdpSocket {
 
     /// Waits for a datagram and takes it and those that wait behind it, in place of what `batch` held.
     pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
-        batch.filled = 0;
-        let mut headers = [no_header(); BATCH];
-        for (header, datagram) in headers.iter_mut().zip(&mut batch.datagrams) {
-            *header = datagram.envelope.receiver(&mut datagram.query);
-        }
+        batch.empty();
         // SAFETY: each header points at buffers of its own datagram, with their lengths. They are borrowed mutably
-        // through `batch` and stay where they are during the call.
+        // through `batch`, on the heap, and stay where they are as long as it is there.
         let received = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
-                headers.as_mut_ptr(),
-                headers.len() as _,
+                batch.headers.as_mut_ptr(),
+                batch.headers.len() as _,
                 libc::MSG_WAITFORONE as _,
                 ptr::null_mut(),
             )
         };
         batch.filled = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-        for (datagram, header) in batch.filled_mut().iter_mut().zip(&headers) {
+        for (datagram, header) in batch.datagrams[..batch.filled].iter_mut().zip(&batch.headers) {
             datagram.take_in(header);
         }
         Ok(())
@@ -114,13 +111,10 @@ impl UdpSocket {
     /// Sends every reply of `batch` that is not empty, and returns how many could not be sent. Never waits: a full
     /// send buffer costs the reply.
     pub fn send(&self, batch: &mut Batch) -> usize {
-        let mut headers = [no_header(); BATCH];
-        let mut waiting = 0;
-        for datagram in batch.filled_mut().iter_mut().filter(|datagram| !datagram.reply.is_empty()) {
-            headers[waiting] = datagram.envelope.header(&mut datagram.reply);
-            waiting += 1;
-        }
-        self.send_headers(&mut headers[..waiting])
+        let answered = batch.filled_mut().iter_mut().filter(|datagram| !datagram.reply.is_empty());
+        let mut headers = SmallVec::<[_; BATCH]>::new();
+        headers.extend(answered.map(|datagram| datagram.envelope.header(&mut datagram.reply)));
+        self.send_headers(&mut headers)
     }
 
     fn send_headers(&self, mut waiting: &mut [libc::mmsghdr]) -> usize {
@@ -148,13 +142,25 @@ impl UdpSocket {
 /// Buffers for the queries and replies of up to [`BATCH`] datagrams.
 pub struct Batch {
     datagrams: Vec<Datagram>,
+    /// To receive into each of them. Only those of datagrams that were filled are made anew.
+    headers: Vec<libc::mmsghdr>,
     filled: usize,
 }
 
 impl Batch {
     /// Buffers for queries up to `longest` bytes; replies grow as they need.
     pub fn new(longest: usize) -> Self {
-        Self { datagrams: (0..BATCH).map(|_| Datagram::new(longest)).collect(), filled: 0 }
+        let mut datagrams: Vec<Datagram> = (0..BATCH).map(|_| Datagram::new(longest)).collect();
+        let headers = datagrams.iter_mut().map(Datagram::receiver).collect();
+        Self { datagrams, headers, filled: 0 }
+    }
+
+    /// Makes those that are filled ready to be filled again.
+    fn empty(&mut self) {
+        for (datagram, header) in self.datagrams[..self.filled].iter_mut().zip(&mut self.headers) {
+            *header = datagram.receiver();
+        }
+        self.filled = 0;
     }
 
     /// The datagrams received last.
@@ -198,6 +204,10 @@ impl Datagram {
         self.envelope.peer()
     }
 
+    fn receiver(&mut self) -> libc::mmsghdr {
+        self.envelope.receiver(&mut self.query)
+    }
+
     fn take_in(&mut self, header: &libc::mmsghdr) {
         let message = &header.msg_hdr;
         self.length = (header.msg_len as usize).min(self.query.len());
@@ -213,7 +223,7 @@ struct Envelope {
     peer_length: libc::socklen_t,
     control: Control,
     control_length: usize,
-    /// Where the bytes are; valid during one system call.
+    /// Where the bytes are: the query until it is there, then the reply.
     bytes: libc::iovec,
 }
 
@@ -229,7 +239,7 @@ impl Envelope {
         Self { peer, peer_length: 0, control: Control([0; CONTROL_SPACE]), control_length: 0, bytes }
     }
 
-    /// A header to receive into `buffer` with, and the addresses into all of this envelope.
+    /// A header to receive into `buffer` with, and the addresses into all of this envelope. Good as long as both stay where they are.
     fn receiver(&mut self, buffer: &mut [u8]) -> libc::mmsghdr {
         self.peer_length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
         self.control_length = CONTROL_SPACE;

@@ -122,19 +122,20 @@ impl Ordinary {
         now: Timestamp,
         reply: &mut Reply<'_>,
     ) -> Result<Option<Prefix>, NotOrdinary> {
-        let (mut prefix, mut count) = (None, 0);
-        if zone.publishes_bans() {
-            list.view(None).each_ban(self.address, now, |listing| {
-                prefix = Some(listing.prefix);
-                count += 1;
-                if count == 1 {
-                    self.tell(&listing, zone, now, reply);
-                }
-            });
+        if !zone.publishes_bans() {
+            return Ok(None);
         }
+        let (mut prefix, mut count) = (None, 0);
+        let are_all = list.view(None).each_packed(self.address, now, |listing| {
+            if count == 0 {
+                self.tell(&listing, zone, now, reply);
+            }
+            prefix = Some(listing.prefix);
+            count += 1;
+        });
         match count {
-            0 => Ok(None),
-            1 if !list.allows(self.address.into()) => Ok(prefix),
+            0 if are_all => Ok(None),
+            1 if are_all && !list.allows(self.address.into()) => Ok(prefix),
             // The records of several have an order.
             _ => Err(NotOrdinary),
         }

@@ -17,7 +17,7 @@ use ipnet::IpNet;
 
 use self::blocks::{Blocks, Chunk};
 pub use self::filling::Filling;
-use self::packed::{Head, Packed, SHORTEST};
+use self::packed::{Head, LONGEST, Packed, SHORTEST};
 use super::Active;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
@@ -235,8 +235,21 @@ impl BanTable {
         found
     }
 
-    /// Has `take` see the same. The DNS looks so, as nothing is faster.
+    /// Has `take` see the bans of all networks around `address` that are packed, which nearly all are; whether there are no others.
+    /// Nothing is faster.
     #[inline]
+    pub fn each_packed(&self, address: Ipv4Addr, mut take: impl FnMut(Prefix, Held)) -> bool {
+        let [high, low] = [address.to_bits() >> 16, address.to_bits()].map(|half| half as u16);
+        if let Some(chunk) = self.packed.chunk(high) {
+            chunk.each_covering(low, LONGEST, |low, ban| {
+                let (network, held) = unpack(high, low, ban);
+                take(network, held);
+            });
+        }
+        self.whole.is_empty() || self.covering_whole(address.into()).next().is_none()
+    }
+
+    /// Has `take` see the same as [`Self::covering`] finds, without a place to keep it in.
     pub fn each_covering(&self, prefix: Prefix, mut take: impl FnMut(Prefix, Held)) {
         if let Some(place) = Place::of(prefix)
             && let Some(chunk) = self.packed.chunk(place.high)

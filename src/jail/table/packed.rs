@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 pub(super) const SHORTEST: u8 = 16;
 
 /// The longest.
-const LONGEST: u8 = 32;
+pub(super) const LONGEST: u8 = 32;
 
 /// Bits for the number of the jail.
 const JAIL_BITS: u32 = 11;
