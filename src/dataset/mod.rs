@@ -61,7 +61,8 @@ pub trait DataSet: Send + Sync + Debug {
     /// Whether it has any name below the one that is asked for (RFC 4592, section 2.2.2). What is excluded does not count.
     fn has_below(&self, asked: &Asked<'_>) -> bool;
 
-    /// Whether it looks at nothing of a name but the address that it stands for ([`Asked::of_address`]).
+    /// Whether it looks at nothing of a name but the address that it stands for: neither at its labels nor at what is below or above it.
+    /// Then it can be asked by [`Asked::of_address`], which has no labels.
     fn is_of_addresses(&self) -> bool {
         false
     }

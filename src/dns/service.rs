@@ -15,11 +15,11 @@ use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_pending, truncate};
 
-/// A query that is read.
+/// A query on its way.
 #[derive(Default)]
 struct Reading {
     pending: Pending,
-    /// Whether nothing panicked so far.
+    /// Whether the last that was done with it, reading or answering, came to its end without a panic.
     is_done: bool,
 }
 
@@ -229,8 +229,10 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
+    use crate::dataset::{Asked, DataSet, Records};
     use crate::dns::Transport;
     use crate::ip::PrefixSet;
+    use crate::list::PublishedSet;
     use crate::zone::{Admission, Publish, RANDOM_SECRETS, Rate, Secret, Secrets, Server, Settings, answer};
 
     const PEER: Peer = Peer { address: IpAddr::V4(Ipv4Addr::LOCALHOST), transport: Transport::Udp };
@@ -465,6 +467,61 @@ mod tests {
         queries.reverse();
         alone.reverse();
         assert_eq!(ask_together(&service, &queries), alone);
+    }
+
+    /// Panics when it is asked to fetch 192.0.2.1, and when it is asked for 192.0.2.2.
+    #[derive(Debug)]
+    struct Panicking;
+
+    impl DataSet for Panicking {
+        fn find<'a>(&'a self, asked: &Asked<'a>, _: &mut Records<'a>) -> bool {
+            assert_ne!(asked.address(), Some([192, 0, 2, 2].into()), "as asked");
+            false
+        }
+
+        fn could_have(&self, _: &Asked<'_>) -> bool {
+            false
+        }
+
+        fn prefetch(&self, address: IpAddr) {
+            assert_ne!(address, IpAddr::from([192, 0, 2, 1]), "as asked");
+        }
+
+        fn has_below(&self, _: &Asked<'_>) -> bool {
+            false
+        }
+
+        fn is_of_addresses(&self) -> bool {
+            true
+        }
+
+        fn len(&self) -> usize {
+            0
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_batch_costs_no_other_reply() {
+        let service = service(&["bl.example."]);
+        let set = PublishedSet {
+            set: Arc::new(Panicking),
+            title: "panicking".into(),
+            sublist: None,
+            expires: None,
+            is_test: false,
+            allow_reserved: None,
+        };
+        service.zones().lists().publish_sets(&[[set].into()]);
+        let queries: Vec<Vec<u8>> = [3, 1, 4, 2, 2, 1, 5]
+            .iter()
+            .map(|last| query(&format!("{last}.2.0.192.bl.example."), 1))
+            .collect();
+        let replies = ask_together(&service, &queries);
+        let has_reply: Vec<bool> = replies.iter().map(|reply| !reply.is_empty()).collect();
+        assert_eq!(has_reply, [true, false, true, false, false, false, true]);
+        assert_eq!(replies[6], ask(&service, &queries[6]));
+        let dropped = service.counts().dropped;
+        assert_eq!(dropped.iter().find(|(reason, _)| *reason == "panic").unwrap().1, 4);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The one function that answers DNS queries.
+//! The one function that answers DNS queries: ordinary ones with less reading, all others the general way.
 
 use std::net::IpAddr;
 
@@ -24,13 +24,13 @@ const CHALLENGE_TTL: u32 = 1;
 const OPCODE_NOTIFY: u8 = 4;
 
 /// What the reply will say of itself.
-struct Verdict {
-    rcode: Rcode,
-    authoritative: bool,
-    zone: Option<usize>,
-    listed: bool,
-    subject: Subject,
-    refusal: Option<Refusal>,
+pub(super) struct Verdict {
+    pub(super) rcode: Rcode,
+    pub(super) authoritative: bool,
+    pub(super) zone: Option<usize>,
+    pub(super) listed: bool,
+    pub(super) subject: Subject,
+    pub(super) refusal: Option<Refusal>,
 }
 
 impl Verdict {
@@ -47,9 +47,9 @@ impl Verdict {
 
 /// The query, as far as it was understood, for what becomes of it.
 #[derive(Clone, Copy, Default)]
-struct Understood {
-    qtype: Option<u16>,
-    known: bool,
+pub(super) struct Understood {
+    pub(super) qtype: Option<u16>,
+    pub(super) known: bool,
 }
 
 /// Writes the reply to `query` into `out`, which is cleared first, or says why there is none. Nothing is allocated for
@@ -153,7 +153,7 @@ fn answer_without_question(
     }
 }
 
-fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Outcome {
+pub(super) fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Outcome {
     Outcome::Replied {
         records: reply.records_begin(),
         truncated: reply.finish(verdict.rcode as u16, verdict.authoritative),

@@ -5,6 +5,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::answer::{Understood, Verdict, finish};
 use super::lookup::{TYPE_A, TYPE_SOA, TYPE_TXT, add_records};
 use super::options::Told;
 use super::outcome::{Outcome, Peer, Rcode, Subject, Transport};
@@ -60,6 +61,7 @@ impl Ordinary {
             _ => return None,
         };
         let (address, origin) = read_address(name)?;
+        // All test points of bans are there.
         if address.is_loopback() || could_be_nibbles(address) {
             return None;
         }
@@ -99,18 +101,15 @@ impl Ordinary {
                 zone.write_soa(published.list.serial(), out);
             });
         }
-        let rcode = if listed { Rcode::NoError } else { Rcode::NxDomain };
-        Ok(Outcome::Replied {
-            records: self.end,
-            truncated: reply.finish(rcode as u16, true),
-            rcode,
+        let verdict = Verdict {
+            rcode: if listed { Rcode::NoError } else { Rcode::NxDomain },
+            authoritative: true,
             zone: Some(self.zone),
             listed,
             subject: Subject::Address { address: self.address.into(), listing: prefix },
-            qtype: Some(self.kind),
             refusal: None,
-            known: false,
-        })
+        };
+        Ok(finish(&mut reply, verdict, Understood { qtype: Some(self.kind), known: false }))
     }
 
     /// Adds what is asked for of the only ban of the address, and says what is banned, if anything is.
@@ -127,11 +126,12 @@ impl Ordinary {
         }
         let (mut prefix, mut count) = (None, 0);
         let are_all = list.view(None).each_packed(self.address, now, |listing| {
-            if count == 0 {
+            count += 1;
+            // What is written is thrown away if a second one comes.
+            if count == 1 {
+                prefix = Some(listing.prefix);
                 self.tell(&listing, zone, now, reply);
             }
-            prefix = Some(listing.prefix);
-            count += 1;
         });
         match count {
             0 if are_all => Ok(None),
@@ -150,12 +150,13 @@ impl Ordinary {
         now: Timestamp,
         reply: &mut Reply<'_>,
     ) -> Result<bool, NotOrdinary> {
-        if published.sets.is_empty() && zone.publishes_bans() {
-            return Ok(false);
-        }
         let fresh = || published.sets.iter().filter(|one| one.is_fresh(now));
-        if !zone.publishes_bans() && fresh().all(|one| one.is_test) {
+        // As with `Lookup::has_data`.
+        if !zone.publishes_bans() && !fresh().any(|one| !one.is_test) {
             return Err(NotOrdinary);
+        }
+        if published.sets.is_empty() {
+            return Ok(false);
         }
         let asked = Asked::of_address(self.address.into()).at(now);
         let mut records = Records::new();
@@ -208,7 +209,8 @@ fn read_address(name: &[u8]) -> Option<(Ipv4Addr, usize)> {
     Some((Ipv4Addr::from_bits(address), at))
 }
 
-/// Whether the octets could be single digits, which lead to IPv6 addresses as well.
+/// Whether the octets could be single digits, which lead to IPv6 addresses as well. Some that could not are turned away with them, as
+/// this takes one look.
 fn could_be_nibbles(address: Ipv4Addr) -> bool {
     address.to_bits() & 0xf0f0_f0f0 == 0
 }
@@ -216,6 +218,7 @@ fn could_be_nibbles(address: Ipv4Addr) -> bool {
 /// The octet whose label begins at `at`, and the length of that.
 fn read_octet(window: &[u8; WINDOW], at: usize) -> Option<(u32, usize)> {
     let digit = |place: usize| {
+        // Never beyond the window: taking the remainder changes nothing, and spares a check.
         let digit = window[(at + place) % WINDOW].wrapping_sub(b'0');
         (digit <= 9).then_some(u32::from(digit))
     };

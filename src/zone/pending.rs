@@ -13,7 +13,7 @@ use crate::ip::{Reversed, read_reversed};
 /// A query that is read as far as its question goes. It is large, and the next query can be read into it.
 #[derive(Default)]
 pub struct Pending {
-    /// What it is if it is an ordinary one, of which no more is read.
+    /// What it is if it is an ordinary one, of which no more is read: all that follows is then of a query before.
     pub(super) ordinary: Option<Ordinary>,
     /// Its header, if it is long enough for one.
     pub(super) header: Option<Header>,

@@ -75,6 +75,15 @@ pub(super) struct Edns<'a> {
     pub(super) asked: Asked<'a>,
 }
 
+/// What of EDNS a reply has to know.
+#[derive(Clone, Copy)]
+pub(super) struct Opt {
+    /// The largest reply the client takes over UDP.
+    pub(super) size: u16,
+    /// The flags, of which a reply repeats [`DNSSEC_OK`].
+    pub(super) flags: u16,
+}
+
 impl Opt {
     /// Reads OPT if it is of version 0 and has no options (RFC 6891, section 6.1.2).
     pub(super) fn bare(opt: &[u8; OPT_SIZE]) -> Option<Self> {
@@ -82,15 +91,6 @@ impl Opt {
         let (size, flags) = (u16::from_be_bytes(size), u16::from_be_bytes([flag, flags]));
         Some(Self { size, flags })
     }
-}
-
-/// What a reply has to know of it.
-#[derive(Clone, Copy)]
-pub(super) struct Opt {
-    /// The largest reply the client takes over UDP.
-    pub(super) size: u16,
-    /// The flags, of which a reply repeats [`DNSSEC_OK`].
-    pub(super) flags: u16,
 }
 
 /// The packet is not what its header says, or nothing a query may be.

@@ -130,9 +130,7 @@ impl Text<'_> {
             Variable::Zone => self.write_str(values.zone),
         }
     }
-}
 
-impl Text<'_> {
     /// IPv4 is in most texts, and what writes everything would take longer for it than for all the rest.
     fn write_address(&mut self, address: IpAddr) -> fmt::Result {
         let IpAddr::V4(address) = address else { return write!(self, "{address}") };
@@ -241,6 +239,19 @@ mod tests {
         let mut out = b"before".to_vec();
         written.parse::<Template>().unwrap().render(&values, &mut out);
         String::from_utf8(out).unwrap().strip_prefix("before").unwrap().to_owned()
+    }
+
+    #[test]
+    fn every_octet_is_written_as_everybody_writes_it() {
+        let written: Template = "$ip".parse().unwrap();
+        for octet in 0..=255 {
+            let ip = IpAddr::from([octet, 255 - octet, 100, octet]);
+            let (prefix, code) = (Prefix::host(ip), Ipv4Addr::LOCALHOST);
+            let (since, until) = (Timestamp::default(), None);
+            let mut out = Vec::new();
+            written.render(&Values { ip, prefix, jail: "", since, until, code, zone: "" }, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), ip.to_string());
+        }
     }
 
     #[test]
