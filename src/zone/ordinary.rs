@@ -1,7 +1,7 @@
 //! The ordinary question: for the code or the text of an IPv4 address, in a zone without keys, by a client that no list turns away.
 //!
 //! Nearly all questions are such, and as little as possible is read of them. What is no ordinary question goes the general way
-//! ([`super::answer`]), even if that is found out when half of the reply is written; there, ordinary ones would get the same reply.
+//! ([`answer_any`](super::answer::answer_any)), even if that is found out when half of the reply is written; there, ordinary ones would get the same reply.
 
 use std::net::Ipv4Addr;
 
