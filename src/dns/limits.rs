@@ -54,13 +54,13 @@ pub(super) enum Fate {
 /// The limits and what is known of networks.
 pub(super) struct RateLimits {
     limit: RateLimit,
-    lines: Box<[Line; LINES]>,
+    lines: Box<[Line]>,
     /// Nobody outside knows which networks share a line.
     hash: RandomState,
     over: AtomicU32,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 #[repr(align(64))]
 struct Line([AtomicU64; PLACES]);
 
@@ -68,11 +68,7 @@ impl RateLimits {
     pub(super) fn new(limit: RateLimit) -> Self {
         Self {
             limit,
-            lines: (0..LINES)
-                .map(|_| Line::default())
-                .collect::<Box<[Line]>>()
-                .try_into()
-                .expect("so many were made"),
+            lines: (0..LINES).map(|_| Line::default()).collect(),
             hash: RandomState::default(),
             over: AtomicU32::new(0),
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::admission::{Refusal, Refused, by_client};
 use super::chaos;
 use super::cookie::Worth;
-use super::lookup::{Found, Lookup, TYPE_SOA, TYPE_TXT};
+use super::lookup::{Found, Lookup, TYPE_TXT, deny};
 use super::outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
 use super::pending::{Pending, below_with_quota};
 use super::query::{Edns, Header, Malformed, OPCODE_QUERY, Question};
@@ -70,7 +70,6 @@ pub fn answer_pending(
     peer: &Peer,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    out.clear();
     if let Some(ordinary) = &pending.ordinary {
         if let Ok(outcome) = ordinary.answer(query, moment, peer, out) {
             return outcome;
@@ -216,10 +215,8 @@ fn challenge(
             });
         }
     } else {
-        let zone = &moment.zones.zones()[index];
-        reply.authority(question.offset(origin), TYPE_SOA, zone.negative_ttl(), |out| {
-            zone.write_soa(moment.published[index].list.serial(), out);
-        });
+        let (zone, list) = (&moment.zones.zones()[index], &moment.published[index].list);
+        deny(zone, list, question.offset(origin), reply);
     }
     Verdict { authoritative: true, zone: Some(index), ..Verdict::refusal(Rcode::NoError) }
 }

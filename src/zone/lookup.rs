@@ -168,10 +168,8 @@ impl Lookup<'_> {
         let Some(ttl) = ttls.min() else {
             return self.unlisted(address);
         };
-        match self.question.kind {
-            TYPE_A | TYPE_ANY => self.codes(&listings, ttl, reply),
-            TYPE_TXT => self.texts(address, &listings, ttl, reply),
-            _ => {}
+        for listing in &listings {
+            add_listing(listing, address, self.question.kind, ttl, self.zone, reply);
         }
         Found::Listed(listings.first().map(|listing| listing.prefix))
     }
@@ -192,30 +190,35 @@ impl Lookup<'_> {
         prefixes.any(|prefix| self.list.view(self.below.sublist).any_within(prefix, self.now))
     }
 
-    fn codes(&self, listings: &[Listing<'_>], ttl: u32, reply: &mut Reply<'_>) {
-        for listing in listings {
-            let code = self.zone.publish(listing).code;
-            reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&code.octets()));
-        }
-    }
-
-    fn texts(&self, address: IpAddr, listings: &[Listing<'_>], ttl: u32, reply: &mut Reply<'_>) {
-        for listing in listings {
-            if self.zone.publish(listing).text.is_empty() || !reply.fits() {
-                continue;
-            }
-            reply.answer(TYPE_TXT, ttl, |out| {
-                write_text(out, |out| self.zone.write_text(address, listing, out));
-            });
-        }
-    }
-
-    /// "No such name" and "no such type" say how long that holds (RFC 2308, section 3).
+    /// Adds what says that there is nothing.
     pub(super) fn deny(&self, reply: &mut Reply<'_>) {
-        let owner = self.question.offset(self.origin);
-        reply.authority(owner, TYPE_SOA, self.zone.negative_ttl(), |out| {
-            self.zone.write_soa(self.list.serial(), out);
-        });
+        deny(self.zone, self.list, self.question.offset(self.origin), reply);
+    }
+}
+
+/// "No such name" and "no such type" say how long that holds (RFC 2308, section 3). The zone's name stands at `origin` in the query.
+#[inline]
+pub(super) fn deny(zone: &Zone, list: &List, origin: u16, reply: &mut Reply<'_>) {
+    reply.authority(origin, TYPE_SOA, zone.negative_ttl(), |out| zone.write_soa(list.serial(), out));
+}
+
+/// Adds what is asked for of the listing of an address: its code or its text.
+#[inline]
+pub(super) fn add_listing(
+    listing: &Listing<'_>,
+    address: IpAddr,
+    kind: u16,
+    ttl: u32,
+    zone: &Zone,
+    reply: &mut Reply<'_>,
+) {
+    let publish = zone.publish(listing);
+    match kind {
+        TYPE_A | TYPE_ANY => reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&publish.code.octets())),
+        TYPE_TXT if !publish.text.is_empty() && reply.fits() => reply.answer(TYPE_TXT, ttl, |out| {
+            write_text(out, |out| zone.write_text(address, listing, out));
+        }),
+        _ => {}
     }
 }
 

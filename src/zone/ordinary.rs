@@ -6,16 +6,16 @@
 use std::net::Ipv4Addr;
 
 use super::answer::{Understood, Verdict, finish};
-use super::lookup::{TYPE_A, TYPE_SOA, TYPE_TXT, add_records};
+use super::lookup::{TYPE_A, TYPE_TXT, add_listing, add_records, deny};
 use super::options::Told;
 use super::outcome::{Outcome, Peer, Rcode, Subject, Transport};
 use super::query::{Flags, HEADER, Opt};
-use super::reply::{Reply, write_text};
+use super::reply::Reply;
 use super::{Moment, Zone};
 use crate::clock::Timestamp;
 use crate::dataset::{Acl, Action, Asked, Records};
 use crate::ip::Prefix;
-use crate::list::{List, Listing, Published};
+use crate::list::{List, Published};
 
 /// The counts of a header: one question, and nothing else or one additional record.
 const ONE_QUESTION: u64 = 1 << 48;
@@ -75,8 +75,8 @@ impl Ordinary {
         Some(Self { flags, address, zone, origin, kind, end, opt })
     }
 
-    /// Writes the reply to `query`, which this is, into `out`, which is empty. If it is no ordinary question after all, anything may be
-    /// in `out`.
+    /// Writes the reply to `query`, which this is, into `out`, which is cleared first. If it is no ordinary question after all, anything
+    /// may be in `out`.
     pub(super) fn answer(
         &self,
         query: &[u8],
@@ -90,6 +90,7 @@ impl Ordinary {
         {
             return Err(NotOrdinary);
         }
+        out.clear();
         let over_tcp = peer.transport != Transport::Udp;
         let told = Told::default();
         let mut reply = Reply::to(query, self.flags, self.end, self.opt, &told, over_tcp, out);
@@ -97,9 +98,7 @@ impl Ordinary {
         let prefix = self.find_ban(zone, &published.list, moment.now, &mut reply)?;
         let listed = self.find_in_sets(zone, published, moment.now, &mut reply)? || prefix.is_some();
         if !reply.has_answer() {
-            reply.authority(self.origin, TYPE_SOA, zone.negative_ttl(), |out| {
-                zone.write_soa(published.list.serial(), out);
-            });
+            deny(zone, &published.list, self.origin, &mut reply);
         }
         let verdict = Verdict {
             rcode: if listed { Rcode::NoError } else { Rcode::NxDomain },
@@ -130,7 +129,8 @@ impl Ordinary {
             // What is written is thrown away if a second one comes.
             if count == 1 {
                 prefix = Some(listing.prefix);
-                self.tell(&listing, zone, now, reply);
+                let ttl = zone.ttl(&listing, now);
+                add_listing(&listing, self.address.into(), self.kind, ttl, zone, reply);
             }
         });
         match count {
@@ -163,19 +163,6 @@ impl Ordinary {
         let found = fresh().fold(false, |found, one| one.find(&published.list, &asked, &mut records) | found);
         add_records(&records, self.kind, zone, reply);
         Ok(found)
-    }
-
-    /// Adds what is asked for of a listing.
-    #[inline]
-    fn tell(&self, listing: &Listing<'_>, zone: &Zone, now: Timestamp, reply: &mut Reply<'_>) {
-        let (ttl, publish) = (zone.ttl(listing, now), zone.publish(listing));
-        if self.kind == TYPE_A {
-            reply.answer(TYPE_A, ttl, |out| out.extend_from_slice(&publish.code.octets()));
-        } else if !publish.text.is_empty() {
-            reply.answer(TYPE_TXT, ttl, |out| {
-                write_text(out, |out| zone.write_text(self.address.into(), listing, out));
-            });
-        }
     }
 }
 

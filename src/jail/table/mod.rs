@@ -238,30 +238,29 @@ impl BanTable {
     /// Has `take` see the bans of all networks around `address` that are packed, which nearly all are; whether there are no others.
     /// Nothing is faster.
     #[inline]
-    pub fn each_packed(&self, address: Ipv4Addr, mut take: impl FnMut(Prefix, Held)) -> bool {
+    pub fn each_packed(&self, address: Ipv4Addr, take: impl FnMut(Prefix, Held)) -> bool {
         let [high, low] = [address.to_bits() >> 16, address.to_bits()].map(|half| half as u16);
-        if let Some(chunk) = self.packed.chunk(high) {
-            chunk.each_covering(low, LONGEST, |low, ban| {
-                let (network, held) = unpack(high, low, ban);
-                take(network, held);
-            });
-        }
+        self.each_packed_at(Place { high, low, length: LONGEST }, take);
         self.whole.is_empty() || self.covering_whole(address.into()).next().is_none()
     }
 
     /// Has `take` see the same as [`Self::covering`] finds, without a place to keep it in.
     pub fn each_covering(&self, prefix: Prefix, mut take: impl FnMut(Prefix, Held)) {
-        if let Some(place) = Place::of(prefix)
-            && let Some(chunk) = self.packed.chunk(place.high)
-        {
-            chunk.each_covering(place.low, place.length, |low, ban| {
-                let (network, held) = unpack(place.high, low, ban);
-                take(network, held);
-            });
+        if let Some(place) = Place::of(prefix) {
+            self.each_packed_at(place, &mut take);
         }
         if !self.whole.is_empty() {
             self.covering_whole(prefix).for_each(|(network, held)| take(network, held));
         }
+    }
+
+    #[inline]
+    fn each_packed_at(&self, place: Place, mut take: impl FnMut(Prefix, Held)) {
+        let Some(chunk) = self.packed.chunk(place.high) else { return };
+        chunk.each_covering(place.low, place.length, |low, ban| {
+            let (network, held) = unpack(place.high, low, ban);
+            take(network, held);
+        });
     }
 
     fn covering_whole(&self, prefix: Prefix) -> impl Iterator<Item = (Prefix, Held)> {
