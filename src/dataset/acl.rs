@@ -144,6 +144,7 @@ impl Acl {
     }
 
     /// What this client gets; [`Action::Pass`] if nothing is said of it.
+    #[inline]
     pub fn action(&self, client: IpAddr) -> Action {
         let id = match client.to_canonical() {
             IpAddr::V4(client) => self.ipv4.get(client.to_bits()),

@@ -63,6 +63,7 @@ impl Actions {
     }
 
     /// The action of this number.
+    #[inline]
     pub(super) fn get(&self, id: Id) -> Action {
         self.all[id as usize]
     }

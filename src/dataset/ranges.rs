@@ -40,6 +40,7 @@ impl<N: Number> Ranges<N> {
     }
 
     /// What is so at `number`.
+    #[inline]
     pub(super) fn get(&self, number: N) -> Option<Id> {
         let (last, id) = self.ends[self.firsts.last_up_to(number)?];
         (number <= last).then_some(id)

@@ -99,6 +99,7 @@ impl<N: Number> Sorted<N> {
     }
 
     /// The place of the last number that is not above `number`.
+    #[inline]
     pub(super) fn last_up_to(&self, number: N) -> Option<usize> {
         let group = self.group(number)?;
         let place = group * GROUP + self.groups[group].up_to(number) - 1;
@@ -113,6 +114,7 @@ impl<N: Number> Sorted<N> {
     }
 
     /// The last group whose head is not above `number`.
+    #[inline]
     fn group(&self, number: N) -> Option<usize> {
         let part = number.part(*self.heads.first()?, self.shift)?.min(self.below.len() - 2);
         let (from, to) = (self.below[part] as usize, self.below[part + 1] as usize);

@@ -88,8 +88,10 @@ impl Replies {
 
 /// Mixed radix: transport, type, code, listed.
 fn cell(reply: Reply) -> usize {
-    let typed = reply.transport as usize * QTYPES.len() + known_or_last(&QTYPES, reply.qtype);
-    let coded = typed * RCODES.len() + known_or_last(&RCODES, reply.rcode);
+    static OF_QTYPE: Places = Places::new(&QTYPES);
+    static OF_RCODE: Places = Places::new(&RCODES);
+    let typed = reply.transport as usize * QTYPES.len() + OF_QTYPE.known_or_last(reply.qtype);
+    let coded = typed * RCODES.len() + OF_RCODE.known_or_last(reply.rcode);
     coded * 2 + usize::from(reply.listed)
 }
 
@@ -106,9 +108,26 @@ fn labelled(cell: usize, count: u64) -> ReplyCount {
     }
 }
 
-fn known_or_last(known: &[(u16, &str)], number: u16) -> usize {
-    let found = known.iter().position(|(known, _)| *known == number);
-    found.unwrap_or(known.len() - 1)
+/// Where numbers stand among those that are known, of which the last stands for all others. Known ones have 8 bits.
+struct Places {
+    of: [u8; 256],
+    last: u8,
+}
+
+impl Places {
+    const fn new(known: &[(u16, &str)]) -> Self {
+        let last = known.len() as u8 - 1;
+        let (mut of, mut place) = ([last; 256], 0);
+        while place < last {
+            of[known[place as usize].0 as usize] = place;
+            place += 1;
+        }
+        Self { of, last }
+    }
+
+    fn known_or_last(&self, number: u16) -> usize {
+        usize::from(*self.of.get(usize::from(number)).unwrap_or(&self.last))
+    }
 }
 
 /// Why a query got no reply.

@@ -54,7 +54,7 @@ pub(super) enum Fate {
 /// The limits and what is known of networks.
 pub(super) struct RateLimits {
     limit: RateLimit,
-    lines: Box<[Line]>,
+    lines: Box<[Line; LINES]>,
     /// Nobody outside knows which networks share a line.
     hash: RandomState,
     over: AtomicU32,
@@ -66,9 +66,10 @@ struct Line([AtomicU64; PLACES]);
 
 impl RateLimits {
     pub(super) fn new(limit: RateLimit) -> Self {
+        let lines: Box<[Line]> = (0..LINES).map(|_| Line::default()).collect();
         Self {
             limit,
-            lines: (0..LINES).map(|_| Line::default()).collect(),
+            lines: lines.try_into().unwrap_or_else(|_| unreachable!("there are so many")),
             hash: RandomState::default(),
             over: AtomicU32::new(0),
         }
@@ -79,6 +80,7 @@ impl RateLimits {
     }
 
     /// What becomes of a reply with `rcode` to `client`.
+    #[inline]
     pub(super) fn fate(&self, client: IpAddr, rcode: Rcode, now: Timestamp) -> Fate {
         let is_error = !is_answer(rcode);
         let rate = if is_error { self.limit.errors } else { self.limit.responses };
@@ -91,6 +93,7 @@ impl RateLimits {
     }
 
     /// Takes a reply out of what a network may get; `false`: there is none left.
+    #[inline]
     fn take(&self, rate: Rate, network: u64, is_error: bool, now: Timestamp) -> bool {
         let hash = self.hash.hash_one(network << 1 | u64::from(is_error));
         let (line, tag) = (&self.lines[hash as usize % LINES], hash >> TIME_BITS);

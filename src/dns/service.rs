@@ -8,12 +8,12 @@ use arc_swap::ArcSwap;
 
 use super::counters::Dropped;
 use super::limits::{Fate, RateLimit, RateLimits, is_answer};
-use super::seen::{Answers, Counted, Seeing, Seen, Shards, TopAddresses, ZoneCounts};
+use super::seen::{Answers, Counted, Seeing, Seen, Shards, Thread, TopAddresses, ZoneCounts};
 use super::{Peer, Request, Respond, Transport, guarded_each};
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_pending, truncate};
+use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_ordinary, answer_other, truncate};
 
 /// A query on its way.
 #[derive(Default)]
@@ -41,6 +41,13 @@ struct Served {
     zones: Arc<Zones>,
     counted: Vec<Arc<Shards<Counted>>>,
     limits: Option<Arc<RateLimits>>,
+}
+
+/// What the queries of a batch are answered from, and which thread does it.
+struct Batch<'a> {
+    served: &'a Served,
+    moment: Moment<'a>,
+    thread: Thread,
 }
 
 /// What was counted since the start.
@@ -139,32 +146,49 @@ impl Service {
         self.seen.top(limit)
     }
 
-    /// Answers a query that has been read at this `moment` of the zones of `served`.
-    fn answer(&self, served: &Served, pending: &mut Pending, moment: &Moment<'_>, request: &mut Request<'_>) {
-        let now = moment.now();
+    /// Answers a query that has been read.
+    #[inline]
+    fn answer(&self, batch: &Batch<'_>, pending: &mut Pending, request: &mut Request<'_>) {
         let Request { query, peer, reply } = request;
-        let outcome = answer_pending(pending, moment, query, peer, reply);
-        if let Some(limits) = &served.limits
-            && !self.limit(limits, &outcome, peer, now, reply)
+        // What becomes of nearly all outcomes stands beside the answer, in the code of the program as well.
+        match answer_ordinary(pending, &batch.moment, query, peer, reply) {
+            Some(outcome) => self.settle(batch, outcome, request),
+            None => self.answer_other(batch, pending, request),
+        }
+    }
+
+    #[inline(never)]
+    fn answer_other(&self, batch: &Batch<'_>, pending: &mut Pending, request: &mut Request<'_>) {
+        let Request { query, peer, reply } = request;
+        let outcome = answer_other(pending, &batch.moment, query, peer, reply);
+        self.settle(batch, outcome, request);
+    }
+
+    /// Does what follows from an outcome.
+    #[inline(always)]
+    fn settle(&self, batch: &Batch<'_>, outcome: Outcome, request: &mut Request<'_>) {
+        if let Some(limits) = &batch.served.limits
+            && !self.limit(limits, &outcome, batch.moment.now(), request)
         {
             return;
         }
-        self.seen.note(&served.counted, &outcome, query, peer, reply, now);
+        self.seen.note(&batch.served.counted, batch.thread, batch.moment.now(), &outcome, request);
     }
 
     /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.
     fn respond_from(&self, read: &mut [Reading], requests: &mut [Request<'_>]) {
         let served = self.served.load();
         let moment = served.zones.at(self.clock.now());
+        let batch = Batch { served: &served, moment, thread: Thread::current() };
         guarded_each(self, read.iter_mut().zip(&*requests), |(reading, request)| {
             reading.is_done = false;
-            reading.pending.read(&moment, request.query);
+            reading.pending.read(&batch.moment, request.query);
             reading.is_done = true;
         });
         let is_read = |(reading, _): &(&mut Reading, _)| reading.is_done;
         guarded_each(self, read.iter_mut().zip(&mut *requests).filter(is_read), |(reading, request)| {
             reading.is_done = false;
-            self.answer(&served, &mut reading.pending, &moment, request);
+            self.answer(&batch, &mut reading.pending, request);
             reading.is_done = true;
         });
         for (_, request) in read.iter().zip(requests).filter(|(reading, _)| !reading.is_done) {
@@ -173,31 +197,31 @@ impl Service {
     }
 
     /// Cuts a reply short or takes it back where its network gets too many; whether it is sent.
+    #[inline]
     fn limit(
         &self,
         limits: &RateLimits,
         outcome: &Outcome,
-        peer: &Peer,
         now: Timestamp,
-        reply: &mut Vec<u8>,
+        request: &mut Request<'_>,
     ) -> bool {
         // By others than UDP, and with a cookie, clients have the address they say.
         let Outcome::Replied { rcode, known: false, .. } = outcome else { return true };
-        if peer.transport != Transport::Udp {
+        if request.peer.transport != Transport::Udp {
             return true;
         }
-        match limits.fate(peer.address, *rcode, now) {
+        match limits.fate(request.peer.address, *rcode, now) {
             Fate::Sent => true,
             Fate::Slipped => {
                 // Errors are short as they are.
                 if is_answer(*rcode) {
-                    truncate(reply);
+                    truncate(request.reply);
                 }
                 self.seen.slip();
                 true
             }
             Fate::Dropped => {
-                reply.clear();
+                request.reply.clear();
                 self.seen.dropped(Dropped::RateLimited);
                 false
             }

@@ -53,6 +53,13 @@ impl Prefix {
         Ipv4Net::new(address, length).ok().map(|net| Self(net.trunc().into()))
     }
 
+    /// The same where the host bits of `network` are zero already.
+    pub fn of_ipv4_network(network: Ipv4Addr, length: u8) -> Option<Self> {
+        let net = Ipv4Net::new(network, length).ok()?;
+        debug_assert_eq!(net, net.trunc());
+        Some(Self(net.into()))
+    }
+
     /// The lowest address.
     pub fn address(self) -> IpAddr {
         self.0.addr()

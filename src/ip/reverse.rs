@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::Prefix;
+use super::{Prefix, read_octet};
 
 /// What the labels before a zone's origin stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,21 +46,15 @@ fn read_octets<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<(u32, u8)> 
             return None;
         }
         count += 1;
-        address = address >> 8 | u32::from(read_octet(label)?) << 24;
+        address = address >> 8 | u32::from(read_octet_label(label)?) << 24;
     }
     Some((address, count))
 }
 
-fn read_octet(label: &[u8]) -> Option<u8> {
-    let digit = |digit: u8| digit.is_ascii_digit().then(|| u16::from(digit - b'0'));
-    let octet = match *label {
-        [one] => digit(one)?,
-        [b'0', ..] => return None,
-        [ten, one] => digit(ten)? * 10 + digit(one)?,
-        [hundred, ten, one] => digit(hundred)? * 100 + digit(ten)? * 10 + digit(one)?,
-        _ => return None,
-    };
-    u8::try_from(octet).ok()
+fn read_octet_label(label: &[u8]) -> Option<u8> {
+    let mut with_length = [label.len() as u8, 0, 0, 0];
+    with_length[1..].get_mut(..label.len())?.copy_from_slice(label);
+    read_octet(u32::from_le_bytes(with_length))
 }
 
 /// The same of nibbles.

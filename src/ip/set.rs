@@ -27,7 +27,16 @@ impl PrefixSet {
     /// The same of a set that is not empty. Apart, so that an empty one costs nothing.
     #[inline(never)]
     fn holds(&self, address: IpAddr) -> bool {
-        self.covers(Prefix::host(address))
+        match address.to_canonical() {
+            IpAddr::V4(address) => {
+                let after = self.ipv4.partition_point(|held| held.addr() <= address);
+                after > 0 && self.ipv4[after - 1].contains(&address)
+            }
+            IpAddr::V6(address) => {
+                let after = self.ipv6.partition_point(|held| held.addr() <= address);
+                after > 0 && self.ipv6[after - 1].contains(&address)
+            }
+        }
     }
 
     /// Whether every address of `prefix` is in the set.

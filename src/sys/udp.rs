@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use nix::libc;
 use nix::sys::socket::{cmsg_space, setsockopt, sockopt};
-use smallvec::SmallVec;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 /// How many datagrams one system call carries; more than this gains nothing and makes the first wait for the last.
@@ -90,8 +89,8 @@ impl UdpSocket {
     /// Waits for a datagram and takes it and those that wait behind it, in place of what `batch` held.
     pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
         batch.empty();
-        // SAFETY: each header points at buffers of its own datagram, with their lengths. They are borrowed mutably
-        // through `batch`, on the heap, and stay where they are as long as it is there.
+        // SAFETY: each header has just been made, or was not used since: it points at buffers of its own datagram, with their
+        // lengths. They are borrowed mutably through `batch`, on the heap, and stay where they are as long as it is there.
         let received = unsafe {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
@@ -102,7 +101,7 @@ impl UdpSocket {
             )
         };
         batch.filled = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-        for (datagram, header) in batch.datagrams[..batch.filled].iter_mut().zip(&batch.headers) {
+        for (datagram, header) in batch.datagrams[..batch.filled].iter_mut().zip(&mut batch.headers) {
             datagram.take_in(header);
         }
         Ok(())
@@ -111,16 +110,14 @@ impl UdpSocket {
     /// Sends every reply of `batch` that is not empty, and returns how many could not be sent. Never waits: a full
     /// send buffer costs the reply.
     pub fn send(&self, batch: &mut Batch) -> usize {
-        let answered = batch.filled_mut().iter_mut().filter(|datagram| !datagram.reply.is_empty());
-        let mut headers = SmallVec::<[_; BATCH]>::new();
-        headers.extend(answered.map(|datagram| datagram.envelope.header(&mut datagram.reply)));
-        self.send_headers(&mut headers)
+        let ready = batch.load_replies();
+        self.send_headers(&mut batch.headers[..ready])
     }
 
     fn send_headers(&self, mut waiting: &mut [libc::mmsghdr]) -> usize {
         let mut unsent = 0;
         while !waiting.is_empty() {
-            // SAFETY: as for `recvmmsg`: each header points at the reply and the envelope of its own datagram, which
+            // SAFETY: as for `recvmmsg`: each header points at the envelope of its own datagram, and that at the reply, which
             // stay where they are for as long as `send` borrows the batch.
             let sent = unsafe {
                 libc::sendmmsg(
@@ -142,7 +139,7 @@ impl UdpSocket {
 /// Buffers for the queries and replies of up to [`BATCH`] datagrams.
 pub struct Batch {
     datagrams: Vec<Datagram>,
-    /// To receive into each of them. Only those of datagrams that were filled are made anew.
+    /// One for each of them: to receive with, and then to reply with.
     headers: Vec<libc::mmsghdr>,
     filled: usize,
 }
@@ -161,6 +158,21 @@ impl Batch {
             *header = datagram.receiver();
         }
         self.filled = 0;
+    }
+
+    /// Brings the headers of those that have a reply to the front, ready to send it, and says how many these are.
+    fn load_replies(&mut self) -> usize {
+        let mut ready = 0;
+        for (place, datagram) in self.datagrams[..self.filled].iter_mut().enumerate() {
+            if !datagram.reply.is_empty() {
+                datagram.envelope.bytes = bytes(&mut datagram.reply);
+                if ready < place {
+                    self.headers.swap(ready, place);
+                }
+                ready += 1;
+            }
+        }
+        ready
     }
 
     /// The datagrams received last.
@@ -208,21 +220,23 @@ impl Datagram {
         self.envelope.receiver(&mut self.query)
     }
 
-    fn take_in(&mut self, header: &libc::mmsghdr) {
-        let message = &header.msg_hdr;
+    /// Takes note of what came by `header`, which is made one for the reply to it.
+    fn take_in(&mut self, header: &mut libc::mmsghdr) {
+        let message = &mut header.msg_hdr;
         self.length = (header.msg_len as usize).min(self.query.len());
         self.truncated = message.msg_flags & libc::MSG_TRUNC != 0;
         self.reply.clear();
-        self.envelope.address_reply(message);
+        // What came from is where the reply goes; what it came to is where that leaves from.
+        if message.msg_controllen > 0 && !says_destination(message) {
+            message.msg_controllen = 0;
+        }
     }
 }
 
 /// The addresses of a datagram as the kernel writes them when it comes, and reads them when the reply goes.
 struct Envelope {
     peer: libc::sockaddr_storage,
-    peer_length: libc::socklen_t,
     control: Control,
-    control_length: usize,
     /// Where the bytes are: the query until it is there, then the reply.
     bytes: libc::iovec,
 }
@@ -233,49 +247,24 @@ struct Control([u8; CONTROL_SPACE]);
 
 impl Envelope {
     fn new() -> Self {
-        // SAFETY: plain structures of numbers and pointers, for which all zeros is the unspecified address and
-        // nothing to read or write.
-        let (peer, bytes) = unsafe { (zeroed(), zeroed()) };
-        Self { peer, peer_length: 0, control: Control([0; CONTROL_SPACE]), control_length: 0, bytes }
+        // SAFETY: a plain structure of numbers, for which all zeros is the unspecified address.
+        let peer = unsafe { zeroed() };
+        Self { peer, control: Control([0; CONTROL_SPACE]), bytes: bytes(&mut []) }
     }
 
     /// A header to receive into `buffer` with, and the addresses into all of this envelope. Good as long as both stay where they are.
     fn receiver(&mut self, buffer: &mut [u8]) -> libc::mmsghdr {
-        self.peer_length = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-        self.control_length = CONTROL_SPACE;
-        self.header(buffer)
-    }
-
-    /// A header that points at `bytes` and this envelope; good as long as both stay where they are.
-    fn header(&mut self, bytes: &mut [u8]) -> libc::mmsghdr {
-        self.bytes.iov_base = bytes.as_mut_ptr().cast();
-        self.bytes.iov_len = bytes.len();
-        let mut header = no_header();
+        self.bytes = bytes(buffer);
+        // SAFETY: a plain structure of numbers and pointers, for which all zeros means nothing to read or write.
+        let mut header: libc::mmsghdr = unsafe { zeroed() };
         let message = &mut header.msg_hdr;
         message.msg_name = ptr::from_mut(&mut self.peer).cast();
-        message.msg_namelen = self.peer_length;
+        message.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
         message.msg_iov = &raw mut self.bytes;
         message.msg_iovlen = 1;
-        if self.control_length > 0 {
-            message.msg_control = self.control.0.as_mut_ptr().cast();
-            message.msg_controllen = self.control_length as _;
-        }
-        header
-    }
-
-    /// After `received` came in: makes these addresses those of the reply.
-    fn address_reply(&mut self, received: &libc::msghdr) {
-        self.peer_length = received.msg_namelen;
-        self.control_length = 0;
-        if received.msg_controllen == 0 || received.msg_flags & libc::MSG_CTRUNC != 0 {
-            return;
-        }
-        let mut message = no_header().msg_hdr;
         message.msg_control = self.control.0.as_mut_ptr().cast();
-        message.msg_controllen = received.msg_controllen;
-        if forget_interface(&message) {
-            self.control_length = received.msg_controllen as _;
-        }
+        message.msg_controllen = CONTROL_SPACE as _;
+        header
     }
 
     fn peer(&self) -> Option<SocketAddr> {
@@ -298,14 +287,17 @@ impl Envelope {
     }
 }
 
-fn no_header() -> libc::mmsghdr {
-    // SAFETY: a plain structure of numbers and pointers, for which all zeros means nothing to read or write.
-    unsafe { zeroed() }
+/// Where the kernel finds `buffer`.
+fn bytes(buffer: &mut [u8]) -> libc::iovec {
+    libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() }
 }
 
-/// Takes the interface out of a control message that says where a query came in: naming it for the reply would
-/// overrule the routes, and only a link-local address needs it. `message` must point at what the kernel wrote.
-fn forget_interface(message: &libc::msghdr) -> bool {
+/// Whether the control message of a datagram that came says where it came to. The interface is taken out of it: naming that for the
+/// reply would overrule the routes, and only a link-local address needs it. `message` must be what the kernel wrote.
+fn says_destination(message: &libc::msghdr) -> bool {
+    if message.msg_flags & libc::MSG_CTRUNC != 0 {
+        return false;
+    }
     // SAFETY: the macro's result is null or a whole header inside the control buffer, and the kind says which
     // structure follows; that one is not promised to be aligned.
     unsafe {

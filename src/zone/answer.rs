@@ -24,13 +24,13 @@ const CHALLENGE_TTL: u32 = 1;
 const OPCODE_NOTIFY: u8 = 4;
 
 /// What the reply will say of itself.
-pub(super) struct Verdict {
-    pub(super) rcode: Rcode,
-    pub(super) authoritative: bool,
-    pub(super) zone: Option<usize>,
-    pub(super) listed: bool,
-    pub(super) subject: Subject,
-    pub(super) refusal: Option<Refusal>,
+struct Verdict {
+    rcode: Rcode,
+    authoritative: bool,
+    zone: Option<usize>,
+    listed: bool,
+    subject: Subject,
+    refusal: Option<Refusal>,
 }
 
 impl Verdict {
@@ -47,9 +47,9 @@ impl Verdict {
 
 /// The query, as far as it was understood, for what becomes of it.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Understood {
-    pub(super) qtype: Option<u16>,
-    pub(super) known: bool,
+struct Understood {
+    qtype: Option<u16>,
+    known: bool,
 }
 
 /// Writes the reply to `query` into `out`, which is cleared first, or says why there is none. Nothing is allocated for
@@ -62,7 +62,6 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
 }
 
 /// The same where `query` has been read, at the same `moment`, as `pending`.
-#[inline]
 pub fn answer_pending(
     pending: &mut Pending,
     moment: &Moment<'_>,
@@ -70,10 +69,31 @@ pub fn answer_pending(
     peer: &Peer,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    if let Some(ordinary) = &pending.ordinary {
-        if let Ok(outcome) = ordinary.answer(query, moment, peer, out) {
-            return outcome;
-        }
+    let ordinary = answer_ordinary(pending, moment, query, peer, out);
+    ordinary.unwrap_or_else(|| answer_other(pending, moment, query, peer, out))
+}
+
+/// The first half of it, which is all that nearly every query takes: `None` says that [`answer_other`] has to follow.
+#[inline]
+pub fn answer_ordinary(
+    pending: &Pending,
+    moment: &Moment<'_>,
+    query: &[u8],
+    peer: &Peer,
+    out: &mut Vec<u8>,
+) -> Option<Outcome> {
+    pending.ordinary.as_ref()?.answer(query, moment, peer, out)
+}
+
+/// The second half of it.
+pub fn answer_other(
+    pending: &mut Pending,
+    moment: &Moment<'_>,
+    query: &[u8],
+    peer: &Peer,
+    out: &mut Vec<u8>,
+) -> Outcome {
+    if pending.ordinary.is_some() {
         pending.read_all(moment, query);
     }
     answer_any(pending, moment, query, peer, out)
@@ -152,7 +172,7 @@ fn answer_without_question(
     }
 }
 
-pub(super) fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Outcome {
+fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Outcome {
     Outcome::Replied {
         records: reply.records_begin(),
         truncated: reply.finish(verdict.rcode as u16, verdict.authoritative),

@@ -5,7 +5,6 @@
 
 use std::net::Ipv4Addr;
 
-use super::answer::{Understood, Verdict, finish};
 use super::lookup::{TYPE_A, TYPE_TXT, add_listing, add_records, deny};
 use super::options::Told;
 use super::outcome::{Outcome, Peer, Rcode, Subject, Transport};
@@ -14,7 +13,7 @@ use super::reply::Reply;
 use super::{Moment, Zone};
 use crate::clock::Timestamp;
 use crate::dataset::{Acl, Action, Asked, Records};
-use crate::ip::Prefix;
+use crate::ip::{Prefix, read_octet};
 use crate::list::{List, Published};
 
 /// The counts of a header: one question, and nothing else or one additional record.
@@ -27,9 +26,6 @@ const KIND: usize = 4;
 /// A and TXT in class IN.
 const A: [u8; KIND] = [0, 1, 0, 1];
 const TXT: [u8; KIND] = [0, 16, 0, 1];
-
-/// Four octets with their lengths take no more than this. Shorter names, of short octets before a short origin, are not ordinary.
-const WINDOW: usize = 16;
 
 /// What was taken for an ordinary question is none.
 pub(super) struct NotOrdinary;
@@ -77,38 +73,42 @@ impl Ordinary {
 
     /// Writes the reply to `query`, which this is, into `out`, which is cleared first. If it is no ordinary question after all, anything
     /// may be in `out`.
+    #[inline]
     pub(super) fn answer(
         &self,
         query: &[u8],
         moment: &Moment<'_>,
         peer: &Peer,
         out: &mut Vec<u8>,
-    ) -> Result<Outcome, NotOrdinary> {
+    ) -> Option<Outcome> {
         let zone = &moment.zones.zones()[self.zone];
         let passes = |acl: &Acl| acl.action(peer.address) == Action::Pass;
         if !moment.zones.server().clients.as_deref().is_none_or(passes) || !zone.clients().is_none_or(passes)
         {
-            return Err(NotOrdinary);
+            return None;
         }
         out.clear();
         let over_tcp = peer.transport != Transport::Udp;
         let told = Told::default();
         let mut reply = Reply::to(query, self.flags, self.end, self.opt, &told, over_tcp, out);
         let published = &moment.published[self.zone];
-        let prefix = self.find_ban(zone, &published.list, moment.now, &mut reply)?;
-        let listed = self.find_in_sets(zone, published, moment.now, &mut reply)? || prefix.is_some();
+        let prefix = self.find_ban(zone, &published.list, moment.now, &mut reply).ok()?;
+        let listed = self.find_in_sets(zone, published, moment.now, &mut reply).ok()? || prefix.is_some();
         if !reply.has_answer() {
             deny(zone, &published.list, self.origin, &mut reply);
         }
-        let verdict = Verdict {
-            rcode: if listed { Rcode::NoError } else { Rcode::NxDomain },
-            authoritative: true,
+        let rcode = if listed { Rcode::NoError } else { Rcode::NxDomain };
+        Some(Outcome::Replied {
+            records: self.end,
+            truncated: reply.finish(rcode as u16, true),
+            rcode,
             zone: Some(self.zone),
             listed,
             subject: Subject::Address { address: self.address.into(), listing: prefix },
+            qtype: Some(self.kind),
             refusal: None,
-        };
-        Ok(finish(&mut reply, verdict, Understood { qtype: Some(self.kind), known: false }))
+            known: false,
+        })
     }
 
     /// Adds what is asked for of the only ban of the address, and says what is banned, if anything is.
@@ -186,38 +186,21 @@ fn split<'a>(header: &[u8; HEADER], rest: &'a [u8]) -> Option<(Flags, &'a [u8], 
 
 /// The address whose four octets are the first labels of `name`, and where the next label is.
 fn read_address(name: &[u8]) -> Option<(Ipv4Addr, usize)> {
-    let window = name.first_chunk()?;
-    let (mut address, mut at) = (0, 0);
+    let (mut address, mut rest) = (0, name);
     for _ in 0..4 {
-        let (octet, length) = read_octet(window, at)?;
-        address = address >> 8 | octet << 24;
-        at += 1 + length;
+        // A name that ends sooner is left to the general way.
+        let label = u32::from_le_bytes(*rest.first_chunk()?);
+        address = address >> 8 | u32::from(read_octet(label)?) << 24;
+        let length = (label & 0xff) as usize;
+        rest = &rest[1 + length..];
     }
-    Some((Ipv4Addr::from_bits(address), at))
+    Some((Ipv4Addr::from_bits(address), name.len() - rest.len()))
 }
 
 /// Whether the octets could be single digits, which lead to IPv6 addresses as well. Some that could not are turned away with them, as
 /// this takes one look.
 fn could_be_nibbles(address: Ipv4Addr) -> bool {
     address.to_bits() & 0xf0f0_f0f0 == 0
-}
-
-/// The octet whose label begins at `at`, and the length of that.
-fn read_octet(window: &[u8; WINDOW], at: usize) -> Option<(u32, usize)> {
-    let digit = |place: usize| {
-        // Never beyond the window: taking the remainder changes nothing, and spares a check.
-        let digit = window[(at + place) % WINDOW].wrapping_sub(b'0');
-        (digit <= 9).then_some(u32::from(digit))
-    };
-    let first = digit(1)?;
-    match window[at % WINDOW] {
-        1 => Some((first, 1)),
-        // Leading zeros would give an address many names.
-        _ if first == 0 => None,
-        2 => Some((first * 10 + digit(2)?, 2)),
-        3 => Some((first * 100 + digit(2)? * 10 + digit(3)?, 3)).filter(|(octet, _)| *octet <= 255),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

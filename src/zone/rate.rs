@@ -20,20 +20,21 @@ pub const HIGHEST_RATE: u32 = 100_000;
 /// So many a second, of which a second's worth may come at once (the generic cell rate algorithm of ITU-T I.371).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    per_second: u32,
+    /// What one takes out of the bucket.
+    share: u64,
 }
 
 impl Rate {
     /// `per_second` from 1 to [`HIGHEST_RATE`]; what is outside becomes the nearest of them.
     pub const fn new(per_second: u32) -> Self {
         let most = if per_second > HIGHEST_RATE { HIGHEST_RATE } else { per_second };
-        Self { per_second: if most == 0 { 1 } else { most } }
+        Self { share: SECOND / if most == 0 { 1 } else { most as u64 } }
     }
 
     /// `due` is the number that is kept, 0 at first: when the bucket will be full again. It comes back with one taken out,
     /// or not at all if the bucket is empty.
     pub fn take(self, due: u64, now: Timestamp) -> Option<u64> {
-        let debt = debt(due, now) + SECOND / u64::from(self.per_second);
+        let debt = debt(due, now) + self.share;
         (debt <= SECOND).then(|| (ticks(now) + debt) & TIME_MASK)
     }
 }

@@ -185,6 +185,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Every query with OPT gets OPT back (RFC 6891, section 7), with the size that this server takes.
+    #[inline]
     fn write_edns(&mut self, flags: u16, told: &Told<'_>, rcode: u16) {
         let size = LARGEST_UDP.to_be_bytes();
         let flags = (flags & DNSSEC_OK).to_be_bytes();

@@ -42,9 +42,32 @@ pub struct Zone {
     shown: String,
     /// The data of the SOA record in wire form, with 0 for the serial.
     soa: Vec<u8>,
+    ttls: Ttls,
     access: AccessLists,
     sublists: Sublists,
     keys: Option<Keys>,
+}
+
+/// Times to live in seconds.
+#[derive(Clone, Copy, Debug)]
+struct Ttls {
+    /// Of what is listed, unless it ends before.
+    listed: u32,
+    soa: u32,
+    name_servers: u32,
+    /// Of "there is no such thing" (RFC 2308, section 5).
+    negative: u32,
+}
+
+impl Ttls {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            listed: seconds(settings.ttl),
+            soa: seconds(settings.soa_ttl),
+            name_servers: seconds(settings.ns_ttl),
+            negative: seconds(settings.soa_ttl.min(settings.negative_ttl)),
+        }
+    }
 }
 
 impl Zone {
@@ -64,6 +87,7 @@ impl Zone {
         Ok(Self {
             shown: settings.origin.to_string().trim_end_matches('.').to_owned(),
             soa: [settings.primary.as_wire(), settings.contact.as_wire(), numbers.as_flattened()].concat(),
+            ttls: Ttls::new(&settings),
             access: AccessLists {
                 clients: (!clients.is_empty()).then(|| Arc::new(Acl::new(clients))),
                 keys: None,
@@ -163,28 +187,27 @@ impl Zone {
 
     /// How long an answer from `listing` may be kept: never past its end. 0, in the last second, is not at all.
     pub(super) fn ttl(&self, listing: &Listing<'_>, now: Timestamp) -> u32 {
-        let left = listing.until.map_or(Duration::MAX, |until| until.since(now));
-        seconds(self.settings.ttl.min(left))
+        listing.until.map_or(self.ttls.listed, |until| self.ttls.listed.min(seconds(until.since(now))))
     }
 
     /// The time to live of records of data sets that name none.
     pub(super) fn ttl_of_sets(&self) -> u32 {
-        seconds(self.settings.ttl)
+        self.ttls.listed
     }
 
     /// The time to live of the SOA record.
     pub(super) fn soa_ttl(&self) -> u32 {
-        seconds(self.settings.soa_ttl)
+        self.ttls.soa
     }
 
     /// The time to live of NS records.
     pub(super) fn ns_ttl(&self) -> u32 {
-        seconds(self.settings.ns_ttl)
+        self.ttls.name_servers
     }
 
-    /// How long "there is no such thing" may be kept (RFC 2308, section 5).
+    /// How long "there is no such thing" may be kept.
     pub(super) fn negative_ttl(&self) -> u32 {
-        seconds(self.settings.soa_ttl.min(self.settings.negative_ttl))
+        self.ttls.negative
     }
 
     /// Appends the data of the SOA record (RFC 1035, section 3.3.13).

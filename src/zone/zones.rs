@@ -123,6 +123,7 @@ impl Zones {
     }
 
     /// The index of the zone whose origin is `name`, as it stands in a query.
+    #[inline]
     pub(super) fn exactly(&self, name: &[u8]) -> Option<usize> {
         // Most resolvers ask in small letters, and most servers have few zones.
         let few = &self.zones[..self.zones.len().min(FEW)];
@@ -130,6 +131,7 @@ impl Zones {
         same.or_else(|| self.exactly_in_any_case(name))
     }
 
+    #[cold]
     fn exactly_in_any_case(&self, name: &[u8]) -> Option<usize> {
         let mut small = [0; LONGEST_NAME];
         let small = small.get_mut(..name.len())?;

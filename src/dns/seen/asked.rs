@@ -67,6 +67,7 @@ impl Default for Asked {
 
 impl Asked {
     /// Counts one answer of the listing of `prefix`.
+    #[inline]
     pub(super) fn count(&self, prefix: Prefix) {
         let mark = self.mark(prefix);
         let own = |at: &usize| self.places[*at].is_taken_for(mark, || self.owners[*at].set(prefix));

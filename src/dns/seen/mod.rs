@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::counters::{Dropped, Drops, Refusals, Reply};
-use super::{Peer, Transport};
+use super::{Request, Transport};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::zone::{Outcome, Silence, Subject};
@@ -34,7 +34,7 @@ use top::Top;
 pub(super) use counted::Counted;
 pub use counted::ZoneCounts;
 pub use query_log::QueryLogSettings;
-pub(super) use shards::Shards;
+pub(super) use shards::{Shards, Thread};
 pub use top::{Ranked, TopAddresses};
 
 /// What is looked at beside counting. At first nothing is.
@@ -64,15 +64,15 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Takes note of what became of `query`; `zones` are the counters of each zone by its index.
+    /// Takes note of what became of a request, on this `thread`; `zones` are the counters of each zone by its index.
+    #[inline]
     pub(super) fn note(
         &self,
         zones: &[Arc<Shards<Counted>>],
-        outcome: &Outcome,
-        query: &[u8],
-        peer: &Peer,
-        reply: &[u8],
+        thread: Thread,
         now: Timestamp,
+        outcome: &Outcome,
+        Request { query, peer, reply }: &Request<'_>,
     ) {
         let (rcode, zone, listed, qtype, subject, records) = match outcome {
             Outcome::Silent(Silence::Short) => return self.dropped(Dropped::Short),
@@ -85,7 +85,7 @@ impl Seen {
                 (*rcode, *zone, *listed, qtype.unwrap_or(0), subject, *records)
             }
         };
-        let counted = zone.map_or(&self.outside, |zone| &zones[zone]).own();
+        let counted = zone.map_or(&self.outside, |zone| &zones[zone]).of(thread);
         let transport: Transport = peer.transport;
         let exchange = Exchange { now, query, reply, records, subject };
         counted.count(&exchange, Reply { transport, qtype, rcode: rcode as u16, listed });

@@ -9,7 +9,11 @@ const SHARDS: usize = 16;
 
 /// One value for each thread.
 #[derive(Debug)]
-pub(in crate::dns) struct Shards<T>(Box<[Padded<T>]>);
+pub(in crate::dns) struct Shards<T>(Box<[Padded<T>; SHARDS]>);
+
+/// A thread that counts.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::dns) struct Thread(usize);
 
 /// Processors fetch two lines of 64 octets at once.
 #[derive(Debug, Default)]
@@ -18,15 +22,21 @@ struct Padded<T>(T);
 
 impl<T: Default> Default for Shards<T> {
     fn default() -> Self {
-        Self((0..SHARDS).map(|_| Padded::default()).collect())
+        let shards: Box<[Padded<T>]> = (0..SHARDS).map(|_| Padded::default()).collect();
+        Self(shards.try_into().unwrap_or_else(|_| unreachable!("there are so many")))
     }
 }
 
 impl<T> Shards<T> {
     /// The value of this thread.
-    #[inline]
     pub(in crate::dns) fn own(&self) -> &T {
-        &self.0[number() % SHARDS].0
+        self.of(Thread::current())
+    }
+
+    /// The value of `thread`.
+    #[inline]
+    pub(in crate::dns) fn of(&self, thread: Thread) -> &T {
+        &self.0[thread.0 % SHARDS].0
     }
 
     /// The values of all threads.
@@ -40,12 +50,15 @@ thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-fn number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    if NUMBER.get() == 0 {
-        NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
+impl Thread {
+    /// This one. Finding that out takes longer than to count.
+    pub(in crate::dns) fn current() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        if NUMBER.get() == 0 {
+            NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        Self(NUMBER.get())
     }
-    NUMBER.get()
 }
 
 #[cfg(test)]

@@ -390,7 +390,7 @@ fn unpack(high: u16, low: u16, ban: Packed) -> (Prefix, Held) {
 
 fn network_of(high: u16, low: u16, length: u8) -> Prefix {
     let network = Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
-    Prefix::of_ipv4(network, length).expect("packed lengths are those of IPv4")
+    Prefix::of_ipv4_network(network, length).expect("packed lengths are those of IPv4")
 }
 
 /// The first and the last address of an IPv4 prefix.
