@@ -112,11 +112,20 @@ impl RateLimits {
 
 impl Line {
     /// The place of a network and what stands there; if it has none, that of who asked the least.
+    #[inline]
     fn find(&self, tag: u64, now: Timestamp) -> (&AtomicU64, u64) {
-        let places = || self.0.iter().map(|place| (place, place.load(Relaxed)));
-        let own = places().find(|(_, found)| found >> TIME_BITS == tag);
-        let idlest = || places().min_by_key(|(_, found)| debt(found & TIME_MASK, now));
-        own.or_else(idlest).expect("a line has places")
+        let own = self.places().find(|(_, found)| found >> TIME_BITS == tag);
+        own.unwrap_or_else(|| self.idlest(now))
+    }
+
+    #[cold]
+    fn idlest(&self, now: Timestamp) -> (&AtomicU64, u64) {
+        let idlest = self.places().min_by_key(|(_, found)| debt(found & TIME_MASK, now));
+        idlest.expect("a line has places")
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&AtomicU64, u64)> {
+        self.0.iter().map(|place| (place, place.load(Relaxed)))
     }
 }
 

@@ -197,7 +197,7 @@ impl Service {
     }
 
     /// Cuts a reply short or takes it back where its network gets too many; whether it is sent.
-    #[inline]
+    #[inline(always)]
     fn limit(
         &self,
         limits: &RateLimits,

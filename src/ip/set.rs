@@ -30,7 +30,10 @@ impl PrefixSet {
         match address.to_canonical() {
             IpAddr::V4(address) => {
                 let after = self.ipv4.partition_point(|held| held.addr() <= address);
-                after > 0 && self.ipv4[after - 1].contains(&address)
+                let near = after.checked_sub(1).map(|before| self.ipv4[before]);
+                near.is_some_and(|near| {
+                    (address.to_bits() ^ near.addr().to_bits()) & near.netmask().to_bits() == 0
+                })
             }
             IpAddr::V6(address) => {
                 let after = self.ipv6.partition_point(|held| held.addr() <= address);

@@ -9,7 +9,7 @@ use super::lookup::{Found, Lookup, TYPE_TXT, deny};
 use super::outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
 use super::pending::{Pending, below_with_quota};
 use super::query::{Edns, Header, Malformed, OPCODE_QUERY, Question};
-use super::reply::{CLASS_IN, Reply, write_text};
+use super::reply::{CLASS_IN, Reply, Sections, write_text};
 use super::{Moment, Zone, Zones};
 use crate::clock::Timestamp;
 

@@ -105,6 +105,7 @@ impl Zone {
     }
 
     /// Appends the text of a listing as `address` is told it.
+    #[inline(never)]
     pub(super) fn write_text(&self, address: IpAddr, listing: &Listing<'_>, out: &mut Vec<u8>) {
         let publish = self.publish(listing);
         let values = Values {

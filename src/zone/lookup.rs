@@ -6,7 +6,7 @@ use super::admission::ListedFor;
 use super::outcome::Subject;
 use super::pending::Below;
 use super::query::Question;
-use super::reply::{Reply, write_text};
+use super::reply::{Reply, Sections, write_text};
 use super::{Zone, Zones};
 use crate::clock::Timestamp;
 use crate::dataset::{Asked, Data, Records};
@@ -198,7 +198,7 @@ impl Lookup<'_> {
 
 /// "No such name" and "no such type" say how long that holds (RFC 2308, section 3). The zone's name stands at `origin` in the query.
 #[inline]
-pub(super) fn deny(zone: &Zone, list: &List, origin: u16, reply: &mut Reply<'_>) {
+pub(super) fn deny(zone: &Zone, list: &List, origin: u16, reply: &mut impl Sections) {
     reply.authority(origin, TYPE_SOA, zone.negative_ttl(), |out| zone.write_soa(list.serial(), out));
 }
 
@@ -210,7 +210,7 @@ pub(super) fn add_listing(
     kind: u16,
     ttl: u32,
     zone: &Zone,
-    reply: &mut Reply<'_>,
+    reply: &mut impl Sections,
 ) {
     let publish = zone.publish(listing);
     match kind {
@@ -223,7 +223,7 @@ pub(super) fn add_listing(
 }
 
 /// Adds those of `records` that are of the type that was asked for.
-pub(super) fn add_records(records: &Records<'_>, kind: u16, zone: &Zone, reply: &mut Reply<'_>) {
+pub(super) fn add_records(records: &Records<'_>, kind: u16, zone: &Zone, reply: &mut impl Sections) {
     let wanted = |data: &Data<'_>| match data {
         Data::Address(_) => matches!(kind, TYPE_A | TYPE_ANY),
         Data::Text(..) => kind == TYPE_TXT,

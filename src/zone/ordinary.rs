@@ -6,15 +6,16 @@
 use std::net::Ipv4Addr;
 
 use super::lookup::{TYPE_A, TYPE_TXT, add_listing, add_records, deny};
-use super::options::Told;
-use super::outcome::{Outcome, Peer, Rcode, Subject, Transport};
+use super::outcome::{Outcome, Peer, Rcode, Subject};
 use super::query::{Flags, HEADER, Opt};
-use super::reply::Reply;
+use super::reply::{
+    CLASS_IN, LARGEST_UDP, Sections, has_record, reply_flags, udp_size, write_header, write_opt, write_record,
+};
 use super::{Moment, Zone};
 use crate::clock::Timestamp;
 use crate::dataset::{Acl, Action, Asked, Records};
-use crate::ip::{Prefix, read_octet};
-use crate::list::{List, Published};
+use crate::ip::read_octet;
+use crate::list::{List, Listing, Published};
 
 /// The counts of a header: one question, and nothing else or one additional record.
 const ONE_QUESTION: u64 = 1 << 48;
@@ -24,8 +25,8 @@ const AND_EDNS: u64 = ONE_QUESTION | 1;
 const KIND: usize = 4;
 
 /// A and TXT in class IN.
-const A: [u8; KIND] = [0, 1, 0, 1];
-const TXT: [u8; KIND] = [0, 16, 0, 1];
+const A: u32 = 0x0001_0001;
+const TXT: u32 = 0x0010_0001;
 
 /// What was taken for an ordinary question is none.
 pub(super) struct NotOrdinary;
@@ -51,7 +52,7 @@ impl Ordinary {
         let (header, rest) = query.split_first_chunk::<HEADER>()?;
         let (flags, question, opt) = split(header, rest)?;
         let (name, kind) = question.split_last_chunk::<KIND>()?;
-        let kind = match *kind {
+        let kind = match u32::from_be_bytes(*kind) {
             A => TYPE_A,
             TXT => TYPE_TXT,
             _ => return None,
@@ -87,58 +88,59 @@ impl Ordinary {
         {
             return None;
         }
-        out.clear();
-        let over_tcp = peer.transport != Transport::Udp;
-        let told = Told::default();
-        let mut reply = Reply::to(query, self.flags, self.end, self.opt, &told, over_tcp, out);
         let published = &moment.published[self.zone];
-        let prefix = self.find_ban(zone, &published.list, moment.now, &mut reply).ok()?;
-        let listed = self.find_in_sets(zone, published, moment.now, &mut reply).ok()? || prefix.is_some();
-        if !reply.has_answer() {
+        let listing = self.find_ban(zone, &published.list, moment.now).ok()?;
+        out.clear();
+        out.extend_from_slice(query.get(..self.end)?);
+        let mut reply = Plain { out, question: self.end, answers: 0, ttl: 0, are_a_set: true };
+        if let Some(listing) = &listing {
+            let ttl = zone.ttl(listing, moment.now);
+            add_listing(listing, self.address.into(), self.kind, ttl, zone, &mut reply);
+        }
+        let is_in_sets = self.find_in_sets(zone, published, moment.now, &mut reply).ok()?;
+        if reply.answers == 0 {
             deny(zone, &published.list, self.origin, &mut reply);
         }
+        let listed = is_in_sets || listing.is_some();
         let rcode = if listed { Rcode::NoError } else { Rcode::NxDomain };
+        reply.finish(self.flags, self.opt, rcode).ok()?;
         Some(Outcome::Replied {
             records: self.end,
-            truncated: reply.finish(rcode as u16, true),
+            truncated: false,
             rcode,
             zone: Some(self.zone),
             listed,
-            subject: Subject::Address { address: self.address.into(), listing: prefix },
+            subject: Subject::Address {
+                address: self.address.into(),
+                listing: listing.map(|listing| listing.prefix),
+            },
             qtype: Some(self.kind),
             refusal: None,
             known: false,
         })
     }
 
-    /// Adds what is asked for of the only ban of the address, and says what is banned, if anything is.
+    /// The listing of the only ban of the address, if there is one.
     #[inline]
-    fn find_ban(
+    fn find_ban<'a>(
         &self,
         zone: &Zone,
-        list: &List,
+        list: &'a List,
         now: Timestamp,
-        reply: &mut Reply<'_>,
-    ) -> Result<Option<Prefix>, NotOrdinary> {
+    ) -> Result<Option<Listing<'a>>, NotOrdinary> {
         if !zone.publishes_bans() {
             return Ok(None);
         }
-        let (mut prefix, mut count) = (None, 0);
+        let (mut only, mut count) = (None, 0);
         let are_all = list.view(None).each_packed(self.address, now, |listing| {
+            only = Some(listing);
             count += 1;
-            // What is written is thrown away if a second one comes.
-            if count == 1 {
-                prefix = Some(listing.prefix);
-                let ttl = zone.ttl(&listing, now);
-                add_listing(&listing, self.address.into(), self.kind, ttl, zone, reply);
-            }
         });
-        match count {
-            0 if are_all => Ok(None),
-            1 if are_all && !list.allows(self.address.into()) => Ok(prefix),
-            // The records of several have an order.
-            _ => Err(NotOrdinary),
+        // The records of several have an order.
+        if !are_all || count > 1 || count == 1 && list.allows(self.address.into()) {
+            return Err(NotOrdinary);
         }
+        Ok(only)
     }
 
     /// Adds what is asked for of what the data sets have, and says whether they have anything.
@@ -148,21 +150,83 @@ impl Ordinary {
         zone: &Zone,
         published: &Published,
         now: Timestamp,
-        reply: &mut Reply<'_>,
+        reply: &mut Plain<'_>,
     ) -> Result<bool, NotOrdinary> {
-        let fresh = || published.sets.iter().filter(|one| one.is_fresh(now));
+        let has_data = || published.sets.iter().any(|one| one.is_fresh(now) && !one.is_test);
         // As with `Lookup::has_data`.
-        if !zone.publishes_bans() && !fresh().any(|one| !one.is_test) {
+        if !zone.publishes_bans() && !has_data() {
             return Err(NotOrdinary);
         }
-        if published.sets.is_empty() {
-            return Ok(false);
-        }
+        if published.sets.is_empty() { Ok(false) } else { Ok(self.find_in_all(zone, published, now, reply)) }
+    }
+
+    /// The same where there are data sets. Apart, so that a zone without any does not pay for them.
+    #[inline(never)]
+    fn find_in_all(&self, zone: &Zone, published: &Published, now: Timestamp, reply: &mut Plain<'_>) -> bool {
+        let fresh = published.sets.iter().filter(|one| one.is_fresh(now));
         let asked = Asked::of_address(self.address.into()).at(now);
         let mut records = Records::new();
-        let found = fresh().fold(false, |found, one| one.find(&published.list, &asked, &mut records) | found);
+        let found = fresh.fold(false, |found, one| one.find(&published.list, &asked, &mut records) | found);
         add_records(&records, self.kind, zone, reply);
-        Ok(found)
+        found
+    }
+}
+
+/// A reply whose records are written one behind the other, and never changed. What cannot be made so is no ordinary reply.
+struct Plain<'a> {
+    out: &'a mut Vec<u8>,
+    /// Where the question ends.
+    question: usize,
+    answers: u16,
+    /// The time to live of the first of them.
+    ttl: u32,
+    /// Whether they differ by their data and by nothing else.
+    are_a_set: bool,
+}
+
+impl Plain<'_> {
+    /// Looks whether what was added at `start` is an answer beside those of before.
+    #[cold]
+    fn compare(&mut self, start: usize, ttl: u32) {
+        let (earlier, added) = self.out[self.question..].split_at(start - self.question);
+        self.are_a_set &= ttl == self.ttl && !has_record(earlier, added);
+    }
+
+    #[inline]
+    fn finish(self, flags: Flags, opt: Option<Opt>, rcode: Rcode) -> Result<(), NotOrdinary> {
+        let rcode = rcode as u16;
+        if let Some(opt) = opt {
+            write_opt(opt.flags, rcode, 0, self.out);
+        }
+        if !self.are_a_set || self.out.len() > udp_size(opt) {
+            return Err(NotOrdinary);
+        }
+        let counts = [1, self.answers, u16::from(self.answers == 0), u16::from(opt.is_some())];
+        write_header(reply_flags(flags, rcode, true), counts, self.out);
+        Ok(())
+    }
+}
+
+impl Sections for Plain<'_> {
+    #[inline]
+    fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.out.len();
+        write_record(HEADER as u16, [kind, CLASS_IN], ttl, self.out, write);
+        if self.answers == 0 {
+            self.ttl = ttl;
+        } else {
+            self.compare(start, ttl);
+        }
+        self.answers += 1;
+    }
+
+    #[inline]
+    fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        write_record(owner, [kind, CLASS_IN], ttl, self.out, write);
+    }
+
+    fn fits(&self) -> bool {
+        self.out.len() <= usize::from(LARGEST_UDP)
     }
 }
 

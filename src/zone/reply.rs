@@ -7,7 +7,7 @@ use super::query::{DNSSEC_OK, Flags, HEADER, OPT_SIZE, Opt, TYPE_OPT};
 const PLAIN_UDP: usize = 512;
 
 /// The largest reply over UDP: it passes everywhere without fragments (RFC 9715, section 3.2).
-const LARGEST_UDP: u16 = 1232;
+pub(super) const LARGEST_UDP: u16 = 1232;
 
 /// The largest message with a length of 16 bits (RFC 1035, section 4.2.2).
 const LARGEST_TCP: usize = 65_535;
@@ -19,6 +19,19 @@ const OPCODE: u16 = 0x7800;
 const AUTHORITATIVE: u16 = 0x0400;
 const TRUNCATED: u16 = 0x0200;
 const RECURSION_DESIRED: u16 = 0x0100;
+
+/// What takes records.
+pub(super) trait Sections {
+    /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
+    /// have the question's name and one type, so that only their data tells them apart.
+    fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>));
+
+    /// Adds a record to the authority section; its name stands at `owner` in the question.
+    fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>));
+
+    /// Whether all fits so far; if not, more is of no use.
+    fn fits(&self) -> bool;
+}
 
 /// A reply in the making.
 pub(super) struct Reply<'a> {
@@ -88,36 +101,16 @@ impl<'a> Reply<'a> {
         self.class = class;
     }
 
-    /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
-    /// have the question's name and one type, so that only their data tells them apart.
-    #[inline]
-    pub(super) fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.out.len();
-        self.record(HEADER as u16, kind, ttl, write);
-        if self.has_answer() {
-            self.join(start, ttl);
-        } else {
-            (self.ttl, self.counts[1]) = (ttl, 1);
-        }
-    }
-
     /// Makes what was added at `start` an answer beside those of before.
     fn join(&mut self, start: usize, ttl: u32) {
         self.ttls_differ |= ttl != self.ttl;
         self.ttl = self.ttl.min(ttl);
         let (earlier, added) = self.out[self.question..].split_at(start - self.question);
-        if records(earlier).any(|data| data == &added[RECORD_HEAD..]) {
+        if has_record(earlier, added) {
             self.out.truncate(start);
         } else {
             self.counts[1] = self.counts[1].saturating_add(1);
         }
-    }
-
-    /// Adds a record to the authority section; its name stands at `owner` in the question.
-    #[inline]
-    pub(super) fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        self.record(owner, kind, ttl, write);
-        self.counts[2] += 1;
     }
 
     /// Whether there is an answer.
@@ -130,13 +123,7 @@ impl<'a> Reply<'a> {
         self.question
     }
 
-    /// Whether all fits so far; if not, more is of no use.
-    pub(super) fn fits(&self) -> bool {
-        self.out.len() <= self.limit
-    }
-
     /// Ends the reply; whether it had to be truncated. `rcode` has up to 12 bits, the upper ones for EDNS only.
-    #[inline]
     pub(super) fn finish(&mut self, rcode: u16, authoritative: bool) -> bool {
         let truncated = !self.fits();
         if truncated {
@@ -145,9 +132,15 @@ impl<'a> Reply<'a> {
             self.level_ttls();
         }
         if let Some((flags, told)) = self.opt {
-            self.write_edns(flags, told, rcode);
+            write_opt(flags, rcode, told.len() as u16, self.out);
+            told.write(self.out);
+            self.counts[3] = 1;
         }
-        self.write_header(rcode, authoritative, truncated);
+        let mut flags = reply_flags(self.flags, rcode, authoritative);
+        if truncated {
+            flags |= TRUNCATED;
+        }
+        write_header(flags, self.counts, self.out);
         truncated
     }
 
@@ -168,62 +161,78 @@ impl<'a> Reply<'a> {
             rest = &mut rest[RECORD_HEAD + usize::from(length)..];
         }
     }
+}
 
-    #[inline]
-    fn record(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        let out = &mut *self.out;
-        let mut head = [0; RECORD_HEAD];
-        head[..2].copy_from_slice(&(0xc000 | owner).to_be_bytes());
-        head[2..4].copy_from_slice(&kind.to_be_bytes());
-        head[4..TTL_AT].copy_from_slice(&self.class.to_be_bytes());
-        head[TTL_AT..LENGTH_AT].copy_from_slice(&ttl.to_be_bytes());
-        out.extend_from_slice(&head);
-        let start = out.len();
-        write(out);
-        let length = (out.len() - start) as u16;
-        out[start - 2..start].copy_from_slice(&length.to_be_bytes());
+impl Sections for Reply<'_> {
+    fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.out.len();
+        write_record(HEADER as u16, [kind, self.class], ttl, self.out, write);
+        if self.has_answer() {
+            self.join(start, ttl);
+        } else {
+            (self.ttl, self.counts[1]) = (ttl, 1);
+        }
     }
 
-    /// Every query with OPT gets OPT back (RFC 6891, section 7), with the size that this server takes.
-    #[inline]
-    fn write_edns(&mut self, flags: u16, told: &Told<'_>, rcode: u16) {
-        let size = LARGEST_UDP.to_be_bytes();
-        let flags = (flags & DNSSEC_OK).to_be_bytes();
-        let [_, kind] = TYPE_OPT.to_be_bytes();
-        let extended_rcode = (rcode >> 4) as u8;
-        let length = (told.len() as u16).to_be_bytes();
-        self.out.extend_from_slice(&[
-            0,
-            0,
-            kind,
-            size[0],
-            size[1],
-            extended_rcode,
-            0,
-            flags[0],
-            flags[1],
-            length[0],
-            length[1],
-        ]);
-        told.write(self.out);
-        self.counts[3] = 1;
+    fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
+        write_record(owner, [kind, self.class], ttl, self.out, write);
+        self.counts[2] += 1;
     }
 
-    /// Opcode and RD are the query's; RA, Z, AD and CD are 0 (RFC 1035, section 4.1.1; RFC 4035, section 3.1.6).
-    #[inline]
-    fn write_header(&mut self, rcode: u16, authoritative: bool, truncated: bool) {
-        let mut flags = RESPONSE | self.flags.0 & (OPCODE | RECURSION_DESIRED) | rcode & 0xf;
-        if authoritative {
-            flags |= AUTHORITATIVE;
-        }
-        if truncated {
-            flags |= TRUNCATED;
-        }
-        let header: &mut [u8; HEADER] = self.out.first_chunk_mut().expect("a reply begins with a header");
-        header[2..4].copy_from_slice(&flags.to_be_bytes());
-        for (place, count) in header[4..].as_chunks_mut().0.iter_mut().zip(self.counts) {
-            *place = count.to_be_bytes();
-        }
+    fn fits(&self) -> bool {
+        self.out.len() <= self.limit
+    }
+}
+
+/// Appends a record of this type and class, whose name stands at `owner` in the message and whose data is what `write` appends.
+#[inline]
+pub(super) fn write_record(
+    owner: u16,
+    [kind, class]: [u16; 2],
+    ttl: u32,
+    out: &mut Vec<u8>,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    let mut head = [0; RECORD_HEAD];
+    head[..2].copy_from_slice(&(0xc000 | owner).to_be_bytes());
+    head[2..4].copy_from_slice(&kind.to_be_bytes());
+    head[4..TTL_AT].copy_from_slice(&class.to_be_bytes());
+    head[TTL_AT..LENGTH_AT].copy_from_slice(&ttl.to_be_bytes());
+    out.extend_from_slice(&head);
+    let start = out.len();
+    write(out);
+    let length = (out.len() - start) as u16;
+    out[start - 2..start].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Appends OPT up to its options, which take `length` octets. Every query with OPT gets OPT back (RFC 6891, section 7), with the size
+/// that this server takes.
+#[inline]
+pub(super) fn write_opt(flags: u16, rcode: u16, length: u16, out: &mut Vec<u8>) {
+    let mut opt = [0; OPT_SIZE];
+    opt[1..3].copy_from_slice(&TYPE_OPT.to_be_bytes());
+    opt[3..5].copy_from_slice(&LARGEST_UDP.to_be_bytes());
+    opt[5] = (rcode >> 4) as u8;
+    opt[7..9].copy_from_slice(&(flags & DNSSEC_OK).to_be_bytes());
+    opt[9..].copy_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(&opt);
+}
+
+/// The flags of a reply to a query with these. Opcode and RD are the query's; RA, Z, AD and CD are 0 (RFC 1035, section 4.1.1;
+/// RFC 4035, section 3.1.6).
+#[inline]
+pub(super) fn reply_flags(query: Flags, rcode: u16, authoritative: bool) -> u16 {
+    let authoritative = if authoritative { AUTHORITATIVE } else { 0 };
+    RESPONSE | query.0 & (OPCODE | RECURSION_DESIRED) | rcode & 0xf | authoritative
+}
+
+/// Writes flags and counts into the header of a message.
+#[inline]
+pub(super) fn write_header(flags: u16, counts: [u16; 4], message: &mut [u8]) {
+    let header: &mut [u8; HEADER] = message.first_chunk_mut().expect("a reply begins with a header");
+    header[2..4].copy_from_slice(&flags.to_be_bytes());
+    for (place, count) in header[4..].as_chunks_mut().0.iter_mut().zip(counts) {
+        *place = count.to_be_bytes();
     }
 }
 
@@ -253,7 +262,7 @@ fn question_end(reply: &[u8]) -> usize {
 }
 
 /// The client's size within bounds (RFC 6891, section 6.2.3 and 6.2.5).
-fn udp_size(opt: Option<Opt>) -> usize {
+pub(super) fn udp_size(opt: Option<Opt>) -> usize {
     opt.map_or(PLAIN_UDP, |opt| usize::from(opt.size.min(LARGEST_UDP)).max(PLAIN_UDP))
 }
 
@@ -265,6 +274,11 @@ const TTL_AT: usize = 6;
 
 /// Where its length is.
 const LENGTH_AT: usize = 10;
+
+/// Whether the data of the record `added` is that of one of those that are `written`.
+pub(super) fn has_record(written: &[u8], added: &[u8]) -> bool {
+    records(written).any(|data| data == &added[RECORD_HEAD..])
+}
 
 /// The data of each record in `written`.
 fn records(mut written: &[u8]) -> impl Iterator<Item = &[u8]> {

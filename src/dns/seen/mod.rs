@@ -65,7 +65,7 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Takes note of what became of a request, on this `thread`; `zones` are the counters of each zone by its index.
-    #[inline]
+    #[inline(always)]
     pub(super) fn note(
         &self,
         zones: &[Arc<Shards<Counted>>],
@@ -87,10 +87,10 @@ impl Seen {
         };
         let counted = zone.map_or(&self.outside, |zone| &zones[zone]).of(thread);
         let transport: Transport = peer.transport;
-        let exchange = Exchange { now, query, reply, records, subject };
-        counted.count(&exchange, Reply { transport, qtype, rcode: rcode as u16, listed });
+        let exchange = || Exchange { now, query, reply, records, subject };
+        counted.count(&exchange(), Reply { transport, qtype, rcode: rcode as u16, listed });
         if self.is_logging.load(Ordering::Relaxed) {
-            self.log.note(peer.address, rcode as u16, &exchange);
+            self.log.note(peer.address, rcode as u16, &exchange());
         }
         // A mail server asks for the text once it has the code, which is about the same connection.
         if let Subject::Address { listing: Some(listing), .. } = subject

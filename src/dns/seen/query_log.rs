@@ -100,6 +100,7 @@ impl QueryLog {
     }
 
     /// Leaves a record of the query of `client`, if there is a log, and room.
+    #[inline(never)]
     pub(super) fn note(&self, client: IpAddr, rcode: u16, exchange: &Exchange<'_>) {
         let open = self.open.load();
         let Some(open) = open.as_deref().filter(|open| open.chosen.is_now()) else {

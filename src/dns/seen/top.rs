@@ -56,6 +56,7 @@ impl Top {
     }
 
     /// Takes a query of `client` into account, and the `listed` address that it asked for, if [`Self::is_now`] says so.
+    #[inline(never)]
     pub(super) fn count(&self, client: IpAddr, listed: Option<IpAddr>) {
         // Somebody reads, or another thread counts here: one query more or less is no matter.
         let mut rankings = match self.rankings.own().try_lock() {

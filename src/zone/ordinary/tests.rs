@@ -16,7 +16,8 @@ use crate::list::{PublishedSet, Publisher};
 use crate::zone::answer::{answer_any, answer_pending};
 use crate::zone::testing::settings;
 use crate::zone::{
-    Admission, KeyRules, KeySettings, Pending, Publish, Secret, Secrets, Server, Settings, StaticList, Zones,
+    Admission, KeyRules, KeySettings, Pending, Publish, Secret, Secrets, Server, Settings, StaticList,
+    Transport, Zones,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_334_652);
@@ -186,11 +187,13 @@ fn most_questions_are_ordinary() {
         ("1.2.0.192.sets.example", true),
         ("16.2.0.192.deep.inner.bl.example", true),
         ("50.2.0.192.both.example", true),
-        ("33.2.0.192.both.example", true),
+        ("40.2.0.192.both.example", true),
         ("1.99.99.10.both.example", true),
         ("16.2.0.192.a-zone-that-has-a-long-name.OF-several-labels.example", true),
-        // Of several listings, of one that is allowed, of a test point, and of what could be nibbles.
+        // Of several listings, of records with several times to live, of what is allowed, of a test point, and of what could be
+        // nibbles.
         ("1.2.0.192.bl.example", false),
+        ("33.2.0.192.both.example", false),
         ("2.100.51.198.bl.example", false),
         ("2.0.0.127.bl.example", false),
         ("1.0.0.2.bl.example", false),
