@@ -114,7 +114,7 @@ impl<N: Number> Sorted<N> {
     }
 
     /// The last group whose head is not above `number`.
-    #[inline]
+    #[inline(always)]
     fn group(&self, number: N) -> Option<usize> {
         let part = number.part(*self.heads.first()?, self.shift)?.min(self.below.len() - 2);
         let (from, to) = (self.below[part] as usize, self.below[part + 1] as usize);

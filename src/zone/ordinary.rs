@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 
 use super::lookup::{TYPE_A, TYPE_TXT, add_listing, add_records, deny};
 use super::outcome::{Outcome, Peer, Rcode, Subject};
-use super::query::{Flags, HEADER, Opt};
+use super::query::{Flags, HEADER, OPT_SIZE, Opt};
 use super::reply::{
     CLASS_IN, LARGEST_UDP, Sections, has_record, reply_flags, udp_size, write_header, write_opt, write_record,
 };
@@ -31,26 +31,24 @@ const TXT: u32 = 0x0010_0001;
 /// What was taken for an ordinary question is none.
 pub(super) struct NotOrdinary;
 
-/// An ordinary question that is read.
+/// An ordinary question that is read. It is kept until it is answered, so that what the packet says itself does not stand here.
 #[derive(Clone, Copy)]
 pub(super) struct Ordinary {
-    flags: Flags,
-    address: Ipv4Addr,
     /// The index of the zone.
     zone: usize,
+    address: Ipv4Addr,
     /// Where its origin begins in the packet.
     origin: u16,
-    kind: u16,
     /// Where the question ends in the packet.
-    end: usize,
-    opt: Option<Opt>,
+    end: u16,
+    kind: u16,
 }
 
 impl Ordinary {
     /// Reads `query`; `None` if it is another one, or broken.
     pub(super) fn read(query: &[u8], moment: &Moment<'_>) -> Option<Self> {
         let (header, rest) = query.split_first_chunk::<HEADER>()?;
-        let (flags, question, opt) = split(header, rest)?;
+        let question = question(header, rest)?;
         let (name, kind) = question.split_last_chunk::<KIND>()?;
         let kind = match u32::from_be_bytes(*kind) {
             A => TYPE_A,
@@ -68,8 +66,9 @@ impl Ordinary {
             return None;
         }
         published.prefetch(address.into());
-        let (origin, end) = ((HEADER + origin) as u16, HEADER + question.len());
-        Some(Self { flags, address, zone, origin, kind, end, opt })
+        // No more than an address, an origin, type and class.
+        let [origin, end] = [origin, question.len()].map(|place| (HEADER + place) as u16);
+        Some(Self { zone, address, origin, end, kind })
     }
 
     /// Writes the reply to `query`, which this is, into `out`, which is cleared first. If it is no ordinary question after all, anything
@@ -90,9 +89,11 @@ impl Ordinary {
         }
         let published = &moment.published[self.zone];
         let listing = self.find_ban(zone, &published.list, moment.now).ok()?;
+        let (question, behind) = query.split_at_checked(self.end.into())?;
+        let opt = if behind.is_empty() { None } else { Some(Opt::bare(behind.as_array()?)?) };
         out.clear();
-        out.extend_from_slice(query.get(..self.end)?);
-        let mut reply = Plain { out, question: self.end, answers: 0, ttl: 0, are_a_set: true };
+        out.extend_from_slice(question);
+        let mut reply = Plain { out, question: question.len(), answers: 0, ttl: 0, are_a_set: true };
         if let Some(listing) = &listing {
             let ttl = zone.ttl(listing, moment.now);
             add_listing(listing, self.address.into(), self.kind, ttl, zone, &mut reply);
@@ -103,9 +104,9 @@ impl Ordinary {
         }
         let listed = is_in_sets || listing.is_some();
         let rcode = if listed { Rcode::NoError } else { Rcode::NxDomain };
-        reply.finish(self.flags, self.opt, rcode).ok()?;
+        reply.finish(Flags::of(question)?, opt, rcode).ok()?;
         Some(Outcome::Replied {
-            records: self.end,
+            records: question.len(),
             truncated: false,
             rcode,
             zone: Some(self.zone),
@@ -230,20 +231,15 @@ impl Sections for Plain<'_> {
     }
 }
 
-/// The flags of a query that has one question and nothing else but EDNS without options, the question, and EDNS.
-fn split<'a>(header: &[u8; HEADER], rest: &'a [u8]) -> Option<(Flags, &'a [u8], Option<Opt>)> {
-    let [_, _, flags @ .., _, _, _, _, _, _, _, _] = *header;
+/// The question of a query that has one, and nothing else but what could be EDNS without options.
+fn question<'a>(header: &[u8; HEADER], rest: &'a [u8]) -> Option<&'a [u8]> {
     let [.., a, b, c, d, e, f, g, h] = *header;
-    let flags = Flags(u16::from_be_bytes(flags));
-    if !flags.ask() {
+    if !Flags::of(header)?.ask() {
         return None;
     }
     match u64::from_be_bytes([a, b, c, d, e, f, g, h]) {
-        ONE_QUESTION => Some((flags, rest, None)),
-        AND_EDNS => {
-            let (question, opt) = rest.split_last_chunk()?;
-            Some((flags, question, Some(Opt::bare(opt)?)))
-        }
+        ONE_QUESTION => Some(rest),
+        AND_EDNS => rest.split_last_chunk::<OPT_SIZE>().map(|(question, _)| question),
         _ => None,
     }
 }

@@ -30,6 +30,13 @@ pub(super) const OPCODE_QUERY: u8 = 0;
 pub(super) struct Flags(pub(super) u16);
 
 impl Flags {
+    /// Those of a message, if it is long enough to have any.
+    #[inline]
+    pub(super) fn of(message: &[u8]) -> Option<Self> {
+        let [_, _, flags @ ..] = *message.first_chunk::<4>()?;
+        Some(Self(u16::from_be_bytes(flags)))
+    }
+
     pub(super) fn is_response(self) -> bool {
         self.0 & 0x8000 != 0
     }
