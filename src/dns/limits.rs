@@ -54,7 +54,7 @@ pub(super) enum Fate {
 /// The limits and what is known of networks.
 pub(super) struct RateLimits {
     limit: RateLimit,
-    lines: Box<[Line; LINES]>,
+    lines: Box<[Line]>,
     /// Nobody outside knows which networks share a line.
     hash: RandomState,
     over: AtomicU32,
@@ -66,10 +66,9 @@ struct Line([AtomicU64; PLACES]);
 
 impl RateLimits {
     pub(super) fn new(limit: RateLimit) -> Self {
-        let lines: Box<[Line]> = (0..LINES).map(|_| Line::default()).collect();
         Self {
             limit,
-            lines: lines.try_into().unwrap_or_else(|_| unreachable!("there are so many")),
+            lines: (0..LINES).map(|_| Line::default()).collect(),
             hash: RandomState::default(),
             over: AtomicU32::new(0),
         }
@@ -80,7 +79,6 @@ impl RateLimits {
     }
 
     /// What becomes of a reply with `rcode` to `client`.
-    #[inline]
     pub(super) fn fate(&self, client: IpAddr, rcode: Rcode, now: Timestamp) -> Fate {
         let is_error = !is_answer(rcode);
         let rate = if is_error { self.limit.errors } else { self.limit.responses };
@@ -93,12 +91,12 @@ impl RateLimits {
     }
 
     /// Takes a reply out of what a network may get; `false`: there is none left.
-    #[inline]
     fn take(&self, rate: Rate, network: u64, is_error: bool, now: Timestamp) -> bool {
         let hash = self.hash.hash_one(network << 1 | u64::from(is_error));
         let (line, tag) = (&self.lines[hash as usize % LINES], hash >> TIME_BITS);
         for _ in 0..ATTEMPTS {
-            let (place, found) = line.find(tag, now);
+            let place = line.find(tag, now);
+            let found = place.load(Relaxed);
             let due = if found >> TIME_BITS == tag { found & TIME_MASK } else { 0 };
             let Some(due) = rate.take(due, now) else { return false };
             let after = tag << TIME_BITS | due;
@@ -111,21 +109,18 @@ impl RateLimits {
 }
 
 impl Line {
-    /// The place of a network and what stands there; if it has none, that of who asked the least.
-    #[inline]
-    fn find(&self, tag: u64, now: Timestamp) -> (&AtomicU64, u64) {
-        let own = self.places().find(|(_, found)| found >> TIME_BITS == tag);
+    /// The place of a network; if it has none, that of who asked the least.
+    #[inline(never)]
+    fn find(&self, tag: u64, now: Timestamp) -> &AtomicU64 {
+        let own = self.0.iter().find(|place| place.load(Relaxed) >> TIME_BITS == tag);
         own.unwrap_or_else(|| self.idlest(now))
     }
 
     #[cold]
-    fn idlest(&self, now: Timestamp) -> (&AtomicU64, u64) {
-        let idlest = self.places().min_by_key(|(_, found)| debt(found & TIME_MASK, now));
+    #[inline(never)]
+    fn idlest(&self, now: Timestamp) -> &AtomicU64 {
+        let idlest = self.0.iter().min_by_key(|place| debt(place.load(Relaxed) & TIME_MASK, now));
         idlest.expect("a line has places")
-    }
-
-    fn places(&self) -> impl Iterator<Item = (&AtomicU64, u64)> {
-        self.0.iter().map(|place| (place, place.load(Relaxed)))
     }
 }
 

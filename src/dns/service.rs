@@ -13,7 +13,9 @@ use super::{Peer, Request, Respond, Transport, guarded_each};
 use crate::clock::Clock;
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::zone::{KeyCount, Moment, Outcome, Pending, Zone, Zones, answer_ordinary, answer_other, truncate};
+use crate::zone::{
+    KeyCount, Moment, Outcome, Pending, Replied, Zone, Zones, answer_ordinary, answer_other, truncate,
+};
 
 /// A query on its way.
 #[derive(Default)]
@@ -150,9 +152,9 @@ impl Service {
     #[inline]
     fn answer(&self, batch: &Batch<'_>, pending: &mut Pending, request: &mut Request<'_>) {
         let Request { query, peer, reply } = request;
-        // What becomes of nearly all outcomes stands beside the answer, in the code of the program as well.
+        // What follows from nearly all replies stands beside them, in the code of the program as well.
         match answer_ordinary(pending, &batch.moment, query, peer, reply) {
-            Some(outcome) => self.settle(batch, outcome, request),
+            Some(replied) => self.settle(batch, &replied, request),
             None => self.answer_other(batch, pending, request),
         }
     }
@@ -160,19 +162,21 @@ impl Service {
     #[inline(never)]
     fn answer_other(&self, batch: &Batch<'_>, pending: &mut Pending, request: &mut Request<'_>) {
         let Request { query, peer, reply } = request;
-        let outcome = answer_other(pending, &batch.moment, query, peer, reply);
-        self.settle(batch, outcome, request);
+        match answer_other(pending, &batch.moment, query, peer, reply) {
+            Outcome::Replied(replied) => self.settle(batch, &replied, request),
+            Outcome::Silent(why) => self.seen.silent(why),
+        }
     }
 
-    /// Does what follows from an outcome.
+    /// Does what follows from a reply.
     #[inline(always)]
-    fn settle(&self, batch: &Batch<'_>, outcome: Outcome, request: &mut Request<'_>) {
+    fn settle(&self, batch: &Batch<'_>, replied: &Replied, request: &mut Request<'_>) {
         if let Some(limits) = &batch.served.limits
-            && !self.limit(limits, &outcome, batch.moment.now(), request)
+            && !self.limit(limits, replied, batch.moment.now(), request)
         {
             return;
         }
-        self.seen.note(&batch.served.counted, batch.thread, batch.moment.now(), &outcome, request);
+        self.seen.note(&batch.served.counted, batch.thread, batch.moment.now(), replied, request);
     }
 
     /// Reads all queries before it answers the first, so that what their answers take comes from memory meanwhile.
@@ -201,20 +205,19 @@ impl Service {
     fn limit(
         &self,
         limits: &RateLimits,
-        outcome: &Outcome,
+        replied: &Replied,
         now: Timestamp,
         request: &mut Request<'_>,
     ) -> bool {
         // By others than UDP, and with a cookie, clients have the address they say.
-        let Outcome::Replied { rcode, known: false, .. } = outcome else { return true };
-        if request.peer.transport != Transport::Udp {
+        if replied.known || request.peer.transport != Transport::Udp {
             return true;
         }
-        match limits.fate(request.peer.address, *rcode, now) {
+        match limits.fate(request.peer.address, replied.rcode, now) {
             Fate::Sent => true,
             Fate::Slipped => {
                 // Errors are short as they are.
-                if is_answer(*rcode) {
+                if is_answer(replied.rcode) {
                     truncate(request.reply);
                 }
                 self.seen.slip();

@@ -31,18 +31,17 @@ impl PrefixSet {
             IpAddr::V4(address) => {
                 let after = self.ipv4.partition_point(|held| held.addr() <= address);
                 let near = after.checked_sub(1).map(|before| self.ipv4[before]);
+                // As `Ipv4Net::contains`, but without the last address.
                 near.is_some_and(|near| {
                     (address.to_bits() ^ near.addr().to_bits()) & near.netmask().to_bits() == 0
                 })
             }
-            IpAddr::V6(address) => {
-                let after = self.ipv6.partition_point(|held| held.addr() <= address);
-                after > 0 && self.ipv6[after - 1].contains(&address)
-            }
+            IpAddr::V6(address) => self.covers(Prefix::host(address.into())),
         }
     }
 
     /// Whether every address of `prefix` is in the set.
+    #[inline(never)]
     pub fn covers(&self, prefix: Prefix) -> bool {
         match prefix.net() {
             IpNet::V4(net) => {

@@ -6,7 +6,7 @@ use super::admission::{Refusal, Refused, by_client};
 use super::chaos;
 use super::cookie::Worth;
 use super::lookup::{Found, Lookup, TYPE_TXT, deny};
-use super::outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
+use super::outcome::{Outcome, Peer, Rcode, Replied, Silence, Subject, Transport};
 use super::pending::{Pending, below_with_quota};
 use super::query::{Edns, Header, Malformed, OPCODE_QUERY, Question};
 use super::reply::{CLASS_IN, Reply, Sections, write_text};
@@ -69,8 +69,10 @@ pub fn answer_pending(
     peer: &Peer,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    let ordinary = answer_ordinary(pending, moment, query, peer, out);
-    ordinary.unwrap_or_else(|| answer_other(pending, moment, query, peer, out))
+    match answer_ordinary(pending, moment, query, peer, out) {
+        Some(replied) => Outcome::Replied(replied),
+        None => answer_other(pending, moment, query, peer, out),
+    }
 }
 
 /// The first half of it, which is all that nearly every query takes: `None` says that [`answer_other`] has to follow.
@@ -81,7 +83,7 @@ pub fn answer_ordinary(
     query: &[u8],
     peer: &Peer,
     out: &mut Vec<u8>,
-) -> Option<Outcome> {
+) -> Option<Replied> {
     pending.ordinary.as_ref()?.answer(query, moment, peer, out)
 }
 
@@ -173,7 +175,7 @@ fn answer_without_question(
 }
 
 fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Outcome {
-    Outcome::Replied {
+    Outcome::Replied(Replied {
         records: reply.records_begin(),
         truncated: reply.finish(verdict.rcode as u16, verdict.authoritative),
         rcode: verdict.rcode,
@@ -183,7 +185,7 @@ fn finish(reply: &mut Reply<'_>, verdict: Verdict, understood: Understood) -> Ou
         qtype: understood.qtype,
         refusal: verdict.refusal,
         known: understood.known,
-    }
+    })
 }
 
 /// This server is nobody's secondary, so that nobody has to notify it (RFC 1996, section 3.10); the rest it does not

@@ -54,7 +54,7 @@ mod tests {
         let peer = Peer { address: [192, 0, 2, 1].into(), transport: Transport::Udp };
         let mut reply = Vec::new();
         let outcome = answer(zones, &query.to_vec().unwrap(), &peer, NOW, &mut reply);
-        assert!(matches!(outcome, Outcome::Replied { .. }));
+        assert!(matches!(outcome, Outcome::Replied(_)));
         Message::from_vec(&reply).unwrap()
     }
 

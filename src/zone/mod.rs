@@ -35,7 +35,7 @@ pub use error::{Error, Problem};
 pub use keys::{HIGHEST_QUOTA, KeyCount, KeyLabel, KeyRules, KeySettings, ParseKeyError};
 pub use listed::{InSet, Listed};
 pub use name::{Name, ParseNameError};
-pub use outcome::{Outcome, Peer, Rcode, Silence, Subject, Transport};
+pub use outcome::{Outcome, Peer, Rcode, Replied, Silence, Subject, Transport};
 pub use pending::Pending;
 pub use rate::{HIGHEST_RATE, Rate, TIME_BITS, TIME_MASK, debt};
 pub use reply::truncate;

@@ -3,14 +3,14 @@
 //! Nearly all questions are such, and as little as possible is read of them. What is no ordinary question goes the general way
 //! ([`answer_any`](super::answer::answer_any)), even if that is found out when half of the reply is written; there, ordinary ones would get the same reply.
 
+mod plain;
+
 use std::net::Ipv4Addr;
 
+use self::plain::Plain;
 use super::lookup::{TYPE_A, TYPE_TXT, add_listing, add_records, deny};
-use super::outcome::{Outcome, Peer, Rcode, Subject};
+use super::outcome::{Peer, Rcode, Replied, Subject};
 use super::query::{Flags, HEADER, OPT_SIZE, Opt};
-use super::reply::{
-    CLASS_IN, LARGEST_UDP, Sections, has_record, reply_flags, udp_size, write_header, write_opt, write_record,
-};
 use super::{Moment, Zone};
 use crate::clock::Timestamp;
 use crate::dataset::{Acl, Action, Asked, Records};
@@ -80,32 +80,28 @@ impl Ordinary {
         moment: &Moment<'_>,
         peer: &Peer,
         out: &mut Vec<u8>,
-    ) -> Option<Outcome> {
+    ) -> Option<Replied> {
         let zone = &moment.zones.zones()[self.zone];
-        let passes = |acl: &Acl| acl.action(peer.address) == Action::Pass;
-        if !moment.zones.server().clients.as_deref().is_none_or(passes) || !zone.clients().is_none_or(passes)
-        {
+        if !pass([moment.zones.server().clients.as_deref(), zone.clients()], peer) {
             return None;
         }
         let published = &moment.published[self.zone];
         let listing = self.find_ban(zone, &published.list, moment.now).ok()?;
         let (question, behind) = query.split_at_checked(self.end.into())?;
         let opt = if behind.is_empty() { None } else { Some(Opt::bare(behind.as_array()?)?) };
-        out.clear();
-        out.extend_from_slice(question);
-        let mut reply = Plain { out, question: question.len(), answers: 0, ttl: 0, are_a_set: true };
+        let mut reply = Plain::to(question, out);
         if let Some(listing) = &listing {
             let ttl = zone.ttl(listing, moment.now);
             add_listing(listing, self.address.into(), self.kind, ttl, zone, &mut reply);
         }
         let is_in_sets = self.find_in_sets(zone, published, moment.now, &mut reply).ok()?;
-        if reply.answers == 0 {
+        if !reply.has_answer() {
             deny(zone, &published.list, self.origin, &mut reply);
         }
         let listed = is_in_sets || listing.is_some();
         let rcode = if listed { Rcode::NoError } else { Rcode::NxDomain };
-        reply.finish(Flags::of(question)?, opt, rcode).ok()?;
-        Some(Outcome::Replied {
+        reply.finish(Flags::of(question)?, opt, rcode)?;
+        Some(Replied {
             records: question.len(),
             truncated: false,
             rcode,
@@ -173,62 +169,10 @@ impl Ordinary {
     }
 }
 
-/// A reply whose records are written one behind the other, and never changed. What cannot be made so is no ordinary reply.
-struct Plain<'a> {
-    out: &'a mut Vec<u8>,
-    /// Where the question ends.
-    question: usize,
-    answers: u16,
-    /// The time to live of the first of them.
-    ttl: u32,
-    /// Whether they differ by their data and by nothing else.
-    are_a_set: bool,
-}
-
-impl Plain<'_> {
-    /// Looks whether what was added at `start` is an answer beside those of before.
-    #[cold]
-    fn compare(&mut self, start: usize, ttl: u32) {
-        let (earlier, added) = self.out[self.question..].split_at(start - self.question);
-        self.are_a_set &= ttl == self.ttl && !has_record(earlier, added);
-    }
-
-    #[inline]
-    fn finish(self, flags: Flags, opt: Option<Opt>, rcode: Rcode) -> Result<(), NotOrdinary> {
-        let rcode = rcode as u16;
-        if let Some(opt) = opt {
-            write_opt(opt.flags, rcode, 0, self.out);
-        }
-        if !self.are_a_set || self.out.len() > udp_size(opt) {
-            return Err(NotOrdinary);
-        }
-        let counts = [1, self.answers, u16::from(self.answers == 0), u16::from(opt.is_some())];
-        write_header(reply_flags(flags, rcode, true), counts, self.out);
-        Ok(())
-    }
-}
-
-impl Sections for Plain<'_> {
-    #[inline]
-    fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        let start = self.out.len();
-        write_record(HEADER as u16, [kind, CLASS_IN], ttl, self.out, write);
-        if self.answers == 0 {
-            self.ttl = ttl;
-        } else {
-            self.compare(start, ttl);
-        }
-        self.answers += 1;
-    }
-
-    #[inline]
-    fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
-        write_record(owner, [kind, CLASS_IN], ttl, self.out, write);
-    }
-
-    fn fits(&self) -> bool {
-        self.out.len() <= usize::from(LARGEST_UDP)
-    }
+/// Whether none of these lists has anything to say of who asks.
+#[inline]
+fn pass(lists: [Option<&Acl>; 2], peer: &Peer) -> bool {
+    lists.into_iter().flatten().all(|acl| acl.action(peer.address) == Action::Pass)
 }
 
 /// The question of a query that has one, and nothing else but what could be EDNS without options.

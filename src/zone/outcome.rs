@@ -66,28 +66,32 @@ pub enum Silence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// There is a reply.
-    Replied {
-        /// Its response code.
-        rcode: Rcode,
-        /// The index of the zone that was asked.
-        zone: Option<usize>,
-        /// Whether the question was for an address that is listed.
-        listed: bool,
-        /// The type that was asked for, if the question could be read.
-        qtype: Option<u16>,
-        /// What a name of the zone stands for.
-        subject: Subject,
-        /// Where the records begin in the reply.
-        records: usize,
-        /// Whether the answer did not fit.
-        truncated: bool,
-        /// Why it is no answer, if that is so because of who asks.
-        refusal: Option<Refusal>,
-        /// Whether a cookie shows that the client has the address it claims to have.
-        known: bool,
-    },
+    Replied(Replied),
     /// There is none.
     Silent(Silence),
+}
+
+/// What there is to say of a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replied {
+    /// Its response code.
+    pub rcode: Rcode,
+    /// The index of the zone that was asked.
+    pub zone: Option<usize>,
+    /// Whether the question was for an address that is listed.
+    pub listed: bool,
+    /// The type that was asked for, if the question could be read.
+    pub qtype: Option<u16>,
+    /// What a name of the zone stands for.
+    pub subject: Subject,
+    /// Where the records begin in the reply.
+    pub records: usize,
+    /// Whether the answer did not fit.
+    pub truncated: bool,
+    /// Why it is no answer, if that is so because of who asks.
+    pub refusal: Option<Refusal>,
+    /// Whether a cookie shows that the client has the address it claims to have.
+    pub known: bool,
 }
 
 /// What was asked about.

@@ -132,6 +132,7 @@ impl Zones {
     }
 
     #[cold]
+    #[inline(never)]
     fn exactly_in_any_case(&self, name: &[u8]) -> Option<usize> {
         let mut small = [0; LONGEST_NAME];
         let small = small.get_mut(..name.len())?;

@@ -14,8 +14,8 @@ use banzone::ip::{Prefix, PrefixSet, write_reversed};
 use banzone::jail::{Allow, Ban, BanTable, Held, Origin};
 use banzone::list::{PublishedSet, Publisher};
 use banzone::zone::{
-    AccessLists, Admission, KeySettings, Outcome, Peer, Publish, Rate, Rcode, Secret, Secrets, Server,
-    Settings, StaticList, Transport, Zone, Zones, answer,
+    AccessLists, Admission, KeySettings, Outcome, Peer, Publish, Rate, Rcode, Replied, Secret, Secrets,
+    Server, Settings, StaticList, Transport, Zone, Zones, answer,
 };
 use hickory_proto::op::Message;
 use hickory_proto::rr::{DNSClass, Record, RecordType};
@@ -401,7 +401,7 @@ impl Step {
         let mut out = vec![0xff; 3];
         let peer = Peer { address: self.client, transport: self.transport };
         let outcome = answer(zones, &self.packet, &peer, self.now, &mut out);
-        let Outcome::Replied { rcode, listed, truncated, refusal, known, .. } = outcome else {
+        let Outcome::Replied(Replied { rcode, listed, truncated, refusal, known, .. }) = outcome else {
             assert!(out.is_empty());
             return vec![format!("reply {outcome:?}")];
         };

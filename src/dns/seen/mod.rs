@@ -22,7 +22,7 @@ use super::counters::{Dropped, Drops, Refusals, Reply};
 use super::{Request, Transport};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
-use crate::zone::{Outcome, Silence, Subject};
+use crate::zone::{Replied, Silence, Subject};
 
 pub use asked::Answers;
 use asked::Asked;
@@ -64,27 +64,21 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Takes note of what became of a request, on this `thread`; `zones` are the counters of each zone by its index.
+    /// Takes note of the reply to a request, on this `thread`; `zones` are the counters of each zone by its index.
     #[inline(always)]
     pub(super) fn note(
         &self,
         zones: &[Arc<Shards<Counted>>],
         thread: Thread,
         now: Timestamp,
-        outcome: &Outcome,
+        replied: &Replied,
         Request { query, peer, reply }: &Request<'_>,
     ) {
-        let (rcode, zone, listed, qtype, subject, records) = match outcome {
-            Outcome::Silent(Silence::Short) => return self.dropped(Dropped::Short),
-            Outcome::Silent(Silence::Response) => return self.dropped(Dropped::Response),
-            Outcome::Silent(Silence::Refused(why)) => return self.dropped((*why).into()),
-            Outcome::Replied { rcode, zone, listed, qtype, subject, records, refusal, .. } => {
-                if let Some(why) = refusal {
-                    self.refusals.own().count(*why);
-                }
-                (*rcode, *zone, *listed, qtype.unwrap_or(0), subject, *records)
-            }
-        };
+        let Replied { rcode, zone, listed, qtype, ref subject, records, refusal, .. } = *replied;
+        if let Some(why) = refusal {
+            self.refusals.own().count(why);
+        }
+        let qtype = qtype.unwrap_or(0);
         let counted = zone.map_or(&self.outside, |zone| &zones[zone]).of(thread);
         let transport: Transport = peer.transport;
         let exchange = || Exchange { now, query, reply, records, subject };
@@ -105,6 +99,15 @@ impl Seen {
             };
             self.top.count(peer.address, address);
         }
+    }
+
+    /// Takes note that there is no reply.
+    pub(super) fn silent(&self, why: Silence) {
+        self.dropped(match why {
+            Silence::Short => Dropped::Short,
+            Silence::Response => Dropped::Response,
+            Silence::Refused(why) => why.into(),
+        });
     }
 
     /// Counts a query without a reply.

@@ -12,8 +12,8 @@ use banzone::ip::PrefixSet;
 use banzone::jail::{BanTable, Held};
 use banzone::list::Publisher;
 use banzone::zone::{
-    Admission, KeyRules, KeySettings, Outcome, Peer, Pending, Publish, Refusal, Secret, Secrets, Server,
-    Settings, Transport, Zone, Zones, answer_pending, truncate,
+    Admission, KeyRules, KeySettings, Outcome, Peer, Pending, Publish, Refusal, Replied, Secret, Secrets,
+    Server, Settings, Transport, Zone, Zones, answer_pending, truncate,
 };
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, NS, SOA, TXT};
@@ -121,7 +121,7 @@ pub fn check(query: &[u8], transport: Transport) -> bool {
             assert!(query.len() < HEADER || query[2] & 0x80 != 0, "a query without a reply");
             false
         }
-        Outcome::Replied { rcode, truncated, refusal, known, .. } => {
+        Outcome::Replied(Replied { rcode, truncated, refusal, known, .. }) => {
             let reply = read(&out);
             assert_eq!(u16::from(reply.metadata.response_code), rcode as u16);
             assert_eq!(reply.metadata.truncation, truncated);
