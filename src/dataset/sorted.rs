@@ -113,7 +113,7 @@ impl<N: Number> Sorted<N> {
         Some(group * GROUP)
     }
 
-    /// The last group whose head is not above `number`.
+    /// The last group whose head is not above `number`. It is little, and a call as much again.
     #[inline(always)]
     fn group(&self, number: N) -> Option<usize> {
         let part = number.part(*self.heads.first()?, self.shift)?.min(self.below.len() - 2);

@@ -95,8 +95,7 @@ impl RateLimits {
         let hash = self.hash.hash_one(network << 1 | u64::from(is_error));
         let (line, tag) = (&self.lines[hash as usize % LINES], hash >> TIME_BITS);
         for _ in 0..ATTEMPTS {
-            let place = line.find(tag, now);
-            let found = place.load(Relaxed);
+            let (place, found) = line.find(tag, now);
             let due = if found >> TIME_BITS == tag { found & TIME_MASK } else { 0 };
             let Some(due) = rate.take(due, now) else { return false };
             let after = tag << TIME_BITS | due;
@@ -109,18 +108,22 @@ impl RateLimits {
 }
 
 impl Line {
-    /// The place of a network; if it has none, that of who asked the least.
+    /// The place of a network and what stands there; if it has none, that of who asked the least. Apart, so that whoever takes does not
+    /// work out all places beforehand.
     #[inline(never)]
-    fn find(&self, tag: u64, now: Timestamp) -> &AtomicU64 {
-        let own = self.0.iter().find(|place| place.load(Relaxed) >> TIME_BITS == tag);
+    fn find(&self, tag: u64, now: Timestamp) -> (&AtomicU64, u64) {
+        let own = self.places().find(|(_, found)| found >> TIME_BITS == tag);
         own.unwrap_or_else(|| self.idlest(now))
     }
 
     #[cold]
-    #[inline(never)]
-    fn idlest(&self, now: Timestamp) -> &AtomicU64 {
-        let idlest = self.0.iter().min_by_key(|place| debt(place.load(Relaxed) & TIME_MASK, now));
+    fn idlest(&self, now: Timestamp) -> (&AtomicU64, u64) {
+        let idlest = self.places().min_by_key(|(_, found)| debt(found & TIME_MASK, now));
         idlest.expect("a line has places")
+    }
+
+    fn places(&self) -> impl Iterator<Item = (&AtomicU64, u64)> {
+        self.0.iter().map(|place| (place, place.load(Relaxed)))
     }
 }
 

@@ -66,8 +66,12 @@ fn exchange<R: Respond>(socket: &UdpSocket, responder: &R, batch: &mut Batch) {
 
 fn answer<R: Respond>(responder: &R, batch: &mut Batch) {
     let mut requests = SmallVec::<[Request<'_>; BATCH]>::new();
-    let taken = batch.filled_mut().iter_mut().map(request);
-    requests.extend(taken.filter_map(|request| request.map_err(|reason| responder.dropped(reason)).ok()));
+    for datagram in batch.filled_mut() {
+        match request(datagram) {
+            Ok(request) => requests.push(request),
+            Err(reason) => responder.dropped(reason),
+        }
+    }
     responder.respond_all(&mut requests);
 }
 

@@ -49,7 +49,7 @@ impl Prefix {
     }
 
     /// The same of an IPv4 address.
-    pub fn of_ipv4(address: Ipv4Addr, length: u8) -> Option<Self> {
+    fn of_ipv4(address: Ipv4Addr, length: u8) -> Option<Self> {
         Ipv4Net::new(address, length).ok().map(|net| Self(net.trunc().into()))
     }
 

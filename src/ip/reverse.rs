@@ -46,12 +46,12 @@ fn read_octets<'a>(labels: impl Iterator<Item = &'a [u8]>) -> Option<(u32, u8)> 
             return None;
         }
         count += 1;
-        address = address >> 8 | u32::from(read_octet_label(label)?) << 24;
+        address = address >> 8 | u32::from(read_octet_of(label)?) << 24;
     }
     Some((address, count))
 }
 
-fn read_octet_label(label: &[u8]) -> Option<u8> {
+fn read_octet_of(label: &[u8]) -> Option<u8> {
     let mut with_length = [label.len() as u8, 0, 0, 0];
     with_length[1..].get_mut(..label.len())?.copy_from_slice(label);
     read_octet(u32::from_le_bytes(with_length))

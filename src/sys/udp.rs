@@ -107,8 +107,8 @@ impl UdpSocket {
         Ok(())
     }
 
-    /// Sends every reply of `batch` that is not empty, and returns how many could not be sent. Never waits: a full
-    /// send buffer costs the reply.
+    /// Sends every reply of `batch` that is not empty, once after each [`receive`](Self::receive), and returns how many could not be
+    /// sent. Never waits: a full send buffer costs the reply.
     pub fn send(&self, batch: &mut Batch) -> usize {
         let ready = batch.load_replies();
         self.send_headers(&mut batch.headers[..ready])
@@ -160,15 +160,15 @@ impl Batch {
         self.filled = 0;
     }
 
-    /// Brings the headers of those that have a reply to the front, ready to send it, and says how many these are.
+    /// Makes the first headers those of the replies that are to be sent, and says how many these are. The others are of no more use
+    /// until all are made anew.
     fn load_replies(&mut self) -> usize {
         let mut ready = 0;
         for (place, datagram) in self.datagrams[..self.filled].iter_mut().enumerate() {
             if !datagram.reply.is_empty() {
-                datagram.envelope.bytes = bytes(&mut datagram.reply);
-                if ready < place {
-                    self.headers.swap(ready, place);
-                }
+                let mut header = self.headers[place];
+                datagram.load_reply(&mut header);
+                self.headers[ready] = header;
                 ready += 1;
             }
         }
@@ -226,10 +226,19 @@ impl Datagram {
         self.length = (header.msg_len as usize).min(self.query.len());
         self.truncated = message.msg_flags & libc::MSG_TRUNC != 0;
         self.reply.clear();
-        // What came from is where the reply goes; what it came to is where that leaves from.
-        if message.msg_controllen > 0 && !says_destination(message) {
-            message.msg_controllen = 0;
+        // Where it came from is where the reply goes; where it came to is where that leaves from.
+        if message.msg_controllen > 0 {
+            message.msg_control = self.envelope.control.0.as_mut_ptr().cast();
+            if !says_destination(message) {
+                message.msg_controllen = 0;
+            }
         }
+    }
+
+    /// Makes the header that it came by one to send the reply with.
+    fn load_reply(&mut self, header: &mut libc::mmsghdr) {
+        self.envelope.bytes = bytes(&mut self.reply);
+        self.envelope.point(&mut header.msg_hdr);
     }
 }
 
@@ -258,13 +267,18 @@ impl Envelope {
         // SAFETY: a plain structure of numbers and pointers, for which all zeros means nothing to read or write.
         let mut header: libc::mmsghdr = unsafe { zeroed() };
         let message = &mut header.msg_hdr;
-        message.msg_name = ptr::from_mut(&mut self.peer).cast();
+        self.point(message);
         message.msg_namelen = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        message.msg_controllen = CONTROL_SPACE as _;
+        header
+    }
+
+    /// Has `message` point at this. Its lengths are not touched.
+    fn point(&mut self, message: &mut libc::msghdr) {
+        message.msg_name = ptr::from_mut(&mut self.peer).cast();
         message.msg_iov = &raw mut self.bytes;
         message.msg_iovlen = 1;
         message.msg_control = self.control.0.as_mut_ptr().cast();
-        message.msg_controllen = CONTROL_SPACE as _;
-        header
     }
 
     fn peer(&self) -> Option<SocketAddr> {
@@ -301,11 +315,12 @@ fn says_destination(message: &libc::msghdr) -> bool {
     // SAFETY: the macro's result is null or a whole header inside the control buffer, and the kind says which
     // structure follows; that one is not promised to be aligned.
     unsafe {
-        let Some(control) = libc::CMSG_FIRSTHDR(message).as_ref() else {
+        let control = libc::CMSG_FIRSTHDR(message);
+        if control.is_null() {
             return false;
-        };
+        }
         let data = libc::CMSG_DATA(control);
-        match (control.cmsg_level, control.cmsg_type) {
+        match ((*control).cmsg_level, (*control).cmsg_type) {
             (libc::IPPROTO_IP, libc::IP_PKTINFO) => {
                 let info = data.cast::<libc::in_pktinfo>();
                 (&raw mut (*info).ipi_ifindex).write_unaligned(0);
@@ -456,6 +471,31 @@ mod tests {
             let mut buffer = [0; 64];
             let length = asker.recv(&mut buffer).unwrap();
             assert_eq!(&buffer[..length], expected);
+        }
+    }
+
+    #[test]
+    fn silence_for_one_asker_moves_no_reply_of_another() {
+        let server = UdpSocket::bind("0.0.0.0:0".parse().unwrap()).unwrap();
+        let askers: Vec<Plain> = (0..8).map(|_| asker("127.0.0.1:0")).collect();
+        let to = |number: usize| {
+            let last = u8::try_from(number % 3 + 1).unwrap();
+            SocketAddr::from(([127, 0, 0, last], server.local_address().port()))
+        };
+        let mut batch = Batch::new(64);
+        for round in ["a", "b", "c"] {
+            let is_silent = |number: usize| (number + round.len()) % 3 == 0 || number == 0;
+            for (number, asker) in askers.iter().enumerate() {
+                let mark = if is_silent(number) { "!" } else { "" };
+                asker.send_to(format!("{mark}{round}{number}").as_bytes(), to(number)).unwrap();
+            }
+            assert_eq!(echo(&server, &mut batch), 0);
+            for (number, asker) in askers.iter().enumerate().filter(|(number, _)| !is_silent(*number)) {
+                let mut buffer = [0; 64];
+                let (length, replier) = asker.recv_from(&mut buffer).unwrap();
+                assert_eq!(buffer[..length], *format!("{round}{number}").as_bytes());
+                assert_eq!(replier, to(number));
+            }
         }
     }
 

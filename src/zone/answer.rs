@@ -1,4 +1,4 @@
-//! The one function that answers DNS queries: ordinary ones with less reading, all others the general way.
+//! Answers DNS queries: ordinary ones with less work, all others the general way.
 
 use std::net::IpAddr;
 
@@ -58,24 +58,14 @@ pub fn answer(zones: &Zones, query: &[u8], peer: &Peer, now: Timestamp, out: &mu
     let moment = zones.at(now);
     let mut pending = Pending::default();
     pending.read(&moment, query);
-    answer_pending(&mut pending, &moment, query, peer, out)
-}
-
-/// The same where `query` has been read, at the same `moment`, as `pending`.
-pub fn answer_pending(
-    pending: &mut Pending,
-    moment: &Moment<'_>,
-    query: &[u8],
-    peer: &Peer,
-    out: &mut Vec<u8>,
-) -> Outcome {
-    match answer_ordinary(pending, moment, query, peer, out) {
+    match answer_ordinary(&pending, &moment, query, peer, out) {
         Some(replied) => Outcome::Replied(replied),
-        None => answer_other(pending, moment, query, peer, out),
+        None => answer_other(&mut pending, &moment, query, peer, out),
     }
 }
 
-/// The first half of it, which is all that nearly every query takes: `None` says that [`answer_other`] has to follow.
+/// Answers `query`, which has been read at the same `moment` as `pending`, if it is an ordinary one; nearly all are. If not, anything
+/// may be in `out`, and [`answer_other`] has to follow.
 #[inline]
 pub fn answer_ordinary(
     pending: &Pending,
@@ -87,7 +77,7 @@ pub fn answer_ordinary(
     pending.ordinary.as_ref()?.answer(query, moment, peer, out)
 }
 
-/// The second half of it.
+/// Answers a query that [`answer_ordinary`] has no answer for.
 pub fn answer_other(
     pending: &mut Pending,
     moment: &Moment<'_>,
@@ -101,7 +91,7 @@ pub fn answer_other(
     answer_any(pending, moment, query, peer, out)
 }
 
-/// The same of any query, be it ordinary or not.
+/// Answers a query the general way, be it ordinary or not, if it has been read for that.
 pub(super) fn answer_any(
     pending: &Pending,
     moment: &Moment<'_>,

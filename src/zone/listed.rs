@@ -104,7 +104,7 @@ impl Zone {
         }
     }
 
-    /// Appends the text of a listing as `address` is told it.
+    /// Appends the text of a listing as `address` is told it. Apart, as most questions are for codes.
     #[inline(never)]
     pub(super) fn write_text(&self, address: IpAddr, listing: &Listing<'_>, out: &mut Vec<u8>) {
         let publish = self.publish(listing);

@@ -28,7 +28,7 @@ mod template;
 mod zones;
 
 pub use admission::{AccessLists, Refusal};
-pub use answer::{answer, answer_ordinary, answer_other, answer_pending};
+pub use answer::{answer, answer_ordinary, answer_other};
 pub use challenges::Challenges;
 pub use cookie::{RANDOM_SECRETS, Secret, Secrets};
 pub use error::{Error, Problem};

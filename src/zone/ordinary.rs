@@ -29,9 +29,9 @@ const A: u32 = 0x0001_0001;
 const TXT: u32 = 0x0010_0001;
 
 /// What was taken for an ordinary question is none.
-pub(super) struct NotOrdinary;
+struct NotOrdinary;
 
-/// An ordinary question that is read. It is kept until it is answered, so that what the packet says itself does not stand here.
+/// An ordinary question that is read. The packet is still there when it is answered: flags and EDNS are read only then.
 #[derive(Clone, Copy)]
 pub(super) struct Ordinary {
     /// The index of the zone.
@@ -45,7 +45,7 @@ pub(super) struct Ordinary {
 }
 
 impl Ordinary {
-    /// Reads `query`; `None` if it is another one, or broken.
+    /// Reads `query`; `None` if it is another one, or broken. Whether what stands behind the question is EDNS is not looked at.
     pub(super) fn read(query: &[u8], moment: &Moment<'_>) -> Option<Self> {
         let (header, rest) = query.split_first_chunk::<HEADER>()?;
         let question = question(header, rest)?;
@@ -94,7 +94,7 @@ impl Ordinary {
             let ttl = zone.ttl(listing, moment.now);
             add_listing(listing, self.address.into(), self.kind, ttl, zone, &mut reply);
         }
-        let is_in_sets = self.find_in_sets(zone, published, moment.now, &mut reply).ok()?;
+        let is_in_sets = self.find_in_sets(zone, published, moment.now, &mut reply)?;
         if !reply.has_answer() {
             deny(zone, &published.list, self.origin, &mut reply);
         }
@@ -140,7 +140,7 @@ impl Ordinary {
         Ok(only)
     }
 
-    /// Adds what is asked for of what the data sets have, and says whether they have anything.
+    /// Adds what is asked for of what the data sets have, and says whether they have anything; `None` if nothing is left to answer from.
     #[inline]
     fn find_in_sets(
         &self,
@@ -148,13 +148,13 @@ impl Ordinary {
         published: &Published,
         now: Timestamp,
         reply: &mut Plain<'_>,
-    ) -> Result<bool, NotOrdinary> {
+    ) -> Option<bool> {
         let has_data = || published.sets.iter().any(|one| one.is_fresh(now) && !one.is_test);
         // As with `Lookup::has_data`.
         if !zone.publishes_bans() && !has_data() {
-            return Err(NotOrdinary);
+            return None;
         }
-        if published.sets.is_empty() { Ok(false) } else { Ok(self.find_in_all(zone, published, now, reply)) }
+        Some(!published.sets.is_empty() && self.find_in_all(zone, published, now, reply))
     }
 
     /// The same where there are data sets. Apart, so that a zone without any does not pay for them.

@@ -20,10 +20,10 @@ const AUTHORITATIVE: u16 = 0x0400;
 const TRUNCATED: u16 = 0x0200;
 const RECURSION_DESIRED: u16 = 0x0100;
 
-/// What takes records.
+/// A reply that records are added to.
 pub(super) trait Sections {
-    /// Adds a record to the answer section, unless its like is there (RFC 2181, section 5). All records of an answer
-    /// have the question's name and one type, so that only their data tells them apart.
+    /// Adds a record to the answer section. One whose like is there has no place beside it (RFC 2181, section 5). All records of an
+    /// answer have the question's name and one type, so that only their data tells them apart.
     fn answer(&mut self, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>));
 
     /// Adds a record to the authority section; its name stands at `owner` in the question.

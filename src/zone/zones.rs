@@ -131,7 +131,7 @@ impl Zones {
         same.or_else(|| self.exactly_in_any_case(name))
     }
 
-    #[cold]
+    /// Apart, as it takes a lot of memory.
     #[inline(never)]
     fn exactly_in_any_case(&self, name: &[u8]) -> Option<usize> {
         let mut small = [0; LONGEST_NAME];
@@ -241,6 +241,28 @@ mod tests {
         check(&["bl.example", "wl.example", "example"], None);
         let twice = Problem::OriginTwice("zones/bl.example.toml".into());
         check(&["bl.example", "wl.example", "BL.example."], Some(("bl.example.", twice)));
+    }
+
+    #[test]
+    fn a_name_is_the_origin_of_the_zone_that_has_it() {
+        // In wire form of 3, 8, 9, 16, 17 and 30 octets, and more than are compared one by one.
+        let origins =
+            ["a", "ab.cde", "bl.ddd.x", "blocks.example", "blocked.example", "blocked.by.the.mail.example"];
+        let others = (0..FEW).map(|number| format!("other{number}.example"));
+        let origins: Vec<String> = origins.into_iter().map(str::to_owned).chain(others).collect();
+        let zones = origins.iter().map(|origin| Zone::new(settings(origin)).unwrap());
+        let zones = Zones::new(zones.collect()).unwrap();
+        for (index, zone) in zones.zones().iter().enumerate() {
+            let wire = zone.origin().as_wire();
+            assert_eq!(zones.exactly(wire), Some(index));
+            assert_eq!(zones.exactly(&wire.to_ascii_uppercase()), Some(index));
+            assert_eq!((zones.exactly(&wire[1..]), zones.exactly(&[wire, &[0]].concat())), (None, None));
+            for place in 0..wire.len() {
+                let mut other = wire.to_vec();
+                other[place] = b'_';
+                assert_eq!(zones.exactly(&other), None, "{} at {place}", zone.origin());
+            }
+        }
     }
 
     #[test]

@@ -18,8 +18,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::Request;
 use super::counters::{Dropped, Drops, Refusals, Reply};
-use super::{Request, Transport};
 use crate::clock::Timestamp;
 use crate::ip::Prefix;
 use crate::zone::{Replied, Silence, Subject};
@@ -34,7 +34,7 @@ use top::Top;
 pub(super) use counted::Counted;
 pub use counted::ZoneCounts;
 pub use query_log::QueryLogSettings;
-pub(super) use shards::{Shards, Thread};
+pub(super) use shards::{Shard, Shards};
 pub use top::{Ranked, TopAddresses};
 
 /// What is looked at beside counting. At first nothing is.
@@ -64,12 +64,13 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Takes note of the reply to a request, on this `thread`; `zones` are the counters of each zone by its index.
+    /// Takes note of the reply to a request, in this `shard`; `zones` are the counters of each zone by its index. It stands where ordinary
+    /// replies are made: of those, much of what is asked here is known.
     #[inline(always)]
     pub(super) fn note(
         &self,
         zones: &[Arc<Shards<Counted>>],
-        thread: Thread,
+        shard: Shard,
         now: Timestamp,
         replied: &Replied,
         Request { query, peer, reply }: &Request<'_>,
@@ -79,10 +80,10 @@ impl Seen {
             self.refusals.own().count(why);
         }
         let qtype = qtype.unwrap_or(0);
-        let counted = zone.map_or(&self.outside, |zone| &zones[zone]).of(thread);
-        let transport: Transport = peer.transport;
+        let counted = zone.map_or(&self.outside, |zone| &zones[zone]).get(shard);
+        // Made where it is needed, which the log seldom is.
         let exchange = || Exchange { now, query, reply, records, subject };
-        counted.count(&exchange(), Reply { transport, qtype, rcode: rcode as u16, listed });
+        counted.count(&exchange(), Reply { transport: peer.transport, qtype, rcode: rcode as u16, listed });
         if self.is_logging.load(Ordering::Relaxed) {
             self.log.note(peer.address, rcode as u16, &exchange());
         }

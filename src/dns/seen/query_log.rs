@@ -99,7 +99,8 @@ impl QueryLog {
         Ok((Open { chosen: OneIn::new(settings.sample), lines }, running))
     }
 
-    /// Leaves a record of the query of `client`, if there is a log, and room.
+    /// Leaves a record of the query of `client`, if there is a log, and room. Apart, as there
+    /// seldom is one.
     #[inline(never)]
     pub(super) fn note(&self, client: IpAddr, rcode: u16, exchange: &Exchange<'_>) {
         let open = self.open.load();

@@ -11,9 +11,9 @@ const SHARDS: usize = 16;
 #[derive(Debug)]
 pub(in crate::dns) struct Shards<T>(Box<[Padded<T>]>);
 
-/// A thread that counts.
+/// Which value is that of a thread.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dns) struct Thread(usize);
+pub(in crate::dns) struct Shard(usize);
 
 /// Processors fetch two lines of 64 octets at once.
 #[derive(Debug, Default)]
@@ -29,13 +29,13 @@ impl<T: Default> Default for Shards<T> {
 impl<T> Shards<T> {
     /// The value of this thread.
     pub(in crate::dns) fn own(&self) -> &T {
-        self.of(Thread::current())
+        self.get(Shard::of_this_thread())
     }
 
-    /// The value of `thread`.
+    /// One of the values.
     #[inline]
-    pub(in crate::dns) fn of(&self, thread: Thread) -> &T {
-        &self.0[thread.0 % SHARDS].0
+    pub(in crate::dns) fn get(&self, shard: Shard) -> &T {
+        &self.0[shard.0].0
     }
 
     /// The values of all threads.
@@ -49,14 +49,14 @@ thread_local! {
     static NUMBER: Cell<usize> = const { Cell::new(0) };
 }
 
-impl Thread {
-    /// This one. Finding that out takes longer than to count.
-    pub(in crate::dns) fn current() -> Self {
+impl Shard {
+    /// That of this thread. Finding it takes longer than to count.
+    pub(in crate::dns) fn of_this_thread() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         if NUMBER.get() == 0 {
             NUMBER.set(NEXT.fetch_add(1, Ordering::Relaxed));
         }
-        Self(NUMBER.get())
+        Self(NUMBER.get() % SHARDS)
     }
 }
 

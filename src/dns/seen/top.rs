@@ -55,7 +55,8 @@ impl Top {
         self.is_on.load(Ordering::Relaxed) && OneIn::new(SAMPLE).is_now()
     }
 
-    /// Takes a query of `client` into account, and the `listed` address that it asked for, if [`Self::is_now`] says so.
+    /// Takes a query of `client` into account, and the `listed` address that it asked for, if [`Self::is_now`] says so. Apart,
+    /// as it seldom does.
     #[inline(never)]
     pub(super) fn count(&self, client: IpAddr, listed: Option<IpAddr>) {
         // Somebody reads, or another thread counts here: one query more or less is no matter.

@@ -12,9 +12,10 @@ pub(super) struct Plain<'a> {
     /// Where the question ends.
     question: usize,
     answers: u16,
+    authorities: u16,
     /// The time to live of the first of them.
     ttl: u32,
-    /// Whether they differ by their data and by nothing else.
+    /// Whether they differ by their data and by nothing else, as the records of an answer must.
     are_a_set: bool,
 }
 
@@ -24,7 +25,7 @@ impl<'a> Plain<'a> {
     pub(super) fn to(question: &[u8], out: &'a mut Vec<u8>) -> Self {
         out.clear();
         out.extend_from_slice(question);
-        Self { out, question: question.len(), answers: 0, ttl: 0, are_a_set: true }
+        Self { out, question: question.len(), answers: 0, authorities: 0, ttl: 0, are_a_set: true }
     }
 
     /// Whether there is an answer.
@@ -49,7 +50,7 @@ impl<'a> Plain<'a> {
         if !self.are_a_set || self.out.len() > udp_size(opt) {
             return None;
         }
-        let counts = [1, self.answers, u16::from(self.answers == 0), u16::from(opt.is_some())];
+        let counts = [1, self.answers, self.authorities, u16::from(opt.is_some())];
         write_header(reply_flags(flags, rcode, true), counts, self.out);
         Some(())
     }
@@ -71,6 +72,7 @@ impl Sections for Plain<'_> {
     #[inline]
     fn authority(&mut self, owner: u16, kind: u16, ttl: u32, write: impl FnOnce(&mut Vec<u8>)) {
         write_record(owner, [kind, CLASS_IN], ttl, self.out, write);
+        self.authorities += 1;
     }
 
     fn fits(&self) -> bool {

@@ -13,11 +13,11 @@ use crate::dataset::{self, Clients, Options, Source, Treatment, load};
 use crate::ip::PrefixSet;
 use crate::jail::{BanTable, Held};
 use crate::list::{PublishedSet, Publisher};
-use crate::zone::answer::{answer_any, answer_pending};
+use crate::zone::answer::{answer_any, answer_ordinary, answer_other};
 use crate::zone::testing::settings;
 use crate::zone::{
-    Admission, KeyRules, KeySettings, Pending, Publish, Secret, Secrets, Server, Settings, StaticList,
-    Transport, Zones,
+    Admission, KeyRules, KeySettings, Outcome, Pending, Publish, Secret, Secrets, Server, Settings,
+    StaticList, Transport, Zones,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_795_334_652);
@@ -166,13 +166,15 @@ fn check(query: &[u8], peer: &Peer) -> bool {
     let (mut given, mut general) = (Vec::new(), Vec::new());
     let mut pending = Pending::default();
     pending.read(&moment, query);
-    let is_ordinary =
-        pending.ordinary.is_some_and(|ordinary| ordinary.answer(query, &moment, peer, &mut given).is_some());
-    let outcome = answer_pending(&mut pending, &moment, query, peer, &mut given);
+    let ordinary = answer_ordinary(&pending, &moment, query, peer, &mut given);
+    let outcome = match ordinary {
+        Some(replied) => Outcome::Replied(replied),
+        None => answer_other(&mut pending, &moment, query, peer, &mut given),
+    };
     pending.read_all(&moment, query);
     assert_eq!(outcome, answer_any(&pending, &moment, query, peer, &mut general), "{query:?}");
     assert_eq!(given, general, "{query:?}");
-    is_ordinary
+    ordinary.is_some()
 }
 
 const OPT: [u8; 11] = [0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0];
@@ -207,6 +209,16 @@ fn most_questions_are_ordinary() {
         for (words, behind) in [([0x100, 0, 1, 1], &[][..]), ([0, 1, 16, 1], &OPT)] {
             assert_eq!(check(&query(name, words, behind), &PEER), is_ordinary, "{name}");
         }
+    }
+    // A ban and a data set that have the same code, and other texts; texts that are too long without EDNS.
+    for (name, kind, behind, is_ordinary) in [
+        ("70.113.0.203.both.example", 1, &[][..], false),
+        ("70.113.0.203.bl.example", 1, &[], true),
+        ("40.2.0.192.both.example", 16, &OPT, true),
+        ("40.2.0.192.both.example", 16, &[], false),
+    ] {
+        let words = [0, u16::from(!behind.is_empty()), kind, 1];
+        assert_eq!(check(&query(name, words, behind), &PEER), is_ordinary, "{name} {kind}");
     }
     for (words, behind) in [
         ([0x8000, 0, 1, 1], &[][..]),

@@ -13,7 +13,7 @@ use banzone::jail::{BanTable, Held};
 use banzone::list::Publisher;
 use banzone::zone::{
     Admission, KeyRules, KeySettings, Outcome, Peer, Pending, Publish, Refusal, Replied, Secret, Secrets,
-    Server, Settings, Transport, Zone, Zones, answer_pending, truncate,
+    Server, Settings, Transport, Zone, Zones, answer_ordinary, answer_other, truncate,
 };
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::rdata::{A, NS, SOA, TXT};
@@ -113,7 +113,10 @@ pub fn check(query: &[u8], transport: Transport) -> bool {
     let outcome = READ.with_borrow_mut(|pending| {
         let moment = ZONES.at(NOW);
         pending.read(&moment, query);
-        answer_pending(pending, &moment, query, &peer, &mut out)
+        match answer_ordinary(pending, &moment, query, &peer, &mut out) {
+            Some(replied) => Outcome::Replied(replied),
+            None => answer_other(pending, &moment, query, &peer, &mut out),
+        }
     });
     match outcome {
         Outcome::Silent(_) => {
