@@ -89,7 +89,7 @@ impl UdpSocket {
     /// Waits for a datagram and takes it and those that wait behind it, in place of what `batch` held.
     pub fn receive(&self, batch: &mut Batch) -> io::Result<()> {
         batch.empty();
-        // SAFETY: each header has just been made, or was not used since: it points at buffers of its own datagram, with their
+        // SAFETY: each header has just been made, or has been made and not used since: it points at buffers of its own datagram, with their
         // lengths. They are borrowed mutably through `batch`, on the heap, and stay where they are as long as it is there.
         let received = unsafe {
             libc::recvmmsg(
