@@ -1,6 +1,6 @@
 //! A set of prefixes that is built once and asked often: allowlists.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
@@ -28,25 +28,21 @@ impl PrefixSet {
     #[inline(never)]
     fn holds(&self, address: IpAddr) -> bool {
         match address.to_canonical() {
-            IpAddr::V4(address) => {
-                let after = self.ipv4.partition_point(|held| held.addr() <= address);
-                let near = after.checked_sub(1).map(|before| self.ipv4[before]);
-                // `Ipv4Net::contains` works out both ends, which takes longer.
-                near.is_some_and(|near| {
-                    (address.to_bits() ^ near.addr().to_bits()) & near.netmask().to_bits() == 0
-                })
-            }
+            IpAddr::V4(address) => self.near(address).is_some_and(|near| near.contains(&address)),
             IpAddr::V6(address) => self.covers(Prefix::host(address.into())),
         }
+    }
+
+    /// The last IPv4 network that does not begin behind `address`: no other can hold it.
+    fn near(&self, address: Ipv4Addr) -> Option<Ipv4Net> {
+        let after = self.ipv4.partition_point(|held| held.addr() <= address);
+        after.checked_sub(1).map(|place| self.ipv4[place])
     }
 
     /// Whether every address of `prefix` is in the set.
     pub fn covers(&self, prefix: Prefix) -> bool {
         match prefix.net() {
-            IpNet::V4(net) => {
-                let after = self.ipv4.partition_point(|held| held.addr() <= net.addr());
-                after > 0 && self.ipv4[after - 1].contains(&net)
-            }
+            IpNet::V4(net) => self.near(net.addr()).is_some_and(|near| near.contains(&net)),
             IpNet::V6(net) => {
                 let after = self.ipv6.partition_point(|held| held.addr() <= net.addr());
                 after > 0 && self.ipv6[after - 1].contains(&net)

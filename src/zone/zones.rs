@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_name_is_the_origin_of_the_zone_that_has_it() {
-        // In wire form of 3, 8, 9, 16, 17 and 30 octets, and more than are compared one by one.
+        // In wire form of 3, 8, 10, 16, 17 and 29 octets, and more than are compared one by one.
         let origins =
             ["a", "ab.cde", "bl.ddd.x", "blocks.example", "blocked.example", "blocked.by.the.mail.example"];
         let others = (0..FEW).map(|number| format!("other{number}.example"));
